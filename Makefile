@@ -1,0 +1,89 @@
+# Everything a developer runs. Needs make and Python 3.11 or later; the rest it installs into this folder.
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+PYTEST_ARGS ?=
+SAMPLE_DATA_ARGS ?=
+
+UV := .dev/uv/bin/uv
+UV_INSTALLED := .dev/uv/installed-$(UV_VERSION)
+PROJECT_INSTALLED := .venv/installed
+SERVICES_INSTALLED := .dev/venv/installed
+
+# The project's environment and the services' addresses, then the command.
+WITH_ENV := . .dev/env &&
+COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal --python-version 3.11
+
+SHELL := /bin/sh
+.SHELLFLAGS := -euc
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help install lock services services-stop migrate sample-data demo lint types test format clean distclean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(PROJECT_INSTALLED) $(SERVICES_INSTALLED) ## Install the locked dependencies into .venv and .dev/venv
+
+lock: $(UV_INSTALLED) ## Lock the newest allowed versions into requirements*.txt
+	$(COMPILE) --upgrade requirements.in --output-file requirements.txt
+	$(COMPILE) --upgrade requirements-dev.in --output-file requirements-dev.txt
+	$(COMPILE) --upgrade requirements-devstack.in --output-file requirements-devstack.txt
+
+services: install ## Start PostgreSQL and the BigQuery emulator, write .dev/env
+	@.dev/venv/bin/python -m dev.services start
+
+services-stop: ## Stop both (the emulator forgets its data)
+	@if test -x .dev/venv/bin/python; then .dev/venv/bin/python -m dev.services stop; fi
+
+migrate: services ## Bring the target schema up to date
+	@$(WITH_ENV) python -m sqp_provider.migrations
+
+sample-data: services ## Fill the emulator with weeks of sample figures (SAMPLE_DATA_ARGS="--weeks 6 …")
+	@$(WITH_ENV) python -m dev.sample_data $(SAMPLE_DATA_ARGS)
+
+demo: services migrate sample-data ## Sync sample weeks through Airflow and show what happened
+	@$(WITH_ENV) python -m dev.demo
+
+lint: install ## Check style and format
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+
+types: install ## Check types
+	@.venv/bin/mypy
+
+test: install services lint types ## Lint, types and all tests, with coverage (PYTEST_ARGS="-k week")
+	@$(WITH_ENV) pytest --cov --cov-report=term $(PYTEST_ARGS)
+
+format: install ## Fix style and format
+	@.venv/bin/ruff check --fix --quiet .
+	@.venv/bin/ruff format .
+
+clean: ## Stop the services and delete their data, logs and caches
+	@if test -x .dev/venv/bin/python; then .dev/venv/bin/python -m dev.services remove; fi
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
+	@find . -path './.*' -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean ## Delete the environments too
+	@rm -rf .venv .dev
+
+$(UV_INSTALLED):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Python 3.11 or later is needed; $(PYTHON) is: $$($(PYTHON) --version 2>&1 || true)"; \
+	  echo "Name another one: make PYTHON=python3.12 ..."; exit 1; } >&2
+	@echo "Installing uv $(UV_VERSION)"
+	@rm -rf .dev/uv && mkdir -p .dev && $(PYTHON) -m venv .dev/uv
+	@.dev/uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@touch $@
+
+$(PROJECT_INSTALLED): requirements.txt requirements-dev.txt $(UV_INSTALLED)
+	@echo "Installing Airflow and the project's other dependencies into .venv"
+	@test -x .venv/bin/python || $(PYTHON) -m venv --without-pip .venv
+	@$(UV) pip sync --quiet --python .venv/bin/python requirements.txt requirements-dev.txt
+	@touch $@
+
+$(SERVICES_INSTALLED): requirements-devstack.txt $(UV_INSTALLED)
+	@echo "Installing PostgreSQL and the BigQuery emulator into .dev/venv"
+	@test -x .dev/venv/bin/python || $(PYTHON) -m venv --without-pip .dev/venv
+	@$(UV) pip sync --quiet --python .dev/venv/bin/python requirements-devstack.txt
+	@touch $@

@@ -1,0 +1,13 @@
+select
+    id as sync,
+    period_start::text || ' – ' || to_char(period_end, 'MM-DD') as period,
+    sync_status as status,
+    coalesce(sync_metadata ->> 'outcome', '') as outcome,
+    records_processed as processed,
+    records_inserted as inserted,
+    records_updated as updated,
+    records_failed as rejects,
+    to_char(extract(epoch from completed_at - started_at), 'FM990.0') || ' s' as took
+from sync_log
+where run_id = any(%(run_ids)s)
+order by id

@@ -1,0 +1,1 @@
+"""A deterministic Search Query Performance source table, written into the BigQuery emulator by SQL."""

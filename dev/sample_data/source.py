@@ -1,0 +1,121 @@
+"""The sample source table: each method lands one kind of rows and says how many."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from google.cloud import bigquery
+
+from dev.sample_data.market import Market
+from dev.sample_data.words import MODIFIERS, PRODUCTS, UNUSUAL_TEXTS, USES
+
+SOURCE_TABLE = "amazon.search_query_performance"
+TOP_VOLUME = 500_000
+
+# Days from a week's Sunday to the landing of its report: three days after it ended, a week late, restated.
+PUNCTUAL, LATE, RESTATED = 10, 17, 24
+
+# The row is sound after normalisation; it stands here to prove that it is not rejected with its neighbours.
+SOUND_KINDS = ("asin_lower_case",)
+MALFORMED_KINDS = (
+    *("asin_null", "asin_bad_characters", "query_empty", "query_white_space", "query_nul", "query_too_long"),
+    *("negative_count", "end_date_not_saturday", "start_date_on_monday", "start_date_null"),
+    *("conflicting_copies", "rate_too_large"),
+)
+
+Argument = int | date | Sequence[str]
+
+
+@dataclass(frozen=True)
+class Restatement:
+    """What a restatement did to the table: versions that landed, and rows deleted with all their copies."""
+
+    landed: int
+    deleted: int
+
+
+class SampleSource:
+    """One source table in the emulator.
+
+    >>> source = SampleSource(emulator.client())
+    >>> source.create()
+    >>> source.land_weeks(Market(), date(2026, 11, 8))
+    18988
+    """
+
+    def __init__(self, client: bigquery.Client, table: str = SOURCE_TABLE) -> None:
+        self.client = client
+        self.table = table
+
+    def create(self) -> None:
+        """Create the dataset, and the table anew and empty."""
+        self.client.create_dataset(self.table.rpartition(".")[0], exists_ok=True)
+        self._run("create")
+
+    def land_weeks(self, market: Market, first_week: date, weeks: int = 1, *, late_asins: int = 0) -> int:
+        """Land the reports of some weeks on time, without the last `late_asins` ASINs. Return the rows landed."""
+        return self._land(market, first_week, weeks, range(market.asins - late_asins), PUNCTUAL)
+
+    def land_late(self, market: Market, week: date, *, late_asins: int) -> int:
+        """Land, a week late, the ASINs that `land_weeks` left out. Return the rows landed."""
+        return self._land(market, week, 1, range(market.asins - late_asins, market.asins), LATE)
+
+    def restate(self, week: date, *, changed_percent: int = 20, vanished_percent: int = 2) -> Restatement:
+        """Raise the counts of some queries by a newer version of their rows, and delete some others."""
+        deleted = self._run("vanish", week=week, percent=vanished_percent)
+        landed = self._run("restate", week=week, percent=changed_percent, landed_after_days=RESTATED)
+        return Restatement(landed, deleted)
+
+    def reland(self, week: date, *, percent: int = 5, hours: int = 24) -> int:
+        """Land identical copies some hours later; 0 hours makes them identical to the last column."""
+        return self._run("reland", week=week, percent=percent, hours=hours)
+
+    def land_spellings(self, week: date, rows: int = 5) -> int:
+        """Land three other spellings of some rows' queries. Return the rows landed, three times `rows`."""
+        return self._run("spellings", week=week, rows=rows)
+
+    def land_unusual(self, week: date, texts: Sequence[str] = UNUSUAL_TEXTS) -> int:
+        """Land sound rows whose queries are hard to carry: quotes, emoji, right-to-left text."""
+        return self._run("unusual", week=week, texts=texts, landed_after_days=PUNCTUAL)
+
+    def land_malformed(
+        self, week: date, copies: int = 1, kinds: Sequence[str] = MALFORMED_KINDS + SOUND_KINDS
+    ) -> dict[str, int]:
+        """Land `copies` rows of each kind. Return the rows of each; conflicting copies are two for one."""
+        self._run("malformed", week=week, copies=copies, kinds=kinds, landed_after_days=PUNCTUAL)
+        return {kind: 2 * copies if kind == "conflicting_copies" else copies for kind in kinds}
+
+    def _land(self, market: Market, first_week: date, weeks: int, asins: range, landed_after_days: int) -> int:
+        return self._run(
+            "weeks",
+            first_week=first_week,
+            weeks=weeks,
+            first_asin=asins.start,
+            last_asin=asins.stop - 1,
+            asins=market.asins,
+            queries=market.queries,
+            queries_per_asin=market.queries_per_asin,
+            churn_percent=market.churn_percent,
+            top_volume=TOP_VOLUME,
+            landed_after_days=landed_after_days,
+            products=PRODUCTS,
+            modifiers=MODIFIERS,
+            uses=USES,
+        )
+
+    def _run(self, statement: str, **arguments: Argument) -> int:
+        """Run the .sql file of that name and return the rows it inserted or deleted."""
+        sql = Path(__file__).with_name(f"{statement}.sql").read_text().replace("{table}", self.table)
+        parameters = [_parameter(name, value) for name, value in arguments.items()]
+        job = self.client.query(sql, job_config=bigquery.QueryJobConfig(query_parameters=parameters))
+        job.result()
+        return job.num_dml_affected_rows or 0
+
+
+def _parameter(name: str, value: Argument) -> bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter:
+    if isinstance(value, int):
+        return bigquery.ScalarQueryParameter(name, "INT64", value)
+    if isinstance(value, date):
+        return bigquery.ScalarQueryParameter(name, "DATE", value)
+    return bigquery.ArrayQueryParameter(name, "STRING", list(value))

@@ -1,0 +1,1 @@
+"""PostgreSQL and a BigQuery emulator from PyPI wheels, private to this checkout."""

@@ -1,0 +1,129 @@
+"""The columns: what the source calls them, what the target calls them, and what they are.
+
+Source of the facts: Amazon's report schema ``sellingPartnerSearchQueryPerformanceReport.json``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Column:
+    """A logical source column: its key in the configuration, default name, accepted BigQuery types."""
+
+    key: str
+    source_name: str
+    bigquery_types: tuple[str, ...]
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A count: adds over rows, loads as 0 where the source has NULL; ``column`` is its name in the target."""
+
+    column: str
+    source: Column
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A rate of two counts, never taken from the source: ``numerator / denominator``, six places."""
+
+    column: str
+    numerator: str
+    denominator: str
+
+
+_DATE = ("DATE",)
+_TEXT = ("STRING",)
+_COUNT = ("INTEGER", "INT64")
+
+PERIOD_START = Column("period_start", "start_date", _DATE, required=False)
+PERIOD_END = Column("period_end", "end_date", _DATE, required=False)
+ASIN = Column("asin", "asin", _TEXT)
+SEARCH_QUERY = Column("search_query", "search_query", _TEXT)
+QUERY_SCORE = Column("query_score", "search_query_score", _COUNT, required=False)
+QUERY_VOLUME = Column("query_volume", "search_query_volume", _COUNT, required=False)
+REPORT_PERIOD = Column("report_period", "report_period", _TEXT, required=False)
+MARKETPLACE = Column("marketplace", "marketplace_id", _TEXT, required=False)
+INGESTED_AT = Column("ingested_at", "ingested_at", ("TIMESTAMP", "DATETIME"), required=False)
+
+METRICS = (
+    Metric("total_impressions", Column("impressions", "asin_impression_count", _COUNT)),
+    Metric("total_clicks", Column("clicks", "asin_click_count", _COUNT)),
+    Metric("total_cart_adds", Column("cart_adds", "asin_cart_add_count", _COUNT)),
+    Metric("total_purchases", Column("purchases", "asin_purchase_count", _COUNT)),
+    Metric(
+        "market_impressions",
+        Column("market_impressions", "total_query_impression_count", _COUNT, required=False),
+    ),
+    Metric("market_clicks", Column("market_clicks", "total_click_count", _COUNT, required=False)),
+    Metric("market_cart_adds", Column("market_cart_adds", "total_cart_add_count", _COUNT, required=False)),
+    Metric("market_purchases", Column("market_purchases", "total_purchase_count", _COUNT, required=False)),
+)
+
+RATES = (
+    Rate("avg_ctr", "total_clicks", "total_impressions"),
+    Rate("avg_cvr", "total_purchases", "total_clicks"),
+    Rate("impression_share", "total_impressions", "market_impressions"),
+    Rate("click_share", "total_clicks", "market_clicks"),
+    Rate("cart_add_share", "total_cart_adds", "market_cart_adds"),
+    Rate("purchase_share", "total_purchases", "market_purchases"),
+)
+
+SHARES = tuple(rate.column for rate in RATES if rate.column.endswith("_share"))
+
+SOURCE_COLUMNS = (
+    PERIOD_START,
+    PERIOD_END,
+    ASIN,
+    SEARCH_QUERY,
+    QUERY_SCORE,
+    QUERY_VOLUME,
+    *(metric.source for metric in METRICS),
+    REPORT_PERIOD,
+    MARKETPLACE,
+    INGESTED_AT,
+)
+
+KEYS = ("period_start", "query", "asin")
+"""The key of every summary table."""
+
+MEASURES = (
+    *(metric.column for metric in METRICS),
+    "query_score",
+    "query_volume",
+    *(rate.column for rate in RATES),
+)
+"""The figures of a row, in the order of the target; what a difference compares."""
+
+MILLIONTHS = 1_000_000
+"""Rates travel as whole millionths, so that no binary float ever rounds a tie the wrong way."""
+
+MAX_RATE = 9_999
+"""``numeric(10,6)`` holds rates below 10,000; a row with a larger one is a reject, not a lost batch."""
+
+MAX_QUERY_BYTES = 2_600
+"""A btree entry of Postgres takes 2,704 bytes; the key also holds the date, the ASIN and the headers."""
+
+MAX_COUNT = 10**11
+"""A larger count in one row is a mistake of the landing; it would also overflow the arithmetic of rates."""
+
+HASHED = (*(metric.column for metric in METRICS), "query_score", "query_volume")
+"""What a row's hash covers besides its key; rates follow from counts."""
+
+REJECT_REASONS = {
+    "unknown_report_period": "report period is not WEEK, MONTH or QUARTER",
+    "missing_period": "no start or end date",
+    "misaligned_period": "dates are not those of the period",
+    "invalid_asin": "ASIN is not ten letters or digits",
+    "empty_query": "search query is empty",
+    "nul_character": "search query has a NUL character, which Postgres cannot store",
+    "query_too_long": f"search query is longer than {MAX_QUERY_BYTES:,} bytes, too long for the key",
+    "negative_count": "a count is negative",
+    "count_too_large": f"a count is above {MAX_COUNT:,}",
+    "conflicting_copies": "the same key landed with different figures and nothing tells which is newer",
+    "rate_out_of_range": f"a rate is above {MAX_RATE:,}",
+}
+"""Why a source row is kept in ``sync_rejects`` instead of the target; in the order they are tested."""

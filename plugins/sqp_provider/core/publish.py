@@ -1,0 +1,42 @@
+"""What publishing a period came to, and when it must not happen."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from sqp_provider.core.errors import DeletesRefused
+from sqp_provider.core.run import SyncRun
+
+
+class PublishResult(BaseModel):
+    """Rows by what happened to them; ``how`` is ``attached``, ``difference``, ``dry run`` or ``already published``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    how: str
+    inserted: int
+    updated: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.how}: {self.inserted:,} inserted, {self.updated:,} updated, "
+            f"{self.deleted:,} deleted, {self.unchanged:,} unchanged"
+        )
+
+
+def refuse_large_delete(sync: SyncRun, result: PublishResult, target: str, configured_fraction: float) -> None:
+    """Stop a publish that would delete an unlikely part of a period.
+
+    :raises DeletesRefused: says how many rows, and how to allow it for one run.
+    """
+    rows_before = result.updated + result.deleted + result.unchanged
+    asked = sync.options.max_delete_fraction
+    allowed = configured_fraction if asked is None else asked
+    if rows_before and result.deleted > allowed * rows_before:
+        raise DeletesRefused(
+            f"{sync.period}: publishing would delete {result.deleted:,} of {rows_before:,} rows of {target} "
+            f"({result.deleted / rows_before:.1%}), more than max_delete_fraction {allowed:.1%}. Nothing was changed. "
+            "If the source really lost them, trigger the Dag for this period with max_delete_fraction 1."
+        )

@@ -1,0 +1,187 @@
+"""The checks: totals of both sides in, one result a check out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
+from enum import StrEnum
+from statistics import median
+from typing import Any
+
+from sqp_provider.core.contract import KEYS, METRICS
+from sqp_provider.core.errors import ChecksFailed
+from sqp_provider.core.run import SyncRun
+from sqp_provider.core.settings import CheckSettings
+from sqp_provider.core.snapshot import Snapshot, Totals
+
+LARGEST_PCT = Decimal("99999999.99")
+"""What ``difference_pct numeric(10,2)`` holds; a larger one is clamped instead of aborting the check that found it."""
+
+
+class CheckStatus(StrEnum):
+    """``data_quality_checks.check_status``."""
+
+    PASSED = "passed"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One row of ``data_quality_checks``, but for what is the same in all rows of a run."""
+
+    check_type: str
+    check_status: CheckStatus
+    source_value: Decimal | None
+    target_value: Decimal | None
+    check_message: str
+    column_name: str | None = None
+    check_metadata: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def difference(self) -> Decimal | None:
+        """Target minus source, None where there is no source to compare with."""
+        if self.source_value is None or self.target_value is None:
+            return None
+        return self.target_value - self.source_value
+
+    @property
+    def difference_pct(self) -> Decimal | None:
+        """The difference in percent of the source, clamped to what the column holds; None for a source of 0."""
+        if not self.source_value or self.difference is None:
+            return None
+        percent = Decimal(100) * self.difference / abs(self.source_value)
+        return max(-LARGEST_PCT, min(LARGEST_PCT, percent)).quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+
+@dataclass(frozen=True)
+class Staged:
+    """The target side: totals of the staged rows and how many of them are out of range."""
+
+    totals: Totals
+    shares_out_of_range: int
+    clicks_above_impressions: int
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any], *, key_count: int) -> Staged:
+        """Build it from the row of the statement ``staged_totals``."""
+        columns = [metric.column for metric in METRICS]
+        totals = Totals(
+            row_count=row["row_count"],
+            key_count=key_count,
+            row_hash=row["row_hash"],
+            sums={column: int(row[column]) for column in columns},
+            nulls={column: row[f"{column}_nulls"] for column in (*KEYS, *columns)},
+        )
+        return cls(totals, row["shares_out_of_range"], row["clicks_above_impressions"])
+
+
+def check_period(
+    snapshot: Snapshot,
+    staged: Staged,
+    recent_rows: Sequence[int],
+    mapped: Sequence[str],
+    settings: CheckSettings,
+) -> list[CheckResult]:
+    """Return every check of one period.
+
+    ``mapped`` are the target columns of the counts that the source has; ``recent_rows`` the row counts of the last
+    published periods. Counts and sums come from the same snapshot, so anything but equality fails.
+    """
+    source, target = snapshot.totals, staged.totals
+    return [
+        _equal("row_count", source.row_count, target.row_count, "rows"),
+        _equal("row_hash", source.row_hash, target.row_hash, "hash over every row"),
+        *(_equal("sum_validation", source.sums[c], target.sums[c], f"sum of {c}", c) for c in mapped),
+        *_null_checks(snapshot, staged, mapped),
+        _duplicate_check(source, target),
+        *_range_checks(staged),
+        _reject_rate(snapshot, settings),
+        _volume_anomaly(source.row_count, recent_rows, settings),
+    ]
+
+
+def refuse_failed(sync: SyncRun, staged_label: str, target_label: str, results: Sequence[CheckResult]) -> None:
+    """Stop the sync when a check failed.
+
+    :raises ChecksFailed: names each failed check with both values.
+    """
+    failed = [result for result in results if result.check_status is CheckStatus.FAILED]
+    if failed:
+        found = "; ".join(result.check_message for result in failed)
+        raise ChecksFailed(
+            f"{sync.period}: {len(failed)} of {len(results)} checks failed on {staged_label}: {found}. "
+            f"{target_label} is unchanged. The staged rows are kept for a look; clear 'load' to stage them again, "
+            "or 'extract' to take a new snapshot."
+        )
+
+
+def _equal(check: str, source: int, target: int, what: str, column: str | None = None) -> CheckResult:
+    values = Decimal(source), Decimal(target)
+    if source == target:
+        return CheckResult(check, CheckStatus.PASSED, *values, f"{what}: both {source:,}", column)
+    message = f"{check} {what} source {source:,}, staged {target:,} ({target - source:+,})"
+    return CheckResult(check, CheckStatus.FAILED, *values, message, column)
+
+
+def _null_checks(snapshot: Snapshot, staged: Staged, mapped: Sequence[str]) -> Iterator[CheckResult]:
+    for column in (*KEYS, *mapped):
+        source, target = snapshot.totals.nulls.get(column, 0), staged.totals.nulls[column]
+        if target:
+            status, message = CheckStatus.FAILED, f"null_check {column} is NULL in {target:,} staged rows"
+        elif source:
+            status = CheckStatus.WARNING
+            message = f"{column} was NULL in {source:,} source rows and loads as 0; ask whoever lands the report"
+        else:
+            status, message = CheckStatus.PASSED, f"{column} is never NULL"
+        yield CheckResult("null_check", status, Decimal(source), Decimal(target), message, column)
+
+
+def _duplicate_check(source: Totals, target: Totals) -> CheckResult:
+    values = source.row_count - source.key_count, target.row_count - target.key_count
+    failed = any(values)
+    message = f"duplicate_check {values[0]:,} rows of the snapshot and {values[1]:,} staged rows repeat a key"
+    status = CheckStatus.FAILED if failed else CheckStatus.PASSED
+    return CheckResult("duplicate_check", status, Decimal(values[0]), Decimal(values[1]), message)
+
+
+def _range_checks(staged: Staged) -> Iterator[CheckResult]:
+    for found, column, rule in (
+        (staged.shares_out_of_range, "share", "a share outside 0 to 1"),
+        (staged.clicks_above_impressions, "total_clicks", "more clicks than impressions"),
+    ):
+        status = CheckStatus.WARNING if found else CheckStatus.PASSED
+        advice = "; the figures are the source's own, ask whoever lands the report" if found else ""
+        yield CheckResult(
+            "range_check", status, Decimal(0), Decimal(found), f"{found:,} rows have {rule}{advice}", column
+        )
+
+
+def _reject_rate(snapshot: Snapshot, settings: CheckSettings) -> CheckResult:
+    rejects, rows = snapshot.reject_count, snapshot.reject_count + snapshot.totals.row_count
+    rate = Decimal(rejects) / rows if rows else Decimal(0)
+    message = f"reject_rate {rejects:,} of {rows:,} rows are malformed ({rate:.2%}); see sync_rejects for each reason"
+    if rate > Decimal(str(settings.reject_rate_fail)):
+        status = CheckStatus.FAILED
+        message += f"; more than checks.reject_rate_fail {settings.reject_rate_fail:.2%}"
+    elif rate > Decimal(str(settings.reject_rate_warn)):
+        status = CheckStatus.WARNING
+    else:
+        status = CheckStatus.PASSED
+    values = Decimal(rows), Decimal(snapshot.totals.row_count)
+    return CheckResult("reject_rate", status, *values, message, check_metadata={"rejects": rejects, "rows": rows})
+
+
+def _volume_anomaly(rows: int, recent_rows: Sequence[int], settings: CheckSettings) -> CheckResult:
+    if len(recent_rows) < 2:
+        message = f"{rows:,} rows; fewer than 2 published periods before this one to compare with"
+        return CheckResult("volume_anomaly", CheckStatus.PASSED, None, Decimal(rows), message)
+    usual = Decimal(str(median(recent_rows)))
+    away = abs(rows - usual) / usual if usual else Decimal(rows > 0)
+    status = CheckStatus.WARNING if away > Decimal(str(settings.volume_anomaly_fraction)) else CheckStatus.PASSED
+    message = f"{rows:,} rows, the median of the last {len(recent_rows)} periods is {usual:,}"
+    if status is CheckStatus.WARNING:
+        message += "; data may have arrived in part or twice, compare with Seller Central"
+    metadata = {"recent_rows": list(recent_rows)}
+    return CheckResult("volume_anomaly", status, usual, Decimal(rows), message, check_metadata=metadata)

@@ -1,0 +1,61 @@
+"""One sync: which period it makes equal, in which attempt, with which options."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from sqp_provider.core.period import Period, SyncType
+
+
+class SyncOptions(BaseModel):
+    """What a person may ask of one run; the defaults are what a scheduled run does."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    force: bool = False
+    allow_empty: bool = False
+    dry_run: bool = False
+    max_delete_fraction: float | None = None
+
+
+class SyncRun(BaseModel):
+    """A row of ``sync_log``, as far as the stages need it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sync_log_id: int
+    attempt: int
+    period: Period
+    started_at: datetime
+    run_id: str
+    source_table: str
+    options: SyncOptions = SyncOptions()
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> SyncRun:
+        """Build it from a row of the statement ``read_sync``."""
+        return cls(
+            sync_log_id=row["id"],
+            attempt=row["attempt"],
+            period=Period.starting(SyncType(row["sync_type"]), row["period_start"]),
+            started_at=row["started_at"],
+            run_id=row["run_id"],
+            source_table=row["source_table"],
+            options=SyncOptions.model_validate((row["sync_metadata"] or {}).get("options", {})),
+        )
+
+    @property
+    def staged_name(self) -> str:
+        """``weekly_summary_20261108_12``: a table of this run alone, so that two runs of a period never share one."""
+        return f"{self.period.sync_type.target_table}_{self.period.compact}_{self.sync_log_id}"
+
+    @property
+    def partition_name(self) -> str:
+        """``weekly_summary_20261108``: what the staged table is called once it is published."""
+        return f"{self.period.sync_type.target_table}_{self.period.compact}"
+
+    def __str__(self) -> str:
+        return f"{self.period} (sync_log {self.sync_log_id}, attempt {self.attempt})"

@@ -1,0 +1,203 @@
+"""The configuration file: where the source is, what its columns are called, how strict the checks are."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from sqp_provider.core.contract import INGESTED_AT, METRICS, SOURCE_COLUMNS, Column
+from sqp_provider.core.errors import InvalidSettings
+from sqp_provider.core.period import SyncType
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]{0,49}$")]
+"""A Postgres schema name; lower case, so that nobody has to quote it at night."""
+
+_PROJECT = r"([A-Za-z0-9][A-Za-z0-9.:-]*\.)?"
+DatasetName = Annotated[str, StringConstraints(pattern=rf"^{_PROJECT}[A-Za-z0-9_]+$", max_length=200)]
+TableName = Annotated[str, StringConstraints(pattern=rf"^{_PROJECT}[A-Za-z0-9_]+\.[\w -]+$", max_length=400)]
+ColumnName = Annotated[str, StringConstraints(pattern=r"^[^`\\\x00-\x1f]+$", max_length=300)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+_KEYS = {column.key: column for column in SOURCE_COLUMNS}
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SourceSettings(_Section):
+    """The BigQuery side."""
+
+    conn_id: str = "sqp_bigquery"
+    table: TableName = Field(description="dataset.table, or project.dataset.table")
+    staging_dataset: DatasetName = Field(default="sqp_staging", description="where snapshots are written")
+    location: str | None = Field(default=None, description="BigQuery location of both; None lets BigQuery find it")
+    marketplace: str | None = Field(default=None, description="the one marketplace to sync, where it is a column")
+    maximum_bytes_billed: int | None = Field(default=100 * 2**30, gt=0, description="a dearer extract is refused")
+    retry_seconds: float = Field(default=60, gt=0, description="how long a lost connection is tried again")
+    snapshot_hours: int = Field(default=48, gt=0, le=24 * 30, description="how long a snapshot can be loaded again")
+    columns: dict[str, ColumnName | None] = Field(
+        default_factory=dict,
+        description="logical column: name in the source, or null where the source has none",
+    )
+
+    @field_validator("columns")
+    @classmethod
+    def _known_columns(cls, columns: dict[str, str | None]) -> dict[str, str | None]:
+        for key, name in columns.items():
+            if key not in _KEYS:
+                raise ValueError(f"unknown column {key!r}; expected one of {', '.join(_KEYS)}")
+            if name is None and _KEYS[key].required:
+                raise ValueError(f"column {key!r} is required and cannot be null")
+        return columns
+
+    @model_validator(mode="after")
+    def _complete(self) -> SourceSettings:
+        if not (self.name_of("period_start") or self.name_of("period_end")):
+            raise ValueError("columns.period_start and columns.period_end are both null; expected at least one")
+        if self.name_of("marketplace") and not self.marketplace:
+            raise ValueError(
+                "columns.marketplace is mapped but source.marketplace names none; "
+                "expected one marketplace id, for example ATVPDKIKX0DER, so that two never mix"
+            )
+        if self.marketplace and not self.name_of("marketplace"):
+            raise ValueError("source.marketplace is set but columns.marketplace is not mapped; expected a column name")
+        return self
+
+    def name_of(self, key: str) -> str | None:
+        """Return what the source calls a logical column, or None where it has none.
+
+        ``settings.source.name_of("clicks") == "asin_click_count"``; the optional columns ``report_period``,
+        ``marketplace`` and ``ingested_at`` exist only where the file maps them.
+        """
+        if key in self.columns:
+            return self.columns[key]
+        optional_extra = key in ("report_period", "marketplace", INGESTED_AT.key)
+        return None if optional_extra else _KEYS[key].source_name
+
+    def mapped(self) -> dict[str, tuple[Column, str]]:
+        """Return the columns the extract reads, by key."""
+        names = ((column, self.name_of(column.key)) for column in SOURCE_COLUMNS)
+        return {column.key: (column, name) for column, name in names if name is not None}
+
+    @property
+    def mapped_metrics(self) -> tuple[str, ...]:
+        """The target names of the counts that the source has."""
+        return tuple(metric.column for metric in METRICS if self.name_of(metric.source.key))
+
+
+class TargetSettings(_Section):
+    """The Postgres side."""
+
+    conn_id: str = "sqp_postgres"
+    schema_name: Identifier = Field(default="sqp", alias="schema", description="one schema a client and marketplace")
+    lock_timeout_seconds: float = Field(default=10, gt=0, description="how long one attempt to publish waits")
+    max_delete_fraction: Fraction = Field(default=0.2, description="a publish that deletes more is refused")
+
+    @property
+    def staging_schema(self) -> str:
+        """``sqp_staging``: where a period stands until its checks passed."""
+        return f"{self.schema_name}_staging"
+
+
+class CheckSettings(_Section):
+    """When a check warns and when it fails; counts and sums must always be exact."""
+
+    reject_rate_warn: Fraction = 0.0
+    reject_rate_fail: Fraction = 0.01
+    volume_anomaly_fraction: float = Field(default=0.5, gt=0, description="warn beyond ± this part of the median")
+    volume_anomaly_periods: int = Field(default=8, ge=2, description="how many published periods make the median")
+
+    @model_validator(mode="after")
+    def _warn_before_fail(self) -> CheckSettings:
+        if self.reject_rate_warn > self.reject_rate_fail:
+            raise ValueError(
+                f"reject_rate_warn {self.reject_rate_warn} is above reject_rate_fail {self.reject_rate_fail}; "
+                "expected it at or below"
+            )
+        return self
+
+
+class ScheduleSettings(_Section):
+    """How long after a period's end Amazon's figures are expected, and how stubborn a task is."""
+
+    weekly_delay_days: int = Field(default=4, ge=0, le=60)
+    monthly_delay_days: int = Field(default=7, ge=0, le=60)
+    quarterly_delay_days: int = Field(default=7, ge=0, le=90)
+    retries: int = Field(default=3, ge=0, le=20)
+    retry_delay_seconds: float = Field(default=30, ge=0)
+    stage_timeout_minutes: float = Field(default=60, gt=0)
+    defer_after_seconds: float = Field(default=20, ge=0, description="a longer BigQuery job frees its worker")
+
+    def delay(self, sync_type: SyncType) -> timedelta:
+        """``schedule.delay(SyncType.WEEKLY) == timedelta(days=4)``."""
+        return timedelta(days=getattr(self, f"{sync_type}_delay_days"))
+
+
+class Settings(_Section):
+    """The whole of ``dags/sqp_config.yaml``."""
+
+    source: SourceSettings
+    target: TargetSettings = TargetSettings()
+    checks: CheckSettings = CheckSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+    owner: str = Field(default="sqp-sync", min_length=1, description="who is asked, shown in the Dag list")
+    owner_link: str | None = Field(
+        default=None, pattern=r"^(https?://|mailto:)\S+$", description="where that owner is found"
+    )
+
+    @property
+    def owner_links(self) -> dict[str, str]:
+        """``{"sqp-sync": "mailto:data@example.com"}``, as a Dag wants it."""
+        return {self.owner: self.owner_link} if self.owner_link else {}
+
+    @classmethod
+    def load(cls, path: Path) -> Settings:
+        """Read and check the file.
+
+        :raises InvalidSettings: each mistake with its key, what was found and what was expected.
+        """
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise InvalidSettings(
+                f"{path}: cannot be read ({error.strerror}). Set SQP_CONFIG or restore it."
+            ) from error
+        except yaml.YAMLError as error:
+            raise InvalidSettings(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
+        if not isinstance(content, dict):
+            raise InvalidSettings(f"{path}: expected sections such as 'source:', found {type(content).__name__}")
+        return cls.checked(content, origin=str(path))
+
+    @classmethod
+    def checked(cls, content: dict[str, Any], *, origin: str) -> Settings:
+        """Check settings that were read from ``origin``, which the message names."""
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            mistakes = "; ".join(_mistake(detail) for detail in error.errors(include_url=False))
+            raise InvalidSettings(f"{origin}: {mistakes}") from None
+
+
+def _mistake(detail: Any) -> str:
+    key = ".".join(str(part) for part in detail["loc"]) or "file"
+    if detail["type"] == "missing":
+        return f"{key}: is missing"
+    if detail["type"] == "extra_forbidden":
+        return f"{key}: is not a setting; check the spelling"
+    message = re.sub(r"^Value error, ", "", str(detail["msg"]))
+    found = detail["input"]
+    return f"{key}: {message}" + ("" if isinstance(found, (dict, BaseModel)) else f", found {found!r}")

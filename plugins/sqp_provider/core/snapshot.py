@@ -1,0 +1,59 @@
+"""What an extract found: the totals of the snapshot, which the staged rows must match."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from sqp_provider.core.contract import METRICS
+from sqp_provider.core.fingerprint import fingerprint
+
+
+class Totals(BaseModel):
+    """Counts and sums over all rows of one side; ``sums`` and ``nulls`` by target column."""
+
+    model_config = ConfigDict(frozen=True)
+
+    row_count: int
+    key_count: int
+    row_hash: int
+    sums: dict[str, int]
+    nulls: dict[str, int]
+
+
+class Snapshot(BaseModel):
+    """The outcome of the extract stage; travels by XCom, so it holds names and counts only."""
+
+    model_config = ConfigDict(frozen=True)
+
+    table: str
+    job_id: str
+    totals: Totals
+    reject_count: int
+    source_rows: int
+    fingerprint: str
+    bytes_processed: int
+    unchanged: bool = False
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any], *, table: str, job_id: str, bytes_processed: int) -> Snapshot:
+        """Build it from the one row of ``sql/snapshot_totals.sql``."""
+        columns = [metric.column for metric in METRICS]
+        totals = Totals(
+            row_count=row["row_count"],
+            key_count=row["key_count"],
+            row_hash=row["row_hash"],
+            sums={column: row[column] for column in columns},
+            nulls={column: row[f"{column}_nulls"] for column in columns},
+        )
+        return cls(
+            table=table,
+            job_id=job_id,
+            totals=totals,
+            reject_count=row["reject_count"],
+            source_rows=row["source_rows"],
+            fingerprint=fingerprint(totals.model_dump() | {"rejects": [row["reject_count"], row["reject_hash"]]}),
+            bytes_processed=bytes_processed,
+        )

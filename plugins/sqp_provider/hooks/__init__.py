@@ -1,0 +1,1 @@
+"""Talk: BigQuery, Postgres and the files of SQL."""

@@ -1,0 +1,115 @@
+"""The staged side of the checks, and where their results are written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import sql
+
+from sqp_provider.core.contract import HASHED, KEYS, METRICS, SHARES
+from sqp_provider.core.quality import CheckResult, CheckStatus, Staged
+from sqp_provider.core.run import SyncRun
+from sqp_provider.core.settings import CheckSettings
+from sqp_provider.hooks.postgres import Database
+from sqp_provider.hooks.staging import Staging
+
+
+@dataclass(frozen=True)
+class Checks:
+    """The checks of one run, inside one transaction."""
+
+    database: Database
+    sync: SyncRun
+
+    def staged_totals(self) -> Staged:
+        """Count and sum the staged rows in one scan."""
+        staging = Staging(self.database, self.sync)
+        row = self.database.one("quality", "staged_totals", None, staged=staging.name, **_expressions())
+        text = sql.Literal(staging.label)
+        if self.database.one("quality", "key_is_enforced", staged_text=text)["enforced"]:
+            keys = row["row_count"]
+        else:
+            keys = self.database.one("quality", "key_count", staged=staging.name)["key_count"]
+        return Staged.from_row(row, key_count=keys)
+
+    def recent_row_counts(self, settings: CheckSettings) -> list[int]:
+        """Return the rows of the last published periods before this one, from the ledger."""
+        period = self.sync.period
+        statement = self.database.statement("quality", "recent_row_counts")
+        rows = self.database.connection.execute(
+            statement,
+            {
+                "sync_type": period.sync_type.value,
+                "period_start": period.first_day,
+                "periods": settings.volume_anomaly_periods,
+            },
+        )
+        return [row["row_count"] for row in rows]
+
+    def record(self, results: Sequence[CheckResult]) -> None:
+        """Write one row a check; the results of an earlier try of this attempt are replaced."""
+        attempt: dict[str, Any] = {"sync_log_id": self.sync.sync_log_id, "attempt": self.sync.attempt}
+        self.database.run("quality", "forget_checks", attempt)
+        published = all(result.check_status is not CheckStatus.FAILED for result in results)
+        table = self._target() if published else Staging(self.database, self.sync).name
+        rows = [
+            attempt
+            | {
+                "check_type": result.check_type,
+                "check_status": result.check_status.value,
+                "source_value": result.source_value,
+                "target_value": result.target_value,
+                "difference": result.difference,
+                "difference_pct": result.difference_pct,
+                "table_name": table.as_string().replace('"', ""),
+                "column_name": result.column_name,
+                "check_query": self._query(result, table),
+                "check_message": result.check_message,
+                "check_metadata": json.dumps(result.check_metadata),
+            }
+            for result in results
+        ]
+        with self.database.connection.cursor() as cursor:
+            cursor.executemany(self.database.statement("quality", "record_check"), rows)
+
+    def _query(self, result: CheckResult, table: sql.Identifier) -> str:
+        """Return the statement that anyone can run again: on the target once the rows are there, else on staged."""
+        statement = self.database.statement(
+            "rerun",
+            result.check_type,
+            {
+                "table": table,
+                "column": sql.Identifier(result.column_name or ""),
+                "first_day": sql.Literal(self.sync.period.first_day),
+                "rejects": self.database.table("sync_rejects"),
+                "ledger": self.database.table("synced_period"),
+                "sync_log_id": sql.Literal(self.sync.sync_log_id),
+                "attempt": sql.Literal(self.sync.attempt),
+                "sync_type": sql.Literal(self.sync.period.sync_type.value),
+                **_expressions(),
+            },
+        )
+        return statement.as_string(self.database.connection)
+
+    def _target(self) -> sql.Identifier:
+        return self.database.table(self.sync.period.sync_type.target_table)
+
+
+def _expressions() -> dict[str, sql.Composable]:
+    metrics = [metric.column for metric in METRICS]
+    separated = [part for column in HASHED for part in (sql.Literal("|"), sql.Identifier(column))]
+    return {
+        "hashed": sql.SQL(", ").join([sql.Identifier("asin"), *separated, sql.Literal("|"), sql.Identifier("query")]),
+        "sums": _each("coalesce(sum({0}), 0) as {0}", metrics),
+        "nulls": _each("count(*) filter (where {0} is null) as {1}", [*KEYS, *metrics]),
+        "shares_out_of_range": _each("{0} not between 0 and 1", SHARES, " or "),
+    }
+
+
+def _each(template: str, columns: Iterable[str], separator: str = ", ") -> sql.Composed:
+    return sql.SQL(separator).join(
+        sql.SQL(template).format(sql.Identifier(column), sql.Identifier(f"{column}_nulls")) for column in columns
+    )

@@ -1,0 +1,123 @@
+"""Postgres: one connection with the schema's search_path, named statements, explained errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import Any, cast
+
+import psycopg
+from airflow.providers.postgres.hooks.postgres import PostgresHook
+from psycopg import errors as postgres_errors
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+from psycopg.rows import dict_row
+
+from sqp_provider.core.errors import SyncError, TargetUnreachable, TargetUnusable
+from sqp_provider.core.settings import TargetSettings
+from sqp_provider.hooks.sql_files import named_statements
+
+Names = Mapping[str, sql.Composable]
+
+
+class Database:
+    """A connection inside a transaction, which runs the statements of ``sql/queries/``."""
+
+    def __init__(self, connection: psycopg.Connection[dict[str, Any]], settings: TargetSettings) -> None:
+        self.connection = connection
+        self.settings = settings
+
+    def table(self, name: str) -> sql.Identifier:
+        """Return the quoted name of a table in the schema."""
+        return sql.Identifier(self.settings.schema_name, name)
+
+    def staged(self, name: str) -> sql.Identifier:
+        """Return the quoted name of a table in the staging schema."""
+        return sql.Identifier(self.settings.staging_schema, name)
+
+    def statement(self, file: str, name: str, names: Names | None = None) -> sql.Composed:
+        """Return the named block of ``sql/queries/<file>.sql`` with its identifiers filled in, quoted."""
+        return sql.SQL(named_statements(file)[name]).format(**(names or {}))
+
+    def run(self, file: str, name: str, values: Mapping[str, Any] | None = None, **names: sql.Composable) -> int:
+        """Run a named statement and return how many rows it touched."""
+        return self.connection.execute(self.statement(file, name, names), values).rowcount
+
+    def row(
+        self, file: str, name: str, values: Mapping[str, Any] | None = None, **names: sql.Composable
+    ) -> dict[str, Any] | None:
+        """Run a named statement and return its first row, or None."""
+        return self.connection.execute(self.statement(file, name, names), values).fetchone()
+
+    def one(
+        self, file: str, name: str, values: Mapping[str, Any] | None = None, **names: sql.Composable
+    ) -> dict[str, Any]:
+        """Run a statement that always has a row and return it."""
+        row = self.row(file, name, values, **names)
+        if row is None:
+            raise TargetUnusable(f"statement {file}.{name} returned no row. The target is untouched.")
+        return row
+
+
+class SqpPostgresHook(PostgresHook):
+    """The Postgres provider's hook, bound to the configured schema."""
+
+    def __init__(self, target: TargetSettings, postgres_conn_id: str | None = None, **kwargs: Any) -> None:
+        super().__init__(postgres_conn_id=postgres_conn_id or target.conn_id, **kwargs)
+        self.target = target
+
+    def dsn(self) -> str:
+        """Return the connection as libpq takes it, password included; not for logs."""
+        with explained(f"Postgres connection {self.get_conn_id()}"):
+            opened = cast("psycopg.Connection[Any]", self.get_conn())
+            with closing(opened) as connection:
+                return make_conninfo(connection.info.dsn, password=connection.info.password)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Database]:
+        """Open a connection and a transaction on it: everything commits at the end, or nothing does.
+
+        :raises TargetUnreachable: Postgres did not answer, or a lock was not to be had; trying again may help.
+        :raises TargetUnusable: the schema or the rights on it do not fit; the message says what to do.
+        """
+        with explained(f"Postgres connection {self.get_conn_id()}"):
+            opened = cast("psycopg.Connection[dict[str, Any]]", self.get_conn())
+            with closing(opened) as connection:
+                connection.row_factory = cast("Any", dict_row)
+                connection.execute("select set_config('search_path', %s, false)", [self.target.schema_name])
+                connection.commit()
+                with connection.transaction():
+                    yield Database(connection, self.target)
+
+
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Turn psycopg's exceptions into ours; anything else passes through."""
+    try:
+        yield
+    except SyncError:
+        raise
+    except postgres_errors.InsufficientPrivilege as error:
+        raise TargetUnusable(
+            _message(what, "is not permitted", error, "Grant the connection's role what is named.")
+        ) from error
+    except (
+        postgres_errors.UndefinedTable,
+        postgres_errors.UndefinedColumn,
+        postgres_errors.UndefinedFunction,
+        postgres_errors.InvalidSchemaName,
+    ) as error:
+        raise TargetUnusable(
+            _message(what, "lacks something", error, "Run 'make migrate' or the Dag sqp_migrate.")
+        ) from error
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise TargetUnreachable(_message(what, "did not succeed", error, "It is tried again.")) from error
+    except psycopg.Error as error:
+        raise TargetUnusable(
+            _message(what, "was refused", error, "Read the message; report it if it is not plain.")
+        ) from error
+
+
+def _message(what: str, outcome: str, error: psycopg.Error, remedy: str) -> str:
+    found = " ".join(str(error).split())[:600] or type(error).__name__
+    return f"{what} {outcome}: {found}. Nothing was changed in the target. {remedy}"

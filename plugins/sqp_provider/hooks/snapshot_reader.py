@@ -1,0 +1,165 @@
+"""Read a snapshot as Arrow batches: all streams at once, never more than a few batches in memory."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from queue import Empty, Full, Queue
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from google.api_core import exceptions as google_errors
+from google.cloud.bigquery_storage_v1 import BigQueryReadClient, types
+
+from sqp_provider.core.errors import SnapshotExpired, SourceUnreachable
+from sqp_provider.hooks.bigquery import SqpBigQueryHook, explained
+
+log = logging.getLogger(__name__)
+
+STREAMS = 2
+"""Two keep one COPY busy; each more costs the memory of a few messages."""
+
+BATCHES_WAITING = 2
+"""How many decoded batches may wait for the writer; what bounds the memory of a load."""
+
+STALL_SECONDS = 300.0
+"""How long a read waits for the next batch before the connection counts as lost."""
+
+REST_PAGE_ROWS = 20_000
+
+
+class SnapshotReader:
+    """The rows of one snapshot table, ``project.dataset.table``."""
+
+    def __init__(self, hook: SqpBigQueryHook, table: str) -> None:
+        self.hook = hook
+        self.table = table
+
+    def accepted(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Yield the clean rows, columns in the given order."""
+        return self._batches(columns, rejected=False)
+
+    def rejected(self) -> Iterator[pa.RecordBatch]:
+        """Yield the malformed rows: ``reject_reason`` and ``raw``."""
+        return self._batches(("reject_reason", "raw"), rejected=True)
+
+    def _batches(self, columns: Sequence[str], *, rejected: bool) -> Iterator[pa.RecordBatch]:
+        with explained(f"reading snapshot {self.table}"):
+            try:
+                yield from self._over_grpc(columns, rejected=rejected)
+            except google_errors.NotFound as error:
+                raise SnapshotExpired(
+                    f"snapshot {self.table} is gone: snapshots expire after source.snapshot_hours. "
+                    "The target is untouched. Clear 'extract' to take a new one."
+                ) from error
+
+    def _over_grpc(self, columns: Sequence[str], *, rejected: bool) -> Iterator[pa.RecordBatch]:
+        client = self.hook.storage_client
+        try:
+            session = self._open_session(client, columns, rejected=rejected)
+        except google_errors.PermissionDenied as error:
+            log.warning(
+                "The Storage Read API is not permitted (%s). Reading over REST instead, about ten times slower. "
+                "Give the connection's account the role BigQuery Read Session User.",
+                error.message,
+            )
+            yield from self._over_rest(columns, rejected=rejected)
+            return
+        schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
+        streams = [_stream(client, stream.name, schema) for stream in session.streams]
+        for batch in interleaved(streams, hang_up=client.transport.close):
+            yield batch.select(list(columns))
+
+    def _open_session(self, client: BigQueryReadClient, columns: Sequence[str], *, rejected: bool) -> types.ReadSession:
+        project, dataset, table = self.table.rsplit(".", 2)
+        options = types.ReadSession.TableReadOptions(
+            selected_fields=list(columns),
+            row_restriction=f"reject_reason is {'not ' if rejected else ''}null",
+        )
+        session = types.ReadSession(
+            table=f"projects/{project}/datasets/{dataset}/tables/{table}",
+            data_format=types.DataFormat.ARROW,
+            read_options=options,
+        )
+        return client.create_read_session(
+            parent=f"projects/{self.hook.project_id}", read_session=session, max_stream_count=STREAMS
+        )
+
+    def _over_rest(self, columns: Sequence[str], *, rejected: bool) -> Iterator[pa.RecordBatch]:
+        client = self.hook.client
+        wanted = [*dict.fromkeys([*columns, "reject_reason"])]
+        table = client.get_table(self.table, retry=self.hook.retry)
+        fields = [field for field in table.schema if field.name in wanted]
+        rows = client.list_rows(table, selected_fields=fields, page_size=REST_PAGE_ROWS, retry=self.hook.retry)
+        for batch in rows.to_arrow_iterable(bqstorage_client=None):
+            reason = batch.column("reject_reason")
+            kept = batch.filter(pc.is_valid(reason) if rejected else pc.is_null(reason))
+            yield kept.select(list(columns))
+
+
+def _stream(client: BigQueryReadClient, name: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    for response in client.read_rows(name):
+        data = pa.py_buffer(response.arrow_record_batch.serialized_record_batch)
+        yield pa.ipc.read_record_batch(data, schema)
+
+
+def interleaved(
+    streams: Sequence[Iterator[pa.RecordBatch]], hang_up: Callable[[], None], stall_seconds: float = STALL_SECONDS
+) -> Iterator[pa.RecordBatch]:
+    """Yield the batches of several streams as they come, each stream read by a thread of its own.
+
+    A slow consumer stops the readers after :data:`BATCHES_WAITING` batches. A reader's error is raised here.
+    However it ends, ``hang_up`` is called: a stream that is merely forgotten keeps the server waiting for ever.
+
+    :raises SourceUnreachable: no stream sent anything for ``stall_seconds``.
+    """
+    ready: Queue[Any] = Queue(maxsize=BATCHES_WAITING)
+    stopped = threading.Event()
+    readers = [threading.Thread(target=_read, args=(stream, ready, stopped), daemon=True) for stream in streams]
+    for reader in readers:
+        reader.start()
+    try:
+        unfinished = len(readers)
+        while unfinished:
+            item = _next_item(ready, stall_seconds)
+            if item is None:
+                unfinished -= 1
+            elif isinstance(item, BaseException):
+                raise item
+            else:
+                yield item
+    finally:
+        stopped.set()
+        hang_up()
+        for reader in readers:
+            reader.join(timeout=5)
+
+
+def _read(stream: Iterator[pa.RecordBatch], ready: Queue[Any], stopped: threading.Event) -> None:
+    def offer(item: Any) -> None:
+        while not stopped.is_set():
+            try:
+                ready.put(item, timeout=0.1)
+            except Full:
+                continue
+            return
+
+    try:
+        for batch in stream:
+            offer(batch)
+            if stopped.is_set():
+                return
+        offer(None)
+    except BaseException as error:  # whatever it is, the consumer must hear of it, or it waits for ever
+        offer(error)
+
+
+def _next_item(ready: Queue[Any], stall_seconds: float) -> Any:
+    try:
+        return ready.get(timeout=stall_seconds)
+    except Empty:
+        raise SourceUnreachable(
+            f"BigQuery sent nothing for {stall_seconds:.0f} seconds. The target is untouched. It is tried again."
+        ) from None

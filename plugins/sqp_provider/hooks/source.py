@@ -1,0 +1,129 @@
+"""The source table: is it what the configuration says, and the snapshot statement over it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+from google.cloud import bigquery
+
+from sqp_provider.core.contract import SOURCE_COLUMNS
+from sqp_provider.core.errors import SourceEmpty, SourceUnusable
+from sqp_provider.core.run import SyncRun
+from sqp_provider.core.settings import SourceSettings
+from sqp_provider.core.snapshot import Snapshot
+from sqp_provider.hooks.bigquery import SqpBigQueryHook, explained, qualified
+from sqp_provider.hooks.sql_files import bigquery_statement
+
+
+class Source:
+    """The configured table, reached through one hook."""
+
+    def __init__(self, hook: SqpBigQueryHook, settings: SourceSettings) -> None:
+        self.hook = hook
+        self.settings = settings
+
+    def refuse_if_unusable(self) -> None:
+        """Compare the mapped columns with the table's, and look for the staging dataset.
+
+        :raises SourceUnusable: the table, a column or the dataset is missing, or a column has another type.
+        """
+        self.hook.refuse_missing_dataset(self.settings.staging_dataset)
+        found = self.hook.columns_of(self.settings.table)
+        problems = list(_problems(self.settings, found))
+        if problems:
+            raise SourceUnusable(
+                f"BigQuery table {self.settings.table} does not fit source.columns in sqp_config.yaml: "
+                f"{'; '.join(problems)}. The target is untouched. "
+                "Correct the mapping, or map an optional column to null."
+            )
+
+    def snapshot_table(self, sync: SyncRun, schema: str) -> str:
+        """Return the full name of an attempt's snapshot table, ``sqp-demo.sqp_staging.sqp_weekly_20261108_12_1``."""
+        period = sync.period
+        name = f"{schema}_{period.sync_type}_{period.compact}_{sync.sync_log_id}_{sync.attempt}"
+        return qualified(f"{self.settings.staging_dataset}.{name}", self.hook.project_id)
+
+    def extract_statement(self, sync: SyncRun, snapshot: str) -> str:
+        """Render the snapshot statement; its parameters are :meth:`extract_parameters`."""
+        return self._rendered(
+            "extract",
+            snapshot=snapshot,
+            snapshot_hours=self.settings.snapshot_hours,
+            sync_type=sync.period.sync_type.value,
+        )
+
+    def extract_parameters(self, sync: SyncRun) -> dict[str, date | str]:
+        """Return the values of the snapshot statement's parameters."""
+        parameters: dict[str, date | str] = {
+            "first_day": sync.period.first_day,
+            "last_day": sync.period.last_day,
+            "report_period": sync.period.sync_type.report_period,
+        }
+        if self.settings.marketplace:
+            parameters["marketplace"] = self.settings.marketplace
+        return parameters
+
+    def start_extract(self, sync: SyncRun, snapshot: str, *, try_number: int) -> bigquery.QueryJob:
+        """Start the job that writes the snapshot; the id is one of this attempt and try."""
+        table = snapshot.rsplit(".", 1)[1]
+        return self.hook.start_query(
+            self.extract_statement(sync, snapshot),
+            job_id=f"{table}_{try_number}_{sync.started_at:%Y%m%d%H%M%S}",
+            parameters=self.extract_parameters(sync),
+            labels={
+                "product": "sqp-sync",
+                "sync_type": sync.period.sync_type.value,
+                "period": sync.period.compact,
+            },
+            maximum_bytes_billed=self.settings.maximum_bytes_billed,
+        )
+
+    def read_totals(self, job: bigquery.QueryJob, snapshot: str) -> Snapshot:
+        """Wait for the job's end and read the totals of the table it wrote."""
+        with explained(f"BigQuery job {job.job_id}"):
+            job.result(retry=self.hook.retry, job_retry=None)
+        row = self.hook.first_row(bigquery_statement("snapshot_totals", snapshot=snapshot))
+        return Snapshot.from_row(
+            row, table=snapshot, job_id=str(job.job_id), bytes_processed=job.total_bytes_processed or 0
+        )
+
+    def refuse_if_empty(self, sync: SyncRun, snapshot: Snapshot) -> None:
+        """No rows is never a success by itself.
+
+        :raises SourceEmpty: says which period was wanted and the newest that the source has.
+        """
+        if snapshot.totals.row_count or sync.options.allow_empty:
+            return
+        newest = self._newest_day() or "no period at all"
+        rejected = f" All {snapshot.reject_count:,} of its rows are malformed." if snapshot.reject_count else ""
+        raise SourceEmpty(
+            f"{sync.period}: BigQuery table {self.settings.table} has no usable rows for this period; "
+            f"the newest it has is {newest}.{rejected} The target is untouched. Clear 'extract' when the figures have "
+            "arrived, or run again with allow_empty if the period is meant to be empty."
+        )
+
+    def _newest_day(self) -> date | None:
+        parameters = {"marketplace": self.settings.marketplace} if self.settings.marketplace else {}
+        newest: date | None = self.hook.first_row(self._rendered("newest_day"), parameters)["newest"]
+        return newest
+
+    def _rendered(self, template: str, **names: Any) -> str:
+        columns = {column.key: self.settings.name_of(column.key) for column in SOURCE_COLUMNS}
+        return bigquery_statement(
+            template,
+            source=qualified(self.settings.table, self.hook.project_id),
+            columns={key: f"`{name}`" if name else None for key, name in columns.items()},
+            **names,
+        )
+
+
+def _problems(settings: SourceSettings, found: dict[str, str]) -> Iterator[str]:
+    for key, (column, name) in settings.mapped().items():
+        if name not in found:
+            yield f"column `{name}` (for {key}) is missing; the table has {', '.join(sorted(found))}"
+            continue
+        bigquery_type, mode = found[name].split(" ", 1)
+        if bigquery_type not in column.bigquery_types or mode == "REPEATED":
+            yield f"column `{name}` (for {key}) is {found[name]}, expected {' or '.join(column.bigquery_types)}"

@@ -1,0 +1,68 @@
+"""The statements: named blocks for Postgres, templates for BigQuery, all of them in ``sql/``."""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any, LiteralString, cast
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from sqp_provider.core.contract import (
+    HASHED,
+    MAX_COUNT,
+    MAX_QUERY_BYTES,
+    MAX_RATE,
+    MEASURES,
+    METRICS,
+    MILLIONTHS,
+    RATES,
+)
+from sqp_provider.core.errors import InvalidSettings
+
+_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+
+
+def sql_folder() -> Path:
+    """Return the folder ``sql/`` beside ``plugins/``, or ``$SQP_SQL_DIR``.
+
+    :raises InvalidSettings: there is none, for example a worker with the plugins but without the SQL.
+    """
+    folder = Path(os.environ.get("SQP_SQL_DIR") or Path(__file__).resolve().parents[3] / "sql")
+    if not (folder / "extract.sql").is_file():
+        raise InvalidSettings(f"{folder} has no extract.sql. Put the project's sql/ there or set SQP_SQL_DIR to it.")
+    return folder
+
+
+@cache
+def named_statements(file: str) -> dict[str, LiteralString]:
+    """Return the statements of ``sql/queries/<file>.sql`` by the name in their ``-- name:`` line."""
+    text = (sql_folder() / "queries" / f"{file}.sql").read_text(encoding="utf-8")
+    parts = cast("list[LiteralString]", _NAME.split(text)[1:])  # our own files, never input
+    return {name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def bigquery_statement(template: str, **names: Any) -> str:
+    """Render ``sql/<template>.sql``; names of columns and tables must already be quoted.
+
+    :raises jinja2.UndefinedError: the template asks for a name that was not given.
+    """
+    environment = Environment(  # noqa: S701 - SQL, not HTML; names are quoted where they are made
+        loader=FileSystemLoader(sql_folder()),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    contract = {
+        "metrics": METRICS,
+        "rates": RATES,
+        "measures": MEASURES,
+        "hashed": HASHED,
+        "millionths": MILLIONTHS,
+        "max_rate": MAX_RATE,
+        "max_count": MAX_COUNT,
+        "max_query_bytes": MAX_QUERY_BYTES,
+    }
+    return environment.get_template(f"{template}.sql").render(**contract, **names)

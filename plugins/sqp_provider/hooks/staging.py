@@ -1,0 +1,172 @@
+"""The staged table: created, filled by binary COPY, then keyed; it becomes the partition."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pyarrow as pa
+from pgpq import ArrowToPostgresBinaryEncoder
+from psycopg import sql
+
+from sqp_provider.core.contract import MEASURES, RATES
+from sqp_provider.core.errors import StagedMissing
+from sqp_provider.core.run import SyncRun
+from sqp_provider.hooks.postgres import Database
+
+COPIED = ("query", "asin", *MEASURES)
+"""The columns that travel; everything else of a row is the same over the load."""
+
+REJECTS_KEPT = 10_000
+"""How many rejects of one attempt are kept as rows; all of them are counted."""
+
+ROWS_ENCODED = 8_192
+"""How many rows are encoded at once: more cost memory and gain no time."""
+
+_RATE = pa.decimal128(19, 6)
+
+
+class Staging:
+    """The staged table of one run, inside one transaction."""
+
+    def __init__(self, database: Database, sync: SyncRun) -> None:
+        self.database = database
+        self.sync = sync
+        self.name = database.staged(sync.staged_name)
+        self.label = f"{database.settings.staging_schema}.{sync.staged_name}"
+        self.target = database.table(sync.period.sync_type.target_table)
+
+    def create(self, *, bigquery_sync_id: str) -> None:
+        """Create it empty; a table left by an earlier attempt of this run is replaced."""
+        self._run("drop_staged")
+        if self.target_is_partitioned():
+            self._run("create_partition_to_be", target=self.target)
+            self._run("add_bounds", bounds=sql.Identifier(f"{self.sync.staged_name}_bounds"), **self._bounds())
+        else:
+            self._run("create_plain", target=self.target, columns=self._list((*self._period_values(), *COPIED)))
+        for column, value in self._constants(bigquery_sync_id).items():
+            self._run("set_constant", column=sql.Identifier(column), value=sql.Literal(value))
+
+    def copy(self, batches: Iterable[pa.RecordBatch]) -> int:
+        """Write the batches (columns :data:`COPIED`, rates in millionths) and return the number of rows."""
+        statement = self.database.statement(
+            "staging", "copy_rows", {"staged": self.name, "columns": self._list(COPIED)}
+        )
+        rows = 0
+        with self.database.connection.cursor() as cursor, cursor.copy(statement) as copy:
+            encoder = ArrowToPostgresBinaryEncoder(_TARGET_SCHEMA)
+            copy.write(encoder.write_header())
+            for batch in batches:
+                for first in range(0, batch.num_rows, ROWS_ENCODED):
+                    copy.write(encoder.write_batch(with_decimal_rates(batch.slice(first, ROWS_ENCODED))))
+                rows += batch.num_rows
+            copy.write(encoder.finish())
+        return rows
+
+    def add_key(self) -> None:
+        """Add the key and the index that the target has, forget the load's defaults, count its values."""
+        self._run("speed_up_index")
+        self._run("add_key")
+        self._run("add_sync_index")
+        self._run("add_reference_index")
+        for column in self._constants(""):
+            self._run("drop_default", column=sql.Identifier(column))
+        self._run("analyze_staged")
+
+    def keep_rejects(self, batches: Iterable[pa.RecordBatch]) -> int:
+        """Write up to :data:`REJECTS_KEPT` rejects with their raw rows and return how many were kept."""
+        attempt = {"sync_log_id": self.sync.sync_log_id, "attempt": self.sync.attempt}
+        self.database.run("staging", "forget_rejects", attempt)
+        rows = [attempt | reject for reject in first_rejects(batches, REJECTS_KEPT)]
+        with self.database.connection.cursor() as cursor:
+            cursor.executemany(self.database.statement("staging", "keep_reject"), rows)
+        return len(rows)
+
+    def exists(self) -> bool:
+        """Tell whether the staged table is there."""
+        return bool(self.database.one("staging", "staged_exists", staged_text=sql.Literal(self.label))["found"])
+
+    def refuse_if_missing(self) -> None:
+        """Stop a stage that was cleared alone, after the run that staged the rows had ended.
+
+        :raises StagedMissing: the staged table is gone.
+        """
+        if not self.exists():
+            raise StagedMissing(
+                f"{self.sync}: {self.label} is not there, because a finished run drops what it staged. "
+                "The target is untouched. Clear 'load' to stage the rows again."
+            )
+
+    def drop(self) -> None:
+        """Drop it, where it still is."""
+        self._run("drop_staged")
+
+    def target_is_partitioned(self) -> bool:
+        """Tell whether the target is ours, partitioned, or a plain table that was there before."""
+        label = f"{self.database.settings.schema_name}.{self.sync.period.sync_type.target_table}"
+        return bool(self.database.one("staging", "target_kind", target_text=sql.Literal(label))["partitioned"])
+
+    def _constants(self, bigquery_sync_id: str) -> dict[str, Any]:
+        return self._period_values() | {
+            "bigquery_sync_id": bigquery_sync_id,
+            "sync_log_id": self.sync.sync_log_id,
+            "last_synced_at": self.sync.started_at,
+        }
+
+    def _period_values(self) -> dict[str, Any]:
+        return {"period_start": self.sync.period.first_day, "period_end": self.sync.period.last_day}
+
+    def _bounds(self) -> dict[str, sql.Composable]:
+        period = self.sync.period
+        return {
+            "first_day": sql.Literal(period.first_day),
+            "next_first_day": sql.Literal(period.next_first_day),
+        }
+
+    def _run(self, name: str, **names: sql.Composable) -> None:
+        self.database.run("staging", name, None, staged=self.name, **names)
+
+    @staticmethod
+    def _list(columns: Iterable[str]) -> sql.Composed:
+        return sql.SQL(", ").join(map(sql.Identifier, columns))
+
+
+def with_decimal_rates(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the batch with its rates as ``numeric``: 7813 millionths become 0.007813, exactly."""
+    rates = {rate.column for rate in RATES}
+    columns = [
+        _as_rate(column) if name in rates else column
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=_TARGET_SCHEMA)
+
+
+def first_rejects(batches: Iterable[pa.RecordBatch], limit: int) -> Iterator[dict[str, str]]:
+    """Yield up to ``limit`` rejects as ``{"reason": …, "raw": …}``, raw as JSON that Postgres can store."""
+    kept = 0
+    for batch in batches:
+        for row in batch.to_pylist():
+            if kept == limit:
+                return
+            kept += 1
+            yield {"reason": row["reject_reason"], "raw": json.dumps(_without_nul(json.loads(row["raw"])))}
+
+
+def _as_rate(millionths: pa.Array) -> pa.Array:
+    whole = millionths.cast(pa.decimal128(19, 0))
+    return pa.Array.from_buffers(_RATE, len(whole), whole.buffers(), whole.null_count, whole.offset)
+
+
+def _without_nul(row: dict[str, Any]) -> dict[str, Any]:
+    # jsonb cannot hold U+0000; its visible symbol keeps the row readable
+    return {
+        key: value.replace("\0", "\N{SYMBOL FOR NULL}") if isinstance(value, str) else value
+        for key, value in row.items()
+    }
+
+
+_TARGET_SCHEMA = pa.schema(
+    [("query", pa.string()), ("asin", pa.string())]
+    + [(column, _RATE if column in {rate.column for rate in RATES} else pa.int64()) for column in MEASURES]
+)

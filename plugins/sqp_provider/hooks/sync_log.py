@@ -1,0 +1,105 @@
+"""The log of runs: begin or come back to a run's row, read it, count, finish it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqp_provider.core.errors import TargetUnusable
+from sqp_provider.core.period import Period, SyncType
+from sqp_provider.core.publish import PublishResult
+from sqp_provider.core.run import SyncOptions, SyncRun
+from sqp_provider.hooks.postgres import Database
+
+
+@dataclass(frozen=True)
+class DagRunIdentity:
+    """What makes a run the same run when its tasks are cleared: Airflow's own pair of ids."""
+
+    dag_id: str
+    run_id: str
+
+
+@dataclass(frozen=True)
+class SyncLog:
+    """``sync_log`` inside one transaction."""
+
+    database: Database
+
+    def start(
+        self,
+        run: DagRunIdentity,
+        sync_type: SyncType,
+        period: Period | None,
+        source_table: str,
+        options: SyncOptions,
+    ) -> tuple[int, int]:
+        """Insert the run's row, or come back to it as a further attempt; return its id and the attempt.
+
+        ``period`` is None only for a run whose period cannot be told, which then is finished as failed.
+        """
+        row = self.database.one(
+            "sync_log",
+            "start_sync",
+            {
+                "sync_type": sync_type.value,
+                "source_table": source_table,
+                "target_table": f"{self.database.settings.schema_name}.{sync_type.target_table}",
+                "period_start": period and period.first_day,
+                "period_end": period and period.last_day,
+                "dag_id": run.dag_id,
+                "run_id": run.run_id,
+                "options": options.model_dump_json(),
+            },
+        )
+        return row["id"], row["attempt"]
+
+    def read(self, sync_log_id: int) -> SyncRun:
+        """Return the run as its row tells.
+
+        :raises TargetUnusable: there is no such row.
+        """
+        row = self.database.row("sync_log", "read_sync", {"sync_log_id": sync_log_id})
+        if row is None:
+            raise TargetUnusable(
+                f"sync_log has no row {sync_log_id}: it was deleted while the run was at work. "
+                "The target is untouched. Clear the whole run, which writes the row again."
+            )
+        return SyncRun.from_row(row)
+
+    def record_counts(self, sync: SyncRun, result: PublishResult, *, rejects: int, metadata: dict[str, Any]) -> None:
+        """Write how many rows were processed (staged or deleted), inserted, updated and rejected."""
+        self.database.run(
+            "sync_log",
+            "record_counts",
+            {
+                "sync_log_id": sync.sync_log_id,
+                "processed": result.inserted + result.updated + result.deleted + result.unchanged,
+                "inserted": result.inserted,
+                "updated": result.updated,
+                "failed": rejects,
+                "metadata": json.dumps(metadata),
+            },
+        )
+
+    def finish(self, sync: SyncRun, error: dict[str, Any] | None) -> None:
+        """Close the attempt: completed without an error, failed with one; only the current attempt may."""
+        self._finish(sync.sync_log_id, sync.attempt, error)
+
+    def refuse(self, sync_log_id: int, attempt: int, error: dict[str, Any]) -> None:
+        """Close the row of a run that could not even begin."""
+        self._finish(sync_log_id, attempt, error)
+
+    def _finish(self, sync_log_id: int, attempt: int, error: dict[str, Any] | None) -> None:
+        self.database.run(
+            "sync_log",
+            "finish_sync",
+            {
+                "sync_log_id": sync_log_id,
+                "attempt": attempt,
+                "sync_status": "failed" if error else "completed",
+                "error_message": error["message"] if error else None,
+                "error_details": json.dumps(error) if error else None,
+            },
+        )

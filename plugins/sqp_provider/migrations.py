@@ -1,0 +1,238 @@
+"""Brings a schema of the target database to the newest revision of sql/migrations."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import psycopg
+from alembic import command, op
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+log = logging.getLogger(__name__)
+
+OLDEST_POSTGRES = 15
+OUTSIDE_TRANSACTION = re.compile(r"^-- outside a transaction, when (.+)$", re.MULTILINE)
+
+
+class MigrationError(Exception):
+    """The schema could not be migrated; the message says why and what to do."""
+
+
+def migrate(dsn: str, schema: str = "sqp") -> list[str]:
+    """Apply every revision the schema does not have yet, one transaction each, and return their ids.
+
+    A second call returns ``[]``. Calls that overlap wait for each other.
+
+    :param dsn: libpq URL or key=value string, e.g. ``postgresql://sqp@db.example.com/warehouse``.
+    :param schema: created if absent, together with ``<schema>_staging``.
+    :raises MigrationError: database unreachable, rights missing, or its revision unknown to this code.
+    """
+    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,54}", schema):
+        raise MigrationError(
+            f"Schema name {schema!r} cannot be used: at most 55 lower-case letters, digits and underscores, "
+            "not starting with a digit. Nothing was changed. Change the schema setting."
+        )
+    config = _alembic_config(schema)
+    with _connect(dsn) as connection, _clear_errors(schema):
+        _wait_for_turn(connection, schema)
+        pending = _pending(connection, config, schema)
+        if pending:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            log.info("Schema %s: revisions %s applied.", schema, ", ".join(pending))
+        else:
+            log.info("Schema %s is up to date.", schema)
+    return pending
+
+
+def run_sql_of(revision_file: str) -> None:
+    """Run the .sql file beside a revision: ``0001_new_tables.py`` runs ``0001_new_tables.sql``.
+
+    Everything up to the first line ``-- outside a transaction, when <condition>`` runs in the revision's
+    transaction. What follows such a line is one statement, run on its own if the SQL condition holds.
+    """
+    path = Path(revision_file).with_suffix(".sql")
+    log.info("Running %s", path.name)
+    first, *rest = OUTSIDE_TRANSACTION.split(path.read_text(encoding="utf-8"))
+    _run(op.get_bind(), first)
+    if not rest:
+        return
+    with op.get_context().autocommit_block():
+        connection = op.get_bind()
+        # Building an index concurrently waits for older transactions; cutting that short leaves it invalid.
+        _run(connection, "set lock_timeout = 0")
+        for condition, statement in zip(rest[::2], rest[1::2], strict=True):
+            if connection.scalar(text(f"select {condition}")):
+                log.info("Running %s", " ".join(statement.split()))
+                _run(connection, statement)
+
+
+def refuse_downgrade(revision: str) -> NoReturn:
+    """Explain why revisions are not taken back.
+
+    :raises MigrationError: always.
+    """
+    raise MigrationError(
+        f"Revision {revision} cannot be taken back: that would drop columns and tables with synced rows. "
+        "Nothing was changed. Restore a backup, or write a new revision that changes what is wrong."
+    )
+
+
+def _run(connection: Connection, sql: str) -> None:
+    # Without parameters the text goes to Postgres as it stands: several statements, and % is just a sign.
+    connection.execution_options(no_parameters=True).exec_driver_sql(sql)
+
+
+def _alembic_config(schema: str) -> Config:
+    folder = Path(os.environ.get("SQP_SQL_DIR") or Path(__file__).parents[2] / "sql") / "migrations"
+    if not (folder / "env.py").is_file():
+        raise MigrationError(
+            f"No migrations in {folder}. Nothing was changed. "
+            "Set SQP_SQL_DIR to the project's sql folder, the one that holds migrations/env.py."
+        )
+    config = Config()
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["schema"] = schema
+    return config
+
+
+@contextmanager
+def _connect(dsn: str) -> Iterator[Connection]:
+    # SQLAlchemy names its driver in the scheme, libpq does not know such names.
+    libpq_dsn = re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", dsn)
+
+    def connect() -> psycopg.Connection[tuple[object, ...]]:
+        connection = psycopg.connect(libpq_dsn, application_name="sqp migrate", connect_timeout=10)
+        connection.add_notice_handler(_log_info)
+        return connection
+
+    engine = create_engine("postgresql+psycopg://", creator=connect, poolclass=NullPool)
+    try:
+        connection = engine.connect()
+    except (DBAPIError, psycopg.Error) as error:
+        raise MigrationError(
+            f"Cannot connect to Postgres at {_address(libpq_dsn)}: {_first_line(error)} "
+            "Nothing was changed. Check the connection (SQP_POSTGRES_DSN) and that the server is running."
+        ) from error
+    with connection:
+        version = connection.scalar(text("select current_setting('server_version_num')::integer / 10000"))
+        if version < OLDEST_POSTGRES:
+            raise MigrationError(
+                f"Postgres at {_address(libpq_dsn)} is version {version}; {OLDEST_POSTGRES} or newer is "
+                "needed (MERGE). Nothing was changed. Use a newer server."
+            )
+        yield connection
+
+
+def _log_info(message: psycopg.errors.Diagnostic) -> None:
+    """Pass on what the .sql files say with ``raise info``, not the server's own notices."""
+    if message.severity_nonlocalized == "INFO":
+        log.info("%s", message.message_primary)
+
+
+def _address(dsn: str) -> str:
+    """Name the database without its password: ``db.example.com:5432/warehouse as sqp``."""
+    try:
+        parts = conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:
+        return "an address that is not a libpq connection string"
+    host, port, name = parts.get("host", "local socket"), parts.get("port", 5432), parts.get("dbname", "")
+    return f"{host}:{port}/{name} as {parts.get('user', 'the current user')}"
+
+
+def _wait_for_turn(connection: Connection, schema: str) -> None:
+    """Take the session's advisory lock.
+
+    Asked for again and again: a waiting statement would hold a snapshot that a concurrent index waits for.
+    """
+    ask = text("select pg_try_advisory_lock(hashtextextended('sqp migrate ' || :schema, 0))")
+    waiting = False
+    while not connection.scalar(ask, {"schema": schema}):
+        connection.commit()
+        if not waiting:
+            log.info("Another migration of schema %s is running; waiting for it to end.", schema)
+        waiting = True
+        time.sleep(0.2)
+    connection.commit()
+
+
+def _pending(connection: Connection, config: Config, schema: str) -> list[str]:
+    scripts = ScriptDirectory.from_config(config)
+    known = [script.revision for script in scripts.walk_revisions()][::-1]
+    heads = MigrationContext.configure(connection, opts={"version_table_schema": schema}).get_current_heads()
+    connection.commit()
+    unknown = sorted(set(heads) - set(known))
+    if unknown:
+        raise MigrationError(
+            f"Schema {schema} is at revision {', '.join(unknown)}, which this code does not know; "
+            f"its newest is {known[-1]}. Nothing was changed. "
+            "Use the version of the code that wrote it, or a newer one."
+        )
+    return known[known.index(heads[0]) + 1 :] if heads else known
+
+
+@contextmanager
+def _clear_errors(schema: str) -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        cause = error.orig
+        remedy = "Mend the cause and run migrate again; it continues where it stopped."
+        if isinstance(cause, psycopg.errors.InsufficientPrivilege):
+            remedy = (
+                f"The role must own schema {schema}, {schema}_staging and the tables in them, or be allowed "
+                "to create schemas (grant create on database). Grant that and run migrate again."
+            )
+        if isinstance(cause, psycopg.errors.LockNotAvailable):
+            remedy = "Somebody was using the table for longer than 30 s. Run migrate again at a quieter time."
+        raise MigrationError(
+            f"Migrating schema {schema} failed: {_first_line(error)}{_details(cause)} "
+            f"The revision it failed in was rolled back, rows are untouched. {remedy}"
+        ) from error
+
+
+def _first_line(error: DBAPIError | psycopg.Error) -> str:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return str(cause).strip().split("\n")[0].rstrip(".") + "."
+
+
+def _details(cause: BaseException | None) -> str:
+    if not isinstance(cause, psycopg.Error):
+        return ""
+    return "".join(f" {line}" for line in (cause.diag.message_detail, cause.diag.message_hint) if line)
+
+
+def main() -> None:
+    """Run ``python -m sqp_provider.migrations --dsn postgresql://… --schema sqp``."""
+    parser = argparse.ArgumentParser(prog="python -m sqp_provider.migrations", description=__doc__)
+    dsn = os.environ.get("SQP_POSTGRES_DSN")
+    parser.add_argument("--dsn", default=dsn, help="default: $SQP_POSTGRES_DSN")
+    parser.add_argument("--schema", default="sqp", help="default: %(default)s")
+    arguments = parser.parse_args()
+    if not arguments.dsn:
+        parser.error("no database: give --dsn or set SQP_POSTGRES_DSN")
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    try:
+        migrate(arguments.dsn, arguments.schema)
+    except MigrationError as error:
+        parser.exit(1, f"{error}\n")
+
+
+if __name__ == "__main__":
+    main()

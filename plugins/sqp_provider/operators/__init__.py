@@ -1,0 +1,1 @@
+"""Connect: one sync stage per operator."""

@@ -1,0 +1,76 @@
+"""Stage extract: one BigQuery job that writes the period's clean and rejected rows into a snapshot table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import Context
+from google.cloud.bigquery import QueryJob
+
+from sqp_provider.core.run import SyncRun
+from sqp_provider.hooks.target import Target
+from sqp_provider.operators.stage import SyncStageOperator, fails_plainly
+from sqp_provider.triggers.bigquery_job import BigQueryJobTrigger, wait_until_done
+
+
+class BigQuerySnapshotOperator(SyncStageOperator):
+    """Take the snapshot and return its :class:`~sqp_provider.core.snapshot.Snapshot` as a dict.
+
+    A job longer than ``schedule.defer_after_seconds`` frees the worker and is waited for by the triggerer. Killing
+    the task cancels the job in either place.
+    """
+
+    job_id: str | None = None
+
+    @fails_plainly
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Start the job, wait or defer, and describe the snapshot."""
+        sync = self.read_sync()
+        self.source.refuse_if_unusable()
+        job = self.source.start_extract(sync, self.table(sync), try_number=context["ti"].try_number)
+        self.job_id = job.job_id
+        self.defer_if_long(job)
+        return self.describe(sync, job)
+
+    @fails_plainly
+    def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Go on when the triggerer has seen the job's end."""
+        self.job_id = event["job_id"]
+        return self.describe(self.read_sync(), self.bigquery.get_started(event["job_id"]))
+
+    def defer_if_long(self, job: QueryJob) -> None:
+        """Leave the worker when the job is not done in time."""
+        if wait_until_done(job, seconds=self.settings.schedule.defer_after_seconds):
+            return
+        self.log.info("BigQuery job %s is still running; the triggerer waits for it from here", job.job_id)
+        source = self.settings.source
+        trigger = BigQueryJobTrigger(source.conn_id, str(job.job_id), source.location, source.retry_seconds)
+        self.defer(trigger=trigger, method_name="resume")
+
+    def table(self, sync: SyncRun) -> str:
+        """Return the full name of this attempt's snapshot table."""
+        return self.source.snapshot_table(sync, self.settings.target.schema_name)
+
+    def describe(self, sync: SyncRun, job: QueryJob) -> dict[str, Any]:
+        """Read the snapshot's totals and compare its fingerprint with the ledger's."""
+        snapshot = self.source.read_totals(job, self.table(sync))
+        self.source.refuse_if_empty(sync, snapshot)
+        with self.postgres.transaction() as database:
+            unchanged = not sync.options.force and Target(database, sync).holds(snapshot)
+        self.log.info(
+            "%s: %s rows and %s rejects from %s source rows, %s bytes scanned, fingerprint %s%s",
+            sync.period,
+            f"{snapshot.totals.row_count:,}",
+            f"{snapshot.reject_count:,}",
+            f"{snapshot.source_rows:,}",
+            f"{snapshot.bytes_processed:,}",
+            snapshot.fingerprint,
+            ", unchanged since it was published" if unchanged else "",
+        )
+        return snapshot.model_copy(update={"unchanged": unchanged}).model_dump(mode="json")
+
+    def on_kill(self) -> None:
+        """Cancel the job: nobody waits for it any more."""
+        if self.job_id:
+            self.log.warning("Task killed; cancelling BigQuery job %s", self.job_id)
+            self.bigquery.client.cancel_job(self.job_id)

@@ -1,0 +1,71 @@
+"""Stage load: the snapshot's rows into the staged table, its rejects into ``sync_rejects``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowSkipException
+
+from sqp_provider.core.publish import PublishResult
+from sqp_provider.core.run import SyncRun
+from sqp_provider.core.snapshot import Snapshot
+from sqp_provider.hooks.snapshot_reader import SnapshotReader
+from sqp_provider.hooks.staging import COPIED, Staging
+from sqp_provider.hooks.sync_log import SyncLog
+from sqp_provider.hooks.target import Target
+from sqp_provider.operators.stage import SyncStageOperator, fails_plainly
+
+
+class PostgresStageOperator(SyncStageOperator):
+    """Fill the staged table and return ``{"rows": …, "rejects_kept": …, "seconds": …}``.
+
+    A period that is unchanged since it was published ends here: this task and those after it are skipped.
+
+    :param snapshot: the extract stage's result (templated).
+    """
+
+    template_fields: Sequence[str] = ("sync_log_id", "snapshot")
+
+    def __init__(self, *, snapshot: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.snapshot = snapshot
+
+    @fails_plainly
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Create, copy, keep rejects, add the key; one transaction, so that half a load is never seen."""
+        snapshot, sync, started = Snapshot.model_validate(self.snapshot), self.read_sync(), time.monotonic()
+        self.skip_if_unchanged(sync, snapshot)
+        reader = SnapshotReader(self.bigquery, snapshot.table)
+        with self.postgres.transaction() as database:
+            staging = Staging(database, sync)
+            staging.create(bigquery_sync_id=snapshot.job_id)
+            rows = staging.copy(reader.accepted(COPIED))
+            rejects_kept = staging.keep_rejects(reader.rejected()) if snapshot.reject_count else 0
+            staging.add_key()
+            Target(database, sync).refuse_if_superseded()
+        return self.report(rows, rejects_kept, time.monotonic() - started)
+
+    def skip_if_unchanged(self, sync: SyncRun, snapshot: Snapshot) -> None:
+        """Skip this stage and those after it when the target holds exactly this snapshot."""
+        if not snapshot.unchanged:
+            return
+        result = PublishResult(how="unchanged", inserted=0, unchanged=snapshot.totals.row_count)
+        reason = f"unchanged: the target holds these {snapshot.totals.row_count:,} rows already, nothing was written"
+        with self.postgres.transaction() as database:
+            SyncLog(database).record_counts(
+                sync,
+                result,
+                rejects=snapshot.reject_count,
+                metadata={"outcome": result.how, "reason": reason},
+            )
+        raise AirflowSkipException(f"{sync.period} is {reason}. Run it with force to publish it again.")
+
+    def report(self, rows: int, rejects_kept: int, seconds: float) -> dict[str, Any]:
+        """Log and return what was staged."""
+        self.log.info(
+            "%s rows staged in %.1f s (%s rows/s)", f"{rows:,}", seconds, f"{rows / max(seconds, 0.001):,.0f}"
+        )
+        return {"rows": rows, "rejects_kept": rejects_kept, "seconds": round(seconds, 3)}

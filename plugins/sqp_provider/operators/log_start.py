@@ -1,0 +1,81 @@
+"""Stage log_start: find the run's period and write its row, or come back to it as a further attempt."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from airflow.sdk import Context
+
+from sqp_provider.core.errors import InvalidPeriod
+from sqp_provider.core.period import Period, SyncType
+from sqp_provider.core.run import SyncOptions
+from sqp_provider.hooks.postgres import Database
+from sqp_provider.hooks.sync_log import DagRunIdentity, SyncLog
+from sqp_provider.operators.stage import SyncStageOperator, fails_plainly
+
+
+class SyncLogStartOperator(SyncStageOperator):
+    """Write the run's ``sync_log`` row as ``started`` and return its id.
+
+    The period is ``params.period_start``, else the data interval, else the newest period whose publication delay
+    had passed when the run was due: a weekly run due on 2026-11-18 12:00 syncs 2026-11-08..2026-11-14.
+
+    :param sync_type: ``weekly``, ``monthly`` or ``quarterly``.
+    """
+
+    def __init__(self, *, sync_type: SyncType, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.sync_type = sync_type
+
+    @fails_plainly
+    def execute(self, context: Context) -> int:
+        """Log the start and return the id; a period that does not exist is logged as failed."""
+        options = SyncOptions.model_validate(dict(context["params"]))
+        try:
+            period = self.find_period(context)
+        except InvalidPeriod as error:
+            self.log_refusal(context, options, error)
+            raise
+        with self.postgres.transaction() as database:
+            sync_log_id, attempt = self.start(database, context, period, options)
+        self.log.info("%s: sync_log %s, attempt %s", period, sync_log_id, attempt)
+        return sync_log_id
+
+    def find_period(self, context: Context) -> Period:
+        """Return the period of this run.
+
+        :raises InvalidPeriod: the day asked for starts no period.
+        """
+        requested = context["params"].get("period_start")
+        interval_start = context.get("data_interval_start")
+        if requested:
+            return Period.starting(self.sync_type, _day(requested))
+        if interval_start and interval_start != context.get("data_interval_end"):
+            return Period.starting(self.sync_type, interval_start.date())
+        run_after: Any = context["dag_run"].run_after
+        return Period.latest_before(self.sync_type, (run_after - self.settings.schedule.delay(self.sync_type)).date())
+
+    def start(
+        self, database: Database, context: Context, period: Period | None, options: SyncOptions
+    ) -> tuple[int, int]:
+        """Write the row; return its id and the attempt."""
+        run = DagRunIdentity(context["dag_run"].dag_id, context["dag_run"].run_id)
+        return SyncLog(database).start(run, self.sync_type, period, self.settings.source.table, options)
+
+    def log_refusal(self, context: Context, options: SyncOptions, error: InvalidPeriod) -> None:
+        """Write a row that failed before it began, so that the log has every run."""
+        details = {"stage": self.task_id, "type": type(error).__name__, "message": str(error)}
+        with self.postgres.transaction() as database:
+            sync_log_id, attempt = self.start(database, context, None, options)
+            SyncLog(database).refuse(sync_log_id, attempt, details)
+
+
+def _day(requested: Any) -> date:
+    try:
+        return requested if isinstance(requested, date) else date.fromisoformat(str(requested))
+    except ValueError:
+        raise InvalidPeriod(
+            f"period_start {requested!r} is not a date. Nothing was read or written. "
+            "Run again with a day such as 2026-11-08."
+        ) from None

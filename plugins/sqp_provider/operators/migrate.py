@@ -1,0 +1,33 @@
+"""Bring the target's schema up to date, for people without a shell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowFailException
+
+from sqp_provider.core.settings import Settings
+from sqp_provider.hooks.postgres import SqpPostgresHook
+from sqp_provider.migrations import MigrationError, migrate
+from sqp_provider.operators.stage import fails_plainly
+
+
+class SchemaMigrateOperator(BaseOperator):
+    """Run the revisions that the configured schema lacks and return their ids.
+
+    :param settings: the checked configuration file.
+    """
+
+    def __init__(self, *, settings: Settings, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.settings = settings
+
+    @fails_plainly
+    def execute(self, context: Context) -> list[str]:
+        """Migrate; a second run finds nothing to do."""
+        target = self.settings.target
+        try:
+            return migrate(SqpPostgresHook(target).dsn(), target.schema_name)
+        except MigrationError as error:
+            raise AirflowFailException(str(error)) from error

@@ -1,0 +1,102 @@
+"""Stage publish: the staged period becomes visible, in one transaction or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.sdk import Context
+
+from sqp_provider.core.publish import PublishResult, refuse_large_delete
+from sqp_provider.core.run import SyncRun
+from sqp_provider.core.snapshot import Snapshot
+from sqp_provider.hooks.postgres import Database
+from sqp_provider.hooks.sync_log import SyncLog
+from sqp_provider.hooks.target import Target
+from sqp_provider.operators.stage import SyncStageOperator, fails_plainly
+
+
+class SyncPublishOperator(SyncStageOperator):
+    """Attach the staged table as a new period's partition, or write only the rows that differ.
+
+    Returns a :class:`~sqp_provider.core.publish.PublishResult` as a dict. A dry run compares and writes nothing.
+
+    :param snapshot: the extract stage's result (templated).
+    """
+
+    template_fields: Sequence[str] = ("sync_log_id", "snapshot")
+
+    def __init__(self, *, snapshot: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.snapshot = snapshot
+
+    @fails_plainly
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Publish and return what changed."""
+        snapshot, sync = Snapshot.model_validate(self.snapshot), self.read_sync()
+        if sync.options.dry_run:
+            result = self.compare(sync, snapshot)
+        else:
+            self.make_room_for_rollups(sync)
+            result = self.publish(sync, snapshot)
+        self.log.info("%s: %s", sync.period, result)
+        return result.model_dump(mode="json")
+
+    def publish(self, sync: SyncRun, snapshot: Snapshot) -> PublishResult:
+        """Lock the period, refuse what must not be, then change target, rollups, ledger and log together."""
+        with self.postgres.transaction() as database:
+            target = Target(database, sync)
+            target.lock()
+            target.refuse_if_superseded()
+            if self.published_by_this_attempt(target):
+                return PublishResult(how="already published", inserted=0, unchanged=snapshot.totals.row_count)
+            target.staging.refuse_if_missing()
+            target.record_published(snapshot)
+            result = self.change(target, snapshot)
+            self.count(database, sync, snapshot, result)
+        return result
+
+    def change(self, target: Target, snapshot: Snapshot) -> PublishResult:
+        """Attach a period that is new; of one that is there, write the difference."""
+        if target.period_is_new():
+            return target.attach(snapshot.totals.row_count)
+        result = target.find_difference()
+        refuse_large_delete(target.sync, result, target.label, self.settings.target.max_delete_fraction)
+        target.apply_difference()
+        return result
+
+    def compare(self, sync: SyncRun, snapshot: Snapshot) -> PublishResult:
+        """Tell what publishing would change, and change nothing but the run's own log."""
+        with self.postgres.transaction() as database:
+            target = Target(database, sync)
+            target.staging.refuse_if_missing()
+            result = target.find_difference().model_copy(update={"how": "dry run"})
+            would = result.model_dump(mode="json")
+            nothing = PublishResult(how="dry run", inserted=0, unchanged=snapshot.totals.row_count)
+            SyncLog(database).record_counts(
+                sync,
+                nothing,
+                rejects=snapshot.reject_count,
+                metadata={"outcome": "dry run", "would_change": would},
+            )
+        return result
+
+    def make_room_for_rollups(self, sync: SyncRun) -> None:
+        """Create missing month and quarter partitions first: their locks are not to be held while rows move."""
+        with self.postgres.transaction() as database:
+            Target(database, sync).ensure_rollup_partitions()
+
+    def published_by_this_attempt(self, target: Target) -> bool:
+        """Tell whether an earlier try committed and only failed to say so."""
+        ledger = target.ledger()
+        mine = (target.sync.sync_log_id, target.sync.attempt)
+        return ledger is not None and (ledger["sync_log_id"], ledger["attempt"]) == mine
+
+    def count(self, database: Database, sync: SyncRun, snapshot: Snapshot, result: PublishResult) -> None:
+        """Write the run's counts into its log row."""
+        SyncLog(database).record_counts(
+            sync,
+            result,
+            rejects=snapshot.reject_count,
+            metadata={"outcome": result.how, "published": result.model_dump()},
+        )

@@ -1,0 +1,97 @@
+"""What the stages share: the settings, the hooks, the run they work for, and how they fail."""
+
+from __future__ import annotations
+
+import functools
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any, ParamSpec, TypeVar
+
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from sqp_provider.core.errors import SyncError
+from sqp_provider.core.run import SyncRun
+from sqp_provider.core.settings import Settings
+from sqp_provider.hooks.bigquery import SqpBigQueryHook
+from sqp_provider.hooks.postgres import SqpPostgresHook
+from sqp_provider.hooks.source import Source
+from sqp_provider.hooks.sync_log import SyncLog
+
+STAGE_ERROR = "stage_error"
+"""The XCom key under which a failed stage leaves what log_finish writes into ``sync_log``."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class SyncStageOperator(BaseOperator):
+    """One stage of a sync; subclasses do one thing each.
+
+    :param settings: the checked configuration file.
+    :param sync_log_id: id of the run's row in ``sync_log``, log_start's XCom (templated).
+    """
+
+    template_fields: Sequence[str] = ("sync_log_id",)
+
+    def __init__(self, *, settings: Settings, sync_log_id: Any = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.settings = settings
+        self.sync_log_id = sync_log_id
+
+    @functools.cached_property
+    def postgres(self) -> SqpPostgresHook:
+        """The hook of the target."""
+        return SqpPostgresHook(self.settings.target)
+
+    @functools.cached_property
+    def bigquery(self) -> SqpBigQueryHook:
+        """The hook of the source."""
+        source = self.settings.source
+        return SqpBigQueryHook(source.conn_id, retry_seconds=source.retry_seconds, location=source.location)
+
+    @property
+    def source(self) -> Source:
+        """The source table."""
+        return Source(self.bigquery, self.settings.source)
+
+    def read_sync(self) -> SyncRun:
+        """Read which run this is, in which attempt; every stage asks anew, so that a clear is noticed."""
+        with self.postgres.transaction() as database:
+            sync = SyncLog(database).read(self.sync_log_id)
+        self.log.info("%s: %s", self.task_id, sync)
+        return sync
+
+
+def fails_plainly(execute: Callable[P, R]) -> Callable[P, R]:
+    """Make a stage fail at once for what cannot heal, and leave retries to what can."""
+
+    @functools.wraps(execute)
+    def explained(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return execute(*args, **kwargs)
+        except SyncError as error:
+            if error.heals:
+                raise AirflowException(str(error)) from error
+            raise AirflowFailException(str(error)) from error
+
+    return explained
+
+
+def leave_error(context: Context) -> None:
+    """Leave a failed stage's error for log_finish: an ``on_failure_callback``, which runs before the teardown."""
+    ti: Any = context["ti"]
+    raised = context.get("exception")
+    error = raised if isinstance(raised, BaseException) else None
+    original = error.__cause__ if error is not None and isinstance(error.__cause__, SyncError) else error
+    ti.xcom_push(
+        key=STAGE_ERROR,
+        value={
+            "stage": ti.task_id,
+            "type": type(original).__name__ if original is not None else "Unknown",
+            "message": str(original if original is not None else raised) or "no message",
+            "traceback": traceback.format_exception(original)[-12:] if original is not None else [],
+            "try": ti.try_number,
+            "log_url": ti.log_url,
+        },
+    )

@@ -1,0 +1,67 @@
+"""Stage validate: compare the staged rows with the snapshot before anybody can see them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.sdk import Context
+
+from sqp_provider.core.quality import CheckResult, CheckStatus, check_period, refuse_failed
+from sqp_provider.core.run import SyncRun
+from sqp_provider.core.snapshot import Snapshot
+from sqp_provider.hooks.checks import Checks
+from sqp_provider.hooks.staging import Staging
+from sqp_provider.hooks.target import Target
+from sqp_provider.operators.stage import SyncStageOperator, fails_plainly
+
+
+class SyncValidateOperator(SyncStageOperator):
+    """Record every check in ``data_quality_checks`` and return ``{"passed": …, "warning": …, "failed": 0}``.
+
+    :param snapshot: the extract stage's result (templated).
+    """
+
+    template_fields: Sequence[str] = ("sync_log_id", "snapshot")
+
+    def __init__(self, *, snapshot: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.snapshot = snapshot
+
+    @fails_plainly
+    def execute(self, context: Context) -> dict[str, int]:
+        """Check, record, and stop the sync when a check failed."""
+        snapshot, sync = Snapshot.model_validate(self.snapshot), self.read_sync()
+        with self.postgres.transaction() as database:
+            Staging(database, sync).refuse_if_missing()
+            results = self.check(Checks(database, sync), snapshot)
+            labels = Staging(database, sync).label, Target(database, sync).label
+        self.report(sync, results)
+        refuse_failed(sync, *labels, results)
+        return {status.value: count for status, count in _by_status(results).items()}
+
+    def check(self, checks: Checks, snapshot: Snapshot) -> list[CheckResult]:
+        """Compare both sides and write the results down, whatever they are."""
+        settings = self.settings
+        results = check_period(
+            snapshot,
+            checks.staged_totals(),
+            checks.recent_row_counts(settings.checks),
+            settings.source.mapped_metrics,
+            settings.checks,
+        )
+        checks.record(results)
+        return results
+
+    def report(self, sync: SyncRun, results: Sequence[CheckResult]) -> None:
+        """Log each result that is not a pass, and how many passed."""
+        for result in results:
+            if result.check_status is not CheckStatus.PASSED:
+                self.log.warning("%s: %s: %s", sync.period, result.check_status, result.check_message)
+        self.log.info("%s: checks %s", sync.period, dict(_by_status(results)))
+
+
+def _by_status(results: Sequence[CheckResult]) -> dict[CheckStatus, int]:
+    found = Counter(result.check_status for result in results)
+    return {status: found[status] for status in CheckStatus}

@@ -1,0 +1,96 @@
+"""Chains the stages into a Dag's tasks: the only place that does."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import Param
+
+from sqp_provider.core.period import SyncType
+from sqp_provider.core.settings import Settings
+from sqp_provider.operators.extract import BigQuerySnapshotOperator
+from sqp_provider.operators.load import PostgresStageOperator
+from sqp_provider.operators.log_finish import SyncLogFinishOperator
+from sqp_provider.operators.log_start import SyncLogStartOperator
+from sqp_provider.operators.publish import SyncPublishOperator
+from sqp_provider.operators.stage import leave_error
+from sqp_provider.operators.validate import SyncValidateOperator
+
+STAGES = ("extract", "load", "validate", "publish")
+"""The task ids of the stages between log_start and log_finish, in their order."""
+
+
+def read_config(dag_file: str) -> Settings:
+    """Read ``$SQP_CONFIG``, or ``sqp_config.yaml`` beside the Dag's own file."""
+    return Settings.load(Path(os.environ.get("SQP_CONFIG") or Path(dag_file).with_name("sqp_config.yaml")))
+
+
+def sync_params(sync_type: SyncType) -> dict[str, Param]:
+    """Return the form of a run that a person starts."""
+    return {
+        "period_start": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            title="Period start",
+            description=f"First day of the {sync_type} period; empty: the data interval, else the newest one due.",
+        ),
+        "force": Param(False, type="boolean", title="Force", description="Publish even if the source is unchanged."),
+        "allow_empty": Param(
+            False,
+            type="boolean",
+            title="Allow empty",
+            description="Accept a period without rows at the source.",
+        ),
+        "dry_run": Param(
+            False,
+            type="boolean",
+            title="Dry run",
+            description="Stop before publishing; report what would change.",
+        ),
+        "max_delete_fraction": Param(
+            None,
+            type=["null", "number"],
+            minimum=0,
+            maximum=1,
+            title="Largest part to delete",
+            description="For this run only: 1 allows a publish that deletes the whole period. Empty: as configured.",
+        ),
+    }
+
+
+def sync_period(sync_type: SyncType, settings: Settings) -> None:
+    """Add the six stages to the Dag in whose context this is called."""
+    common = _common_arguments(settings)
+    log_start = SyncLogStartOperator(task_id="log_start", sync_type=sync_type, **common)
+    stage = common | {"sync_log_id": log_start.output}
+    extract = BigQuerySnapshotOperator(task_id="extract", **stage)
+    load = PostgresStageOperator(task_id="load", snapshot=extract.output, **stage)
+    validate = SyncValidateOperator(task_id="validate", snapshot=extract.output, **stage)
+    publish = SyncPublishOperator(task_id="publish", snapshot=extract.output, **stage)
+    log_finish = SyncLogFinishOperator(task_id="log_finish", stages=STAGES, **stage)
+
+    (
+        log_start
+        >> extract
+        >> load
+        >> validate
+        >> publish
+        >> log_finish.as_teardown(setups=log_start, on_failure_fail_dagrun=True)
+    )
+
+
+def _common_arguments(settings: Settings) -> dict[str, Any]:
+    schedule = settings.schedule
+    return {
+        "settings": settings,
+        "retries": schedule.retries,
+        "retry_delay": timedelta(seconds=schedule.retry_delay_seconds),
+        "retry_exponential_backoff": True,
+        "max_retry_delay": timedelta(minutes=15),
+        "execution_timeout": timedelta(minutes=schedule.stage_timeout_minutes),
+        "on_failure_callback": leave_error,
+    }

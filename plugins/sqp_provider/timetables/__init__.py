@@ -1,0 +1,1 @@
+"""Schedule: data intervals equal to the period, run after a publication delay."""

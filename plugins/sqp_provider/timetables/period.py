@@ -1,0 +1,66 @@
+"""A data interval is exactly a week from Sunday, a month or a quarter; the run comes a publication delay later."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction
+from airflow.timetables.interval import CronDataIntervalTimetable
+from pendulum import UTC, DateTime
+
+from sqp_provider.core.period import SyncType
+
+_FIRST_DAYS = {
+    SyncType.WEEKLY: "0 0 * * 0",
+    SyncType.MONTHLY: "0 0 1 * *",
+    SyncType.QUARTERLY: "0 0 1 1,4,7,10 *",
+}
+
+
+class PeriodTimetable(CronDataIntervalTimetable):
+    """Run ``delay`` after a period's end: the week 2026-11-08..2026-11-14 with four days runs on 2026-11-19 00:00.
+
+    :param sync_type: which periods.
+    :param delay: how long after the end Amazon's figures are expected.
+    """
+
+    def __init__(self, sync_type: SyncType | str, delay: timedelta) -> None:
+        self.sync_type = SyncType(sync_type)
+        self.delay = delay
+        super().__init__(_FIRST_DAYS[self.sync_type], UTC)
+        self.description = f"{self.sync_type.value.capitalize()}, {delay.days} days after the period's end"
+
+    @property
+    def summary(self) -> str:
+        """What the Dag list shows."""
+        return f"{self.sync_type.value} + {self.delay.days} d"
+
+    def serialize(self) -> dict[str, Any]:
+        """Return what the scheduler needs to build it again."""
+        return {"sync_type": self.sync_type.value, "delay_seconds": self.delay.total_seconds()}
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> PeriodTimetable:
+        """Build it from :meth:`serialize`."""
+        return cls(data["sync_type"], timedelta(seconds=data["delay_seconds"]))
+
+    def next_dagrun_info(
+        self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
+    ) -> DagRunInfo | None:
+        """Return the next period and when its run is due."""
+        info = super().next_dagrun_info(
+            last_automated_data_interval=last_automated_data_interval, restriction=restriction
+        )
+        if info is None or info.data_interval is None:
+            return info
+        return DagRunInfo(run_after=info.data_interval.end + self.delay, data_interval=info.data_interval)
+
+    def infer_manual_data_interval(self, *, run_after: DateTime) -> DataInterval:
+        """Return the newest period whose delay had passed at ``run_after``."""
+        return super().infer_manual_data_interval(run_after=run_after - self.delay)
+
+    def _skip_to_latest(self, earliest: DateTime | None) -> DateTime:
+        # without catchup the first run is the newest period that is already due, not one still waited for
+        newest_due = self.infer_manual_data_interval(run_after=DateTime.now(UTC)).start
+        return newest_due if earliest is None else max(newest_due, self._align_to_next(earliest))

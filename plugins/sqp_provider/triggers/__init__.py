@@ -1,0 +1,1 @@
+"""Wait outside a worker: a long BigQuery job."""

@@ -1,0 +1,74 @@
+"""Wait for a BigQuery job in the triggerer, or for a short while in the worker."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+from google.cloud.bigquery import QueryJob
+
+from sqp_provider.hooks.bigquery import SqpBigQueryHook, explained
+
+
+class BigQueryJobTrigger(BaseTrigger):
+    """Fire ``{"job_id": …}`` when the job has ended, well or not; the operator reads how.
+
+    :param gcp_conn_id: the connection the job was started with.
+    :param job_id: its id.
+    :param location: where it runs; None lets BigQuery find it.
+    :param retry_seconds: how long a lost connection is tried again.
+    :param poll_seconds: the pause between two looks.
+    """
+
+    def __init__(
+        self,
+        gcp_conn_id: str,
+        job_id: str,
+        location: str | None = None,
+        retry_seconds: float = 60,
+        poll_seconds: float = 10,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.gcp_conn_id = gcp_conn_id
+        self.job_id = job_id
+        self.location = location
+        self.retry_seconds = retry_seconds
+        self.poll_seconds = poll_seconds
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what the triggerer needs to build it again."""
+        names = ("gcp_conn_id", "job_id", "location", "retry_seconds", "poll_seconds")
+        return f"{type(self).__module__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look at the job until it has ended."""
+        hook = await asyncio.to_thread(self._hook)
+        while not await asyncio.to_thread(self._done, hook):
+            await asyncio.sleep(self.poll_seconds)
+        yield TriggerEvent({"job_id": self.job_id})
+
+    async def on_kill(self) -> None:
+        """Cancel the job when a person marks or clears the deferred task."""
+        hook = await asyncio.to_thread(self._hook)
+        await asyncio.to_thread(hook.client.cancel_job, self.job_id)
+
+    def _hook(self) -> SqpBigQueryHook:
+        return SqpBigQueryHook(self.gcp_conn_id, retry_seconds=self.retry_seconds, location=self.location)
+
+    def _done(self, hook: SqpBigQueryHook) -> bool:
+        return bool(hook.get_started(self.job_id).state == "DONE")
+
+
+def wait_until_done(job: QueryJob, *, seconds: float, poll_seconds: float = 0.5) -> bool:
+    """Wait for the job's end, at most that long, and tell whether it came."""
+    give_up = time.monotonic() + seconds
+    while True:
+        with explained(f"BigQuery job {job.job_id}"):
+            if job.state == "DONE" or job.done():
+                return True
+        if time.monotonic() >= give_up:
+            return False
+        time.sleep(poll_seconds)

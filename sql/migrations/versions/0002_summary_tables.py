@@ -1,0 +1,16 @@
+"""Summary tables: created partitioned, or adopted as they are and completed."""
+
+from sqp_provider.migrations import refuse_downgrade, run_sql_of
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """Run the .sql file of the same name."""
+    run_sql_of(__file__)
+
+
+def downgrade() -> None:
+    """Refuse."""
+    refuse_downgrade(revision)

@@ -1,0 +1,16 @@
+"""Functions: status, freshness, locks, partitions, retention."""
+
+from sqp_provider.migrations import refuse_downgrade, run_sql_of
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    """Run the .sql file of the same name."""
+    run_sql_of(__file__)
+
+
+def downgrade() -> None:
+    """Refuse."""
+    refuse_downgrade(revision)

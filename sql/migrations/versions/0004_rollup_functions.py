@@ -1,0 +1,16 @@
+"""Functions: how weeks become months and quarters."""
+
+from sqp_provider.migrations import refuse_downgrade, run_sql_of
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    """Run the .sql file of the same name."""
+    run_sql_of(__file__)
+
+
+def downgrade() -> None:
+    """Refuse."""
+    refuse_downgrade(revision)

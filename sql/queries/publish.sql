@@ -1,0 +1,138 @@
+-- Publishing a staged period: one transaction, by attaching it or by writing only what differs.
+
+
+-- name: wait_at_most
+select set_config('lock_timeout', %(milliseconds)s, true);
+
+
+-- name: lock_period
+select lock_period(%(sync_type)s, %(period_start)s);
+
+
+-- name: ledger_row
+select state, fingerprint, row_count, sync_log_id, attempt, published_at
+from synced_period
+where sync_type = %(sync_type)s and period_start = %(period_start)s;
+
+
+-- name: period_has_rows
+select exists (select from {target} where period_start = %(period_start)s) as found;
+
+
+-- name: partition_exists
+-- Whether a partition other than the default one already takes the rows of this day.
+select exists (
+    select
+    from pg_inherits as i
+    join pg_class as c on c.oid = i.inhrelid
+    cross join lateral regexp_match(
+        pg_get_expr(c.relpartbound, c.oid), $re$FROM \('(.+)'\) TO \('(.+)'\)$re$
+    ) as bound
+    where
+        i.inhparent = {target_text}::regclass
+        and bound[1]::date <= %(period_start)s
+        and bound[2]::date > %(period_start)s
+) as found;
+
+
+-- name: ensure_rollup_partitions
+-- Months and quarters get their partitions before the rollup writes to them; empty ones do no harm.
+select
+    ensure_period_partition('monthly_summary', m::date, (m + interval '1 month - 1 day')::date),
+    ensure_period_partition('quarterly_summary', q::date, (q + interval '3 months - 1 day')::date)
+from date_trunc('month', %(period_start)s::date) as m, date_trunc('quarter', %(period_start)s::date) as q;
+
+
+-- name: refresh_rollups
+select refresh_rollups({staged_text}::regclass);
+
+
+-- name: move_staged
+alter table {staged} set schema {schema};
+
+
+-- name: rename_staged
+alter table {moved} rename to {partition_name};
+
+
+-- name: attach
+alter table {target} attach partition {partition} for values from ({first_day}) to ({next_first_day});
+
+
+-- name: drop_bounds
+-- The partition's own bounds say the same from here on.
+alter table {partition} drop constraint {bounds};
+
+
+-- name: delete_duplicates
+-- A plain table may hold a key twice; one row of each stays to be compared.
+delete from {target} as t
+using (
+    select ctid, row_number() over (partition by query, asin order by ctid) as copy
+    from {target}
+    where period_start = %(period_start)s
+) as d
+where t.period_start = %(period_start)s and t.ctid = d.ctid and d.copy > 1;
+
+
+-- name: find_difference
+-- Everything that has to change, known before anything is written.
+create temporary table period_difference on commit drop as
+select
+    coalesce(s.query, c.query) as query,
+    coalesce(s.asin, c.asin) as asin,
+    case when c.query is null then 'inserted' when s.query is null then 'deleted' else 'updated' end as change
+from {staged} as s
+full join (select * from {target} where period_start = {first_day}) as c on c.query = s.query and c.asin = s.asin
+where s.query is null or c.query is null or ({staged_values}) is distinct from ({current_values});
+
+
+-- name: count_difference
+select
+    (select count(*) from {target} where period_start = %(period_start)s) as rows_before,
+    (select count(*) from {staged}) as rows_staged,
+    count(*) filter (where change = 'inserted') as inserted,
+    count(*) filter (where change = 'updated') as updated,
+    count(*) filter (where change = 'deleted') as deleted
+from period_difference;
+
+
+-- name: delete_vanished
+delete from {target} as t
+using period_difference as d
+where d.change = 'deleted' and t.period_start = {first_day} and t.query = d.query and t.asin = d.asin;
+
+
+-- name: update_changed
+update {target} as t set
+    ({assigned}) = row({staged_values}),
+    updated_at = current_timestamp
+from period_difference as d
+join {staged} as s on s.query = d.query and s.asin = d.asin
+where d.change = 'updated' and t.period_start = {first_day} and t.query = d.query and t.asin = d.asin;
+
+
+-- name: insert_new
+insert into {target} ({inserted})
+select {staged_inserted}
+from period_difference as d
+join {staged} as s on s.query = d.query and s.asin = d.asin
+where d.change = 'inserted';
+
+
+-- name: record_published
+insert into synced_period (
+    sync_type, period_start, period_end, state, fingerprint, row_count, sync_log_id, attempt, published_at
+)
+values (
+    %(sync_type)s, %(period_start)s, %(period_end)s, 'synced', %(fingerprint)s, %(row_count)s,
+    %(sync_log_id)s, %(attempt)s, clock_timestamp()
+)
+on conflict (sync_type, period_start) do update set
+    period_end = excluded.period_end,
+    state = excluded.state,
+    fingerprint = excluded.fingerprint,
+    row_count = excluded.row_count,
+    sync_log_id = excluded.sync_log_id,
+    attempt = excluded.attempt,
+    published_at = excluded.published_at;

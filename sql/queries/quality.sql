@@ -1,0 +1,52 @@
+-- The target side of the checks.
+
+
+-- name: staged_totals
+-- Everything the checks need of the staged rows, in one scan. row_hash repeats sql/snapshot_totals.sql.
+select
+    count(*) as row_count,
+    coalesce(bit_xor(('x0' || substr(md5(concat({hashed})), 1, 15))::bit(64)::bigint), 0) as row_hash,
+    {sums},
+    {nulls},
+    count(*) filter (where {shares_out_of_range}) as shares_out_of_range,
+    count(*) filter (where total_clicks > total_impressions) as clicks_above_impressions
+from {staged};
+
+
+-- name: key_is_enforced
+-- A valid primary key proves that no key is there twice; without one the keys have to be counted.
+select exists (
+    select from pg_index as i
+    where i.indrelid = {staged_text}::regclass and i.indisprimary and i.indisvalid
+) as enforced;
+
+
+-- name: key_count
+select count(*) as key_count
+from (select distinct period_start, query, asin from {staged}) as keys;
+
+
+-- name: recent_row_counts
+-- The last published periods before this one, newest first.
+select row_count
+from synced_period
+where sync_type = %(sync_type)s and state = 'synced' and period_start < %(period_start)s
+order by period_start desc
+limit %(periods)s;
+
+
+-- name: forget_checks
+-- A validate that is tried again writes its checks again.
+delete from data_quality_checks where sync_log_id = %(sync_log_id)s and attempt = %(attempt)s;
+
+
+-- name: record_check
+insert into data_quality_checks (
+    sync_log_id, attempt, check_type, check_status, source_value, target_value, difference, difference_pct,
+    table_name, column_name, check_query, check_message, check_metadata
+)
+values (
+    %(sync_log_id)s, %(attempt)s, %(check_type)s, %(check_status)s, %(source_value)s, %(target_value)s,
+    %(difference)s, %(difference_pct)s, %(table_name)s, %(column_name)s, %(check_query)s, %(check_message)s,
+    %(check_metadata)s::jsonb
+);

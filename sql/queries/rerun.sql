@@ -1,0 +1,34 @@
+-- What each check counted on the Postgres side, for anyone to run again: recorded in data_quality_checks.check_query.
+
+
+-- name: row_count
+select count(*) from {table} where period_start = {first_day};
+
+
+-- name: row_hash
+select coalesce(bit_xor(('x0' || substr(md5(concat({hashed})), 1, 15))::bit(64)::bigint), 0)
+from {table} where period_start = {first_day};
+
+
+-- name: sum_validation
+select sum({column}) from {table} where period_start = {first_day};
+
+
+-- name: null_check
+select count(*) from {table} where period_start = {first_day} and {column} is null;
+
+
+-- name: duplicate_check
+select count(*) - count(distinct (query, asin)) from {table} where period_start = {first_day};
+
+
+-- name: range_check
+select * from {table} where period_start = {first_day} and ({shares_out_of_range} or total_clicks > total_impressions);
+
+
+-- name: reject_rate
+select reason, count(*) from {rejects} where sync_log_id = {sync_log_id} and attempt = {attempt} group by reason;
+
+
+-- name: volume_anomaly
+select period_start, row_count from {ledger} where sync_type = {sync_type} order by period_start desc;

@@ -1,0 +1,79 @@
+-- The staged table of one run: filled, keyed and indexed apart, so that publishing it is a change of the catalogue.
+
+
+-- name: target_kind
+-- 'p' is our partitioned table, 'r' a plain one that was there before us.
+select c.relkind = 'p' as partitioned
+from pg_class as c
+where c.oid = {target_text}::regclass;
+
+
+-- name: drop_staged
+drop table if exists {staged};
+
+
+-- name: create_partition_to_be
+-- The same columns, defaults and checks as the target, so that ATTACH accepts it as it is.
+create table {staged} (like {target} including defaults including constraints);
+
+
+-- name: create_plain
+-- For a plain target, whose own key column must not be filled here.
+create table {staged} as
+select {columns}, bigquery_sync_id, sync_log_id, last_synced_at
+from {target}
+with no data;
+
+
+-- name: set_constant
+-- What is the same in every row of the load is a default, so that it need not travel.
+alter table {staged} alter column {column} set default {value};
+
+
+-- name: drop_default
+alter table {staged} alter column {column} drop default;
+
+
+-- name: add_bounds
+-- Implies the partition's bounds, so that ATTACH need not look at a single row.
+alter table {staged} add constraint {bounds} check (period_start >= {first_day} and period_start < {next_first_day});
+
+
+-- name: copy_rows
+-- Frozen: the table is new in this transaction, so no later reader has to mark its rows visible.
+copy {staged} ({columns}) from stdin (format binary, freeze);
+
+
+-- name: add_key
+alter table {staged} add primary key (period_start, query, asin);
+
+
+-- name: add_sync_index
+create index on {staged} (last_synced_at, bigquery_sync_id);
+
+
+-- name: add_reference_index
+create index on {staged} (sync_log_id);
+
+
+-- name: analyze_staged
+analyze {staged};
+
+
+-- name: speed_up_index
+-- Sorting the key in memory; one transaction only.
+set local maintenance_work_mem = '256MB';
+
+
+-- name: forget_rejects
+-- A load that is tried again writes its rejects again.
+delete from sync_rejects where sync_log_id = %(sync_log_id)s and attempt = %(attempt)s;
+
+
+-- name: keep_reject
+insert into sync_rejects (sync_log_id, attempt, reason, raw)
+values (%(sync_log_id)s, %(attempt)s, %(reason)s, %(raw)s::jsonb);
+
+
+-- name: staged_exists
+select to_regclass({staged_text}) is not null as found;

@@ -1,0 +1,89 @@
+-- The log of runs: one row a run, its attempts in sync_metadata.
+
+
+-- name: start_sync
+-- A cleared or retried run comes back to its own row; what its last attempt came to moves to sync_metadata.
+insert into sync_log as s (
+    sync_type, sync_status, started_at, source_table, target_table, period_start, period_end,
+    dag_id, run_id, attempt, sync_metadata
+)
+values (
+    %(sync_type)s, 'started', clock_timestamp(), %(source_table)s, %(target_table)s, %(period_start)s, %(period_end)s,
+    %(dag_id)s, %(run_id)s, 1, jsonb_build_object('options', %(options)s::jsonb, 'attempts', '[]'::jsonb)
+)
+on conflict (dag_id, run_id) do update set
+    sync_type = excluded.sync_type,
+    sync_status = 'started',
+    started_at = excluded.started_at,
+    completed_at = null,
+    source_table = excluded.source_table,
+    target_table = excluded.target_table,
+    period_start = excluded.period_start,
+    period_end = excluded.period_end,
+    attempt = s.attempt + 1,
+    records_processed = 0,
+    records_inserted = 0,
+    records_updated = 0,
+    records_failed = 0,
+    error_message = null,
+    error_details = null,
+    sync_metadata = jsonb_build_object(
+        'options', %(options)s::jsonb,
+        'attempts', coalesce(s.sync_metadata -> 'attempts', '[]'::jsonb) || jsonb_build_array(jsonb_build_object(
+            'attempt', s.attempt,
+            'started_at', s.started_at,
+            'completed_at', s.completed_at,
+            'status', s.sync_status,
+            'error_message', s.error_message
+        ))
+    )
+returning id, attempt;
+
+
+-- name: read_sync
+select id, attempt, sync_type, period_start, started_at, run_id, source_table, sync_metadata
+from sync_log
+where id = %(sync_log_id)s;
+
+
+-- name: current_attempt
+-- Locked until the end of the transaction, so that a newer attempt cannot begin between this look and the commit.
+select attempt
+from sync_log
+where id = %(sync_log_id)s
+for share;
+
+
+-- name: newer_run
+-- A run of the same period that started after this one, and is still at work or done.
+select n.id, n.run_id, n.started_at, n.sync_status
+from sync_log as n
+where
+    n.sync_type = %(sync_type)s
+    and n.period_start = %(period_start)s
+    and n.id <> %(sync_log_id)s
+    and (n.started_at, n.id) > (%(started_at)s, %(sync_log_id)s)
+    and n.sync_status in ('started', 'completed')
+    and not coalesce((n.sync_metadata #>> '{{options,dry_run}}')::boolean, false)
+order by n.started_at desc
+limit 1;
+
+
+-- name: record_counts
+update sync_log set
+    records_processed = %(processed)s,
+    records_inserted = %(inserted)s,
+    records_updated = %(updated)s,
+    records_failed = %(failed)s,
+    sync_metadata = sync_metadata || %(metadata)s::jsonb
+where id = %(sync_log_id)s;
+
+
+-- name: finish_sync
+-- Only the attempt that is current may say how the run ended.
+update sync_log set
+    sync_status = %(sync_status)s,
+    completed_at = clock_timestamp(),
+    error_message = %(error_message)s,
+    error_details = %(error_details)s::jsonb
+where id = %(sync_log_id)s and attempt = %(attempt)s;

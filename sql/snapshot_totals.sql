@@ -1,0 +1,24 @@
+{# What the snapshot holds: the source side of every check, and what the fingerprint is made of.
+   row_hash is recomputed by Postgres over the staged rows (queries/quality.sql): the texts must agree. #}
+select
+    countif(reject_reason is null) as row_count,
+    count(distinct if(reject_reason is null, concat(asin, '|', query), null)) as key_count,
+    countif(reject_reason is not null) as reject_count,
+    cast(ifnull(sum(source_rows), 0) as int64) as source_rows,
+    ifnull(bit_xor(if(
+        reject_reason is null,
+        cast(concat('0x', substr(to_hex(md5(concat(
+            asin{% for column in hashed %}, '|', ifnull(cast({{ column }} as string), ''){% endfor %}, '|', query
+        ))), 1, 15)) as int64),
+        0
+    )), 0) as row_hash,
+    ifnull(bit_xor(if(
+        reject_reason is not null,
+        cast(concat('0x', substr(to_hex(md5(concat(reject_reason, raw))), 1, 15)) as int64),
+        0
+    )), 0) as reject_hash,
+{% for metric in metrics %}
+    cast(ifnull(sum(if(reject_reason is null, {{ metric.column }}, 0)), 0) as int64) as {{ metric.column }},
+    cast(ifnull(sum({{ metric.column }}_nulls), 0) as int64) as {{ metric.column }}_nulls{{ "," if not loop.last }}
+{% endfor %}
+from `{{ snapshot }}`

@@ -1,0 +1,87 @@
+"""Postgres for the tests: databases of their own on the server of $SQP_POSTGRES_DSN, dropped afterwards."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from sqp_provider.migrations import migrate
+
+pytest_plugins = ["tests.fixtures"]
+
+
+@pytest.fixture(scope="session")
+def server_dsn() -> str:
+    """The server the tests create their databases on."""
+    dsn = os.environ.get("SQP_POSTGRES_DSN")
+    if not dsn:
+        raise pytest.UsageError('SQP_POSTGRES_DSN is not set: run "make services" and ". .dev/env" first.')
+    return dsn
+
+
+@pytest.fixture
+def empty_database(server_dsn: str) -> Iterator[str]:
+    """The dsn of a new empty database."""
+    with new_database(server_dsn) as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def database(server_dsn: str, migrated_template: Callable[[str], str]) -> Iterator[str]:
+    """The dsn of a new database with schema ``sqp`` at the newest revision."""
+    with new_database(server_dsn, template=migrated_template(server_dsn)) as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def connection(database: str) -> Iterator[psycopg.Connection[Any]]:
+    """An autocommitting connection to ``database`` that looks into schema ``sqp``."""
+    with psycopg.connect(database, autocommit=True, options="-c search_path=sqp") as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def make_database() -> Iterator[Callable[..., str]]:
+    """Create a database that stays until the end of all tests: ``make_database(server_dsn, template)``."""
+    with ExitStack() as databases:
+
+        def make(server_dsn: str, template: str = "template0") -> str:
+            return databases.enter_context(new_database(server_dsn, template))
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def migrated_template(make_database: Callable[..., str]) -> Callable[[str], str]:
+    """Name of a migrated database on the given server, made at the first call; cloning beats migrating."""
+
+    @cache
+    def template_on(server_dsn: str) -> str:
+        dsn = make_database(server_dsn)
+        migrate(dsn)
+        return str(conninfo_to_dict(dsn)["dbname"])
+
+    return template_on
+
+
+@contextmanager
+def new_database(server_dsn: str, template: str = "template0") -> Iterator[str]:
+    """Create a database under a name nobody else uses, yield its dsn, drop it."""
+    name = f"sqp_test_{uuid4().hex[:12]}"
+    with psycopg.connect(server_dsn, autocommit=True) as server:
+        server.execute(sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template)))
+        try:
+            yield make_conninfo(server_dsn, dbname=name)
+        finally:
+            # A server that a test started for itself may be gone already, and the database with it.
+            with suppress(psycopg.OperationalError):
+                server.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))

@@ -1,0 +1,120 @@
+"""The Dag files: they parse, say what they do, and survive serialization."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.serialization.serialized_objects import DagSerialization
+from airflow.timetables.base import TimeRestriction
+from pendulum import DateTime
+from pendulum import datetime as utc_datetime
+
+from sqp_provider.core.period import SyncType
+from sqp_provider.timetables.period import PeriodTimetable
+from tests.dags.conftest import DAGS, AirflowRuns
+
+DAG_FILES = sorted(DAGS.glob("*.py"))
+
+
+def test_every_file_parses_to_the_dag_of_its_name(airflow: AirflowRuns) -> None:
+    bag = airflow.parse()
+    assert bag.import_errors == {}
+    assert sorted(bag.dags) == [path.stem for path in DAG_FILES] == ["sqp_migrate", "sqp_weekly_sync"]
+
+
+@pytest.mark.parametrize("path", DAG_FILES, ids=lambda path: path.stem)
+def test_a_dag_file_is_short_and_explains_itself(path: Path, airflow: AirflowRuns) -> None:
+    assert len(path.read_text().splitlines()) <= 45
+    dag = airflow.parse().dags[path.stem]
+    assert dag.doc_md
+    assert dag.doc_md.startswith("### ")
+    assert "sqp" in dag.tags
+    assert dag.description
+    assert dag.catchup is False
+
+
+def test_the_weekly_dag_is_the_straight_line(airflow: AirflowRuns) -> None:
+    dag = airflow.parse().dags["sqp_weekly_sync"]
+    line = ["log_start", "extract", "load", "validate", "publish", "log_finish"]
+    assert [task.task_id for task in dag.topological_sort()] == line
+    assert dag.task_dict["log_start"].is_setup
+    assert dag.task_dict["log_finish"].is_teardown
+    assert dag.task_dict["log_finish"].on_failure_fail_dagrun
+    assert {task.retries for task in dag.tasks} == {1}
+    assert all(task.execution_timeout == timedelta(minutes=60) for task in dag.tasks)
+    assert set(dag.params) == {"period_start", "force", "allow_empty", "dry_run", "max_delete_fraction"}
+
+
+def test_the_form_refuses_what_is_no_date(airflow: AirflowRuns) -> None:
+    params = airflow.parse().dags["sqp_weekly_sync"].params
+    params["period_start"] = "2026-11-08"
+    with pytest.raises(ValueError, match="'yes' is not of type 'boolean'"):
+        params["force"] = "yes"
+
+
+def test_a_mistake_in_the_configuration_is_an_import_error_that_names_the_key(
+    airflow: AirflowRuns, configure: Callable[[Mapping[str, Any]], Path]
+) -> None:
+    configure({"source": {"table": "amazon.report", "columns": {"klicks": "asin_click_count"}}})
+    (error, *_) = airflow.parse().import_errors.values()
+    assert "source.columns: unknown column 'klicks'; expected one of period_start, period_end, asin" in error
+
+
+def test_a_serialized_dag_keeps_its_timetable(airflow: AirflowRuns) -> None:
+    dag = airflow.parse().dags["sqp_weekly_sync"]
+    again = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+    assert isinstance(again.timetable, PeriodTimetable)
+    assert again.timetable.serialize() == {"sync_type": "weekly", "delay_seconds": 4 * 86400}
+    assert again.timetable.summary == "weekly + 4 d"
+
+
+@pytest.mark.parametrize(
+    ("sync_type", "run_after", "first_day", "next_first_day"),
+    [
+        (SyncType.WEEKLY, (2026, 11, 19), (2026, 11, 8), (2026, 11, 15)),
+        (SyncType.WEEKLY, (2026, 11, 18, 23), (2026, 11, 1), (2026, 11, 8)),
+        (SyncType.MONTHLY, (2026, 12, 8), (2026, 11, 1), (2026, 12, 1)),
+        (SyncType.MONTHLY, (2026, 12, 7), (2026, 11, 1), (2026, 12, 1)),
+        (SyncType.QUARTERLY, (2027, 1, 9), (2026, 10, 1), (2027, 1, 1)),
+    ],
+)
+def test_a_manual_run_takes_the_newest_period_whose_delay_has_passed(
+    sync_type: SyncType, run_after: tuple[int, ...], first_day: tuple[int, ...], next_first_day: tuple[int, ...]
+) -> None:
+    timetable = PeriodTimetable(sync_type, timedelta(days=4 if sync_type is SyncType.WEEKLY else 6))
+    interval = timetable.infer_manual_data_interval(run_after=utc_datetime(*run_after))
+    assert interval.start == datetime(*first_day, tzinfo=UTC)
+    assert interval.end == datetime(*next_first_day, tzinfo=UTC)
+
+
+def test_scheduled_runs_follow_week_by_week_each_after_its_delay() -> None:
+    timetable = PeriodTimetable(SyncType.WEEKLY, timedelta(days=4))
+    restriction = TimeRestriction(utc_datetime(2026, 11, 1), None, True)
+    first = timetable.next_dagrun_info(last_automated_data_interval=None, restriction=restriction)
+    assert first is not None
+    second = timetable.next_dagrun_info(last_automated_data_interval=first.data_interval, restriction=restriction)
+    assert second is not None
+    assert (first.data_interval.start, first.run_after) == (
+        datetime(2026, 11, 1, tzinfo=UTC),
+        datetime(2026, 11, 12, tzinfo=UTC),
+    )
+    assert (second.data_interval.start, second.run_after) == (
+        datetime(2026, 11, 8, tzinfo=UTC),
+        datetime(2026, 11, 19, tzinfo=UTC),
+    )
+
+
+def test_without_catchup_the_first_run_is_the_newest_week_already_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    timetable = PeriodTimetable(SyncType.WEEKLY, timedelta(days=4))
+    monkeypatch.setattr(DateTime, "now", lambda tz: utc_datetime(2026, 11, 17))
+    restriction = TimeRestriction(utc_datetime(2025, 1, 5), None, False)
+    info = timetable.next_dagrun_info(last_automated_data_interval=None, restriction=restriction)
+    assert info is not None
+    assert info.data_interval.start == datetime(2026, 11, 1, tzinfo=UTC)
+    assert info.run_after == datetime(2026, 11, 12, tzinfo=UTC)
+    ended = TimeRestriction(None, utc_datetime(2025, 1, 5), False)
+    assert timetable.next_dagrun_info(last_automated_data_interval=None, restriction=ended) is None

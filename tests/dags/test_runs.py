@@ -1,0 +1,120 @@
+"""Whole Dag runs through Airflow's task runner."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from sqp_provider.core.errors import SourceUnreachable
+from sqp_provider.hooks.snapshot_reader import SnapshotReader
+from tests.dags.conftest import AirflowRuns
+from tests.fixtures import connection_to
+from tests.landing import Landing, report_row
+
+GREEN = dict.fromkeys(("log_start", "extract", "load", "validate", "publish", "log_finish"), "success")
+
+
+def test_a_week_is_synced_then_unchanged_then_restated(landing: Landing, airflow: AirflowRuns) -> None:
+    landing.land(*(report_row(f"q {n}") for n in range(10)))
+
+    first = airflow.run(period_start="2026-11-08")
+    assert (first.state, airflow.states(first)) == ("success", GREEN)
+    log = airflow.log(first)
+    assert (log["dag_id"], log["sync_type"], log["sync_status"]) == ("sqp_weekly_sync", "weekly", "completed")
+    assert (log["records_processed"], log["records_inserted"]) == (10, 10)
+    assert (log["source_table"], log["target_table"]) == (landing.table, "sqp.weekly_summary")
+
+    second = airflow.run(period_start="2026-11-08")
+    skipped = dict.fromkeys(("load", "validate", "publish"), "skipped")
+    assert (second.state, airflow.states(second)) == ("success", GREEN | skipped)
+    assert airflow.log(second)["sync_metadata"]["outcome"] == "unchanged"
+
+    landing.land(report_row("q 0", asin_click_count=51, ingested_at="2026-11-21T00:00:00Z"))
+    third = airflow.run(period_start="2026-11-08")
+    assert third.state == "success"
+    log = airflow.log(third)
+    assert (log["records_processed"], log["records_inserted"], log["records_updated"]) == (10, 0, 1)
+    assert airflow.stages.target()[0]["total_clicks"] == 51
+
+
+def test_a_run_with_a_logical_date_syncs_its_data_interval(landing: Landing, airflow: AirflowRuns) -> None:
+    landing.land(report_row("q"))
+    # a moment of its own: the metadata database keeps the runs of earlier tests, one for each logical date
+    run = airflow.run(due=datetime(2026, 11, 19, tzinfo=UTC) + timedelta(microseconds=time.time_ns() // 1000 % 10**11))
+    assert run.state == "success"
+    assert str(airflow.log(run)["period_start"]) == "2026-11-08"
+
+
+def test_a_failed_stage_makes_the_run_red_and_the_log_says_why(landing: Landing, airflow: AirflowRuns) -> None:
+    landing.land(report_row("good"), report_row("bad", asin="?"))
+    run = airflow.run(period_start="2026-11-08")
+    assert run.state == "failed"
+    states = airflow.states(run)
+    assert (states["validate"], states["publish"], states["log_finish"]) == ("failed", "upstream_failed", "failed")
+    log = airflow.log(run)
+    assert log["sync_status"] == "failed"
+    details = log["error_details"]
+    assert (details["stage"], details["type"], details["try"]) == ("validate", "ChecksFailed", 1)
+    assert "reject_rate 1 of 2 rows are malformed (50.00%)" in log["error_message"] == details["message"]
+    assert "/tasks/validate" in details["log_url"]
+    assert any("refuse_failed" in line for line in details["traceback"])
+    assert airflow.stages.target() == []
+
+
+def test_a_week_that_starts_on_monday_is_red_and_logged(airflow: AirflowRuns) -> None:
+    run = airflow.run(period_start="2026-11-09")
+    assert run.state == "failed"
+    log = airflow.log(run)
+    assert (log["sync_status"], log["error_details"]["stage"]) == ("failed", "log_start")
+    assert "starts on 2026-11-08 (Sunday)" in log["error_message"]
+
+
+def test_what_can_heal_is_tried_again(landing: Landing, airflow: AirflowRuns, monkeypatch: pytest.MonkeyPatch) -> None:
+    landing.land(report_row("q"))
+    real = SnapshotReader.accepted
+    tries: list[int] = []
+
+    def lose_the_first_time(self: SnapshotReader, columns: Any) -> Any:
+        tries.append(1)
+        if len(tries) == 1:
+            raise SourceUnreachable("the stream was lost")
+        return real(self, columns)
+
+    monkeypatch.setattr(SnapshotReader, "accepted", lose_the_first_time)
+    run = airflow.run(period_start="2026-11-08")
+    assert run.state == "success"
+    assert [ti.try_number for ti in run.get_task_instances() if ti.task_id == "load"] == [2]
+    log = airflow.log(run)
+    assert (log["attempt"], log["sync_status"], log["error_message"]) == (1, "completed", None)
+
+
+def test_a_long_extract_is_deferred_to_the_triggerer(
+    landing: Landing, airflow: AirflowRuns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    landing.land(report_row("q"))
+    # stand-in: the emulator's jobs are done when they start
+    monkeypatch.setattr("sqp_provider.operators.extract.wait_until_done", lambda job, seconds: False)
+    run = airflow.run(period_start="2026-11-08")
+    assert (run.state, airflow.states(run)) == ("success", GREEN)
+    assert len(airflow.stages.target()) == 1
+
+
+def test_the_migration_dag_creates_the_schema_and_then_finds_nothing_to_do(
+    airflow: AirflowRuns, empty_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_SQP_POSTGRES", connection_to(empty_database))
+    first, second = (airflow.run("sqp_migrate") for _ in range(2))
+    results = [run.get_task_instances()[0].xcom_pull(task_ids="migrate") for run in (first, second)]
+    assert [run.state for run in (first, second)] == ["success", "success"]
+    assert results[0][0] == "0001"
+    assert results[1] == []
+    airflow.stages.dsn = empty_database
+    assert airflow.stages.target() == []
+
+
+def test_the_migration_dag_says_why_it_cannot(airflow: AirflowRuns, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_SQP_POSTGRES", connection_to(f"{airflow.stages.dsn} port=1"))
+    assert airflow.run("sqp_migrate").state == "failed"

@@ -1,0 +1,80 @@
+"""A source table, a migrated target and the stages between them, for one test."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from google.cloud import bigquery
+from psycopg.conninfo import conninfo_to_dict
+
+from dev import emulator
+from sqp_provider.core.settings import Settings
+from tests.landing import Landing
+from tests.stages import Stages
+
+
+@pytest.fixture(scope="session")
+def bigquery_client() -> bigquery.Client:
+    """A client of the emulator."""
+    return emulator.client()
+
+
+@pytest.fixture(scope="session")
+def dataset(bigquery_client: bigquery.Client) -> Iterator[str]:
+    """A dataset nobody else uses, for sources and snapshots."""
+    name = f"sqp_test_{uuid4().hex[:12]}"
+    bigquery_client.create_dataset(name)
+    yield name
+    bigquery_client.delete_dataset(name, delete_contents=True)
+
+
+@pytest.fixture
+def landing(bigquery_client: bigquery.Client, dataset: str) -> Landing:
+    """An empty source table of the default landing."""
+    landing = Landing(bigquery_client, f"{dataset}.source_{uuid4().hex[:8]}")
+    landing.create()
+    return landing
+
+
+@pytest.fixture
+def settings(landing: Landing, dataset: str) -> Settings:
+    """The settings that fit ``landing``; retries are short."""
+    return settings_for(landing.table, dataset)
+
+
+def settings_for(table: str, dataset: str, **sections: Any) -> Settings:
+    """Settings for a source table; a section's keys are added to the defaults of the tests."""
+    source = {
+        "table": table,
+        "staging_dataset": dataset,
+        "retry_seconds": 1,
+        "columns": {"ingested_at": "ingested_at"},
+    }
+    content = {"source": source | sections.pop("source", {})} | sections
+    return Settings.checked(content, origin="test")
+
+
+@pytest.fixture
+def stages(database: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Stages:
+    """The stages from ``landing`` to ``database``."""
+    monkeypatch.setenv("AIRFLOW_CONN_SQP_POSTGRES", connection_to(database))
+    return Stages(settings, database)
+
+
+def connection_to(dsn: str) -> str:
+    """An Airflow connection, as its environment variable holds it."""
+    parts = conninfo_to_dict(dsn)
+    return json.dumps(
+        {
+            "conn_type": "postgres",
+            "host": parts["host"],
+            "port": int(parts["port"]),
+            "login": parts["user"],
+            "password": parts.get("password"),
+            "schema": parts["dbname"],
+        }
+    )

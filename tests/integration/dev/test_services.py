@@ -1,0 +1,171 @@
+"""The services' life in a checkout of their own, next to the running services of this one."""
+
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from dev.checkout import ROOT
+from dev.services.pidfile import Pidfile
+
+SERVICES_PYTHON = ROOT / ".dev" / "venv" / "bin" / "python"
+
+
+class Checkout:
+    """A copy of dev/ that shares this checkout's environments, but nothing that services write."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.state = folder / ".dev"
+        shutil.copytree(ROOT / "dev", folder / "dev", ignore=shutil.ignore_patterns("__pycache__"))
+        for shared in (".venv", "plugins", "dags"):
+            (folder / shared).symlink_to(ROOT / shared)
+
+    def services(self, command: str) -> subprocess.CompletedProcess[str]:
+        run = [SERVICES_PYTHON, "-m", "dev.services", command]
+        return subprocess.run(run, cwd=self.folder, capture_output=True, text=True, env=bare_environment())
+
+    def start(self) -> str:
+        started = self.services("start")
+        assert started.returncode == 0, started.stderr
+        return started.stdout
+
+    def pid(self, service: str) -> int:
+        process = Pidfile(self.state / f"{service}.pid").process()
+        assert process is not None, f"{service} does not run"
+        return process.pid
+
+    def sourced(self, shell: str = "env", times: int = 1) -> str:
+        run = ["/bin/sh", "-euc", '. "$1"; ' * times + shell, "sh", self.state / "env"]
+        return subprocess.run(run, capture_output=True, text=True, check=True, env=bare_environment()).stdout
+
+    def variable(self, name: str) -> str:
+        return self.sourced(f'printf %s "${name}"')
+
+
+def bare_environment() -> dict[str, str]:
+    return {"PATH": os.environ["PATH"].replace(f"{ROOT}/.venv/bin:", ""), "HOME": os.environ.get("HOME", "/")}
+
+
+@contextmanager
+def started_in(folder: Path) -> Iterator[Checkout]:
+    """Start the services of a new checkout, and leave nothing of them behind."""
+    checkout = Checkout(folder)
+    try:
+        checkout.start()
+        yield checkout
+    finally:
+        removed = checkout.services("remove")
+        assert removed.returncode == 0, removed.stderr
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """A checkout with its services started, in a folder with spaces and a quote in its name."""
+    with started_in(tmp_path_factory.mktemp("second") / "it's a checkout") as checkout:
+        yield checkout
+
+
+def test_starting_twice_reuses_what_runs(checkout: Checkout) -> None:
+    before = [checkout.pid("postgres"), checkout.pid("bigquery")], checkout.sourced()
+    again = checkout.start()
+    assert again.count("running already") == 2
+    assert "migrated" not in again
+    assert ([checkout.pid("postgres"), checkout.pid("bigquery")], checkout.sourced()) == before
+
+
+def test_two_checkouts_share_no_port(checkout: Checkout) -> None:
+    port = re.compile(r"(?:127\.0\.0\.1|localhost):(\d+)|PORT=(\d+)")
+    theirs, ours = (
+        {first or second for first, second in port.findall(text)}
+        for text in (checkout.sourced(), (ROOT / ".dev" / "env").read_text())
+    )
+    assert len(theirs) == len(ours) == 6
+    assert not theirs & ours
+
+
+def test_the_environment_file_is_private(checkout: Checkout) -> None:
+    assert stat.S_IMODE((checkout.state / "env").stat().st_mode) == 0o600
+
+
+def test_sourcing_the_environment_twice_changes_nothing_more(checkout: Checkout) -> None:
+    assert checkout.sourced(times=2) == checkout.sourced()
+    assert checkout.variable("PATH").startswith(f"{checkout.folder}/.venv/bin:")
+    assert checkout.variable("AIRFLOW_HOME") == f"{checkout.state}/airflow"
+
+
+def test_the_database_asks_for_the_password(checkout: Checkout) -> None:
+    dsn = checkout.variable("SQP_POSTGRES_DSN")
+    with psycopg.connect(dsn) as connection:
+        assert connection.execute("select current_database(), current_setting('fsync')").fetchone() == ("sqp", "on")
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        psycopg.connect(re.sub(":[^:@]+@", ":guessed@", dsn))
+
+
+def test_the_metadata_database_is_migrated(checkout: Checkout) -> None:
+    dsn = checkout.variable("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN").replace("+psycopg2", "")
+    with psycopg.connect(dsn) as connection:
+        assert connection.execute("select count(*) from alembic_version").fetchone() == (1,)
+
+
+def test_a_killed_service_is_started_again_where_it_was(checkout: Checkout) -> None:
+    postgres, rest = checkout.pid("postgres"), checkout.variable("BIGQUERY_EMULATOR_HOST")
+    os.kill(checkout.pid("bigquery"), signal.SIGKILL)
+    assert "BigQuery emulator: started" in checkout.start()
+    assert checkout.variable("BIGQUERY_EMULATOR_HOST") == rest
+    assert checkout.pid("postgres") == postgres
+
+
+def test_stopping_keeps_the_target_and_ends_both(checkout: Checkout) -> None:
+    dsn = checkout.variable("SQP_POSTGRES_DSN")
+    with psycopg.connect(dsn) as connection:
+        connection.execute("create table kept as select 42 as answer")
+    assert checkout.services("stop").stdout.count("stopped") == 2
+    assert checkout.services("status").returncode == 1
+    assert checkout.services("stop").stdout.count("was not running") == 2
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(dsn)
+
+    assert checkout.start().count("started") == 2
+    assert checkout.variable("SQP_POSTGRES_DSN") == dsn
+    assert checkout.services("status").returncode == 0
+    with psycopg.connect(dsn) as connection:
+        assert connection.execute("select answer from kept").fetchone() == (42,)
+
+
+def test_a_service_that_cannot_start_says_why_and_what_to_do(checkout: Checkout) -> None:
+    checkout.services("stop")
+    home = checkout.state / "bigquery"
+    home.rename(aside := home.with_name("aside"))
+    home.touch()  # a file where the emulator's folder should be
+    try:
+        failed = checkout.services("start")
+    finally:
+        home.unlink()
+        aside.rename(home)
+    assert failed.returncode == 1
+    assert "BigQuery emulator: failed" in failed.stdout
+    assert "Traceback" not in failed.stderr
+    assert str(home) in failed.stderr
+    checkout.start()
+
+
+def test_removing_leaves_no_data_and_no_process(tmp_path: Path) -> None:
+    with started_in(tmp_path / "short-lived") as checkout:
+        processes = [checkout.pid("postgres"), checkout.pid("bigquery")]
+        with psycopg.connect(checkout.variable("SQP_POSTGRES_DSN")) as connection:
+            (data,) = connection.execute("show data_directory").fetchone() or ("",)
+    assert not Path(data).exists()
+    assert sorted(path.name for path in checkout.state.iterdir()) == ["services.lock"]
+    for pid in processes:
+        with suppress(psutil.NoSuchProcess):
+            assert psutil.Process(pid).status() == psutil.STATUS_ZOMBIE

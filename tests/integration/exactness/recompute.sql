@@ -1,0 +1,101 @@
+-- Every weekly figure from the raw rows, written apart from the project's own SQL: anti-joins instead of windows,
+-- decimal instead of integer arithmetic. fold() and quotient() are Python functions (recompute.py).
+with landed as (  -- copies that agree in everything are one
+    select distinct * from raw
+    where
+        start_date between $first_day and $first_day + 6
+        or (start_date is null and (end_date is null or end_date between $first_day and $first_day + 6))
+),
+
+valid_until_replaced as (
+    select l.* from landed as l
+    where
+        l.asin is null or l.search_query is null
+        or not exists (
+            select 1 from landed as n
+            where
+                n.asin = l.asin and n.search_query = l.search_query
+                and n.start_date is not distinct from l.start_date and n.end_date is not distinct from l.end_date
+                and (n.ingested_at > l.ingested_at or (l.ingested_at is null and n.ingested_at is not null))
+        )
+),
+
+judged as (
+    select
+        v.*,
+        lower(fold(search_query)) as query,
+        upper(fold(asin)) as clean_asin,
+        case
+            when start_date is null then 'missing_period'
+            when start_date != $first_day then 'misaligned_period'
+            when end_date is null then 'missing_period'
+            when end_date != $first_day + 6 then 'misaligned_period'
+            when asin is null or not regexp_full_match(fold(asin), '[0-9A-Za-z]{10}') then 'invalid_asin'
+            when search_query is null or fold(search_query) = '' then 'empty_query'
+            when contains(search_query, chr(0)) then 'nul_character'
+            when strlen(lower(fold(search_query))) > 2600 then 'query_too_long'
+            when search_query_score < 0 or search_query_volume < 0
+                or total_query_impression_count < 0 or asin_impression_count < 0
+                or total_click_count < 0 or asin_click_count < 0
+                or total_cart_add_count < 0 or asin_cart_add_count < 0
+                or total_purchase_count < 0 or asin_purchase_count < 0 then 'negative_count'
+            when 100000000000 < greatest(
+                search_query_score, search_query_volume, total_query_impression_count, asin_impression_count,
+                total_click_count, asin_click_count, total_cart_add_count, asin_cart_add_count,
+                total_purchase_count, asin_purchase_count
+            ) then 'count_too_large'
+            when 1 < (
+                select count(*) from valid_until_replaced as other
+                where
+                    other.asin = v.asin and other.search_query = v.search_query
+                    and other.start_date = v.start_date and other.end_date = v.end_date
+            ) then 'conflicting_copies'
+        end as reason
+    from valid_until_replaced as v
+),
+
+summed as (
+    select
+        query,
+        clean_asin as asin,
+        sum(coalesce(asin_impression_count, 0))::bigint as total_impressions,
+        sum(coalesce(asin_click_count, 0))::bigint as total_clicks,
+        sum(coalesce(asin_cart_add_count, 0))::bigint as total_cart_adds,
+        sum(coalesce(asin_purchase_count, 0))::bigint as total_purchases,
+        sum(coalesce(total_query_impression_count, 0))::bigint as market_impressions,
+        sum(coalesce(total_click_count, 0))::bigint as market_clicks,
+        sum(coalesce(total_cart_add_count, 0))::bigint as market_cart_adds,
+        sum(coalesce(total_purchase_count, 0))::bigint as market_purchases,
+        min(search_query_score) as query_score,
+        max(search_query_volume) as query_volume
+    from judged
+    where reason is null
+    group by 1, 2
+),
+
+figures as (
+    select
+        *,
+        quotient(total_clicks, total_impressions) as avg_ctr,
+        quotient(total_purchases, total_clicks) as avg_cvr,
+        quotient(total_impressions, market_impressions) as impression_share,
+        quotient(total_clicks, market_clicks) as click_share,
+        quotient(total_cart_adds, market_cart_adds) as cart_add_share,
+        quotient(total_purchases, market_purchases) as purchase_share
+    from summed
+)
+
+select
+    null as reason, null as rejects, *
+from figures
+where greatest(avg_ctr, avg_cvr, impression_share, click_share, cart_add_share, purchase_share)::decimal(30, 6) <= 9999
+union all by name
+select 'rate_out_of_range' as reason, count(*) as rejects
+from figures
+where greatest(avg_ctr, avg_cvr, impression_share, click_share, cart_add_share, purchase_share)::decimal(30, 6) > 9999
+having count(*) > 0
+union all by name
+select reason, count(*) as rejects
+from judged
+where reason is not null
+group by reason

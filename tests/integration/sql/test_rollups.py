@@ -1,0 +1,267 @@
+"""Months and quarters follow the weeks; what their own sync published stays."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+
+Connection = psycopg.Connection[Any]
+
+WEEK = (
+    "insert into weekly_summary (period_start, period_end, query, asin, total_impressions, total_clicks,"
+    " total_cart_adds, total_purchases, market_impressions, market_clicks, market_cart_adds, market_purchases,"
+    " query_score, query_volume) values (%(week)s, %(week)s::date + 6, %(query)s, %(asin)s, %(impressions)s,"
+    " %(clicks)s, %(cart_adds)s, %(purchases)s, %(market)s, %(market)s, %(market)s, %(market)s, %(score)s, %(volume)s)"
+)
+DEFAULTS = {
+    "query": "wireless headphones",
+    "asin": "B000000001",
+    "impressions": 765,
+    "clicks": 50,
+    "cart_adds": 10,
+    "purchases": 5,
+    "market": 1000,
+    "score": 5,
+    "volume": 15000,
+}
+
+
+def insert_week(connection: Connection, week: str, **values: Any) -> None:
+    connection.execute(WEEK, DEFAULTS | {"week": week} | values)
+
+
+def rows(connection: Connection, query: str) -> list[tuple[Any, ...]]:
+    return connection.execute(query).fetchall()
+
+
+def versions(connection: Connection, table: str) -> list[tuple[Any, ...]]:
+    return rows(connection, f"select query, asin, tableoid, ctid, xmin from {table} order by 1, 2")
+
+
+def test_two_weeks_make_one_month_and_one_quarter(connection: Connection) -> None:
+    insert_week(connection, "2026-11-08")
+    insert_week(connection, "2026-11-15", impressions=235, clicks=0, market=3000, score=3, volume=5000)
+    figures = (
+        "query, asin, total_impressions, total_clicks, total_cart_adds, total_purchases, market_impressions,"
+        " query_score, query_volume, avg_ctr, avg_cvr, impression_share, click_share, cart_add_share, purchase_share,"
+        " active_weeks, bigquery_sync_id, sync_log_id, last_synced_at"
+    )
+    shares = ("0.050000", "0.200000", "0.250000", "0.012500", "0.005000", "0.002500")
+    expected = (
+        *("wireless headphones", "B000000001", 1000, 50, 20, 10, 4000, 3, 20000),
+        *(Decimal(share) for share in shares),
+        *(2, None, None, None),
+    )
+    assert rows(connection, f"select {figures} from monthly_summary") == [expected]
+    assert rows(connection, f"select {figures} from quarterly_summary") == [expected]
+    assert rows(connection, "select period_start::text, period_end::text, year, month from monthly_summary") == [
+        ("2026-11-01", "2026-11-30", 2026, 11)
+    ]
+
+
+def test_a_week_belongs_to_the_month_and_quarter_of_its_first_day(connection: Connection) -> None:
+    insert_week(connection, "2026-12-27")
+    assert rows(connection, "select period_start::text, year, month from monthly_summary") == [("2026-12-01", 2026, 12)]
+    assert rows(connection, "select period_end::text, year, quarter from quarterly_summary") == [
+        ("2026-12-31", 2026, 4)
+    ]
+
+
+def test_a_rate_of_nothing_is_zero_and_a_share_of_the_unknown_is_unknown(connection: Connection) -> None:
+    insert_week(connection, "2026-11-08", impressions=0, clicks=0, purchases=0, market=0)
+    rates = "select avg_ctr, avg_cvr, impression_share, purchase_share, market_clicks from monthly_summary"
+    assert rows(connection, rates) == [(0, 0, 0, 0, 0)]
+    insert_week(connection, "2026-11-15", impressions=0, clicks=0, purchases=0, market=None, volume=None)
+    assert rows(connection, rates) == [(0, 0, None, None, None)]
+    assert rows(connection, "select query_volume from monthly_summary") == [(None,)]
+
+
+def test_absurd_counts_do_not_refuse_the_week(connection: Connection) -> None:
+    insert_week(connection, "2026-11-08", impressions=2**31, market=1)
+    assert rows(connection, "select impression_share, cart_add_share from quarterly_summary") == [
+        (Decimal("9999.999999"), Decimal("10.000000"))
+    ]
+
+
+def test_a_tie_rounds_away_from_zero(connection: Connection) -> None:
+    insert_week(connection, "2026-11-08", impressions=128, clicks=1)
+    assert rows(connection, "select avg_ctr from monthly_summary") == [(Decimal("0.007813"),)]
+
+
+def test_moving_a_row_to_another_week_recomputes_both_months(connection: Connection) -> None:
+    insert_week(connection, "2026-10-25")
+    insert_week(connection, "2026-11-08")
+    connection.execute("update weekly_summary set period_start = '2026-11-15' where period_start = '2026-10-25'")
+    assert rows(connection, "select month, active_weeks from monthly_summary") == [(11, 2)]
+    assert rows(connection, "select period_start::text from synced_period where sync_type = 'monthly'") == [
+        ("2026-11-01",)
+    ]
+
+
+def test_changing_a_key_recomputes_the_old_and_the_new_one(connection: Connection) -> None:
+    insert_week(connection, "2026-11-08")
+    connection.execute("update weekly_summary set asin = 'B000000002'")
+    assert rows(connection, "select asin from monthly_summary") == [("B000000002",)]
+
+
+def test_on_conflict_do_update_counts_once(connection: Connection) -> None:
+    insert_week(connection, "2026-11-08")
+    connection.execute(
+        f"{WEEK} on conflict (period_start, query, asin) do update set total_clicks = excluded.total_clicks",
+        DEFAULTS | {"week": "2026-11-08", "clicks": 51},
+    )
+    assert rows(connection, "select total_clicks, active_weeks from monthly_summary") == [(51, 1)]
+
+
+def test_copying_rows_in_rolls_them_up_too(connection: Connection) -> None:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy("copy weekly_summary (period_start, period_end, query, asin, total_clicks) from stdin") as copy,
+    ):
+        copy.write_row(("2026-11-08", "2026-11-14", "a", "B000000001", 7))
+    assert rows(connection, "select total_clicks from quarterly_summary") == [(7,)]
+
+
+def test_rows_that_stay_right_are_not_written(committing: Connection) -> None:
+    for asin in ("B000000001", "B000000002"):
+        insert_week(committing, "2026-11-08", asin=asin)
+    before = {table: versions(committing, table) for table in ("monthly_summary", "quarterly_summary")}
+    committing.execute("update weekly_summary set last_synced_at = now()")
+    committing.execute("update weekly_summary set total_clicks = total_clicks")
+    committing.execute("delete from weekly_summary where query = 'no such query'")
+    assert {table: versions(committing, table) for table in before} == before
+    committing.execute("update weekly_summary set total_clicks = 51 where asin = 'B000000002'")
+    for table, old in before.items():
+        new = versions(committing, table)
+        assert new[0] == old[0]
+        assert new[1] != old[1]
+
+
+def test_a_changed_row_keeps_created_at_and_renews_updated_at(connection: Connection) -> None:
+    insert_week(connection, "2026-11-08")
+    connection.execute("update monthly_summary set created_at = '2026-01-01', updated_at = '2026-01-01'")
+    connection.execute("update weekly_summary set total_clicks = 51")
+    assert rows(
+        connection, "select created_at = '2026-01-01', updated_at > now() - interval '1 hour' from monthly_summary"
+    ) == [(True, True)]
+
+
+def test_the_ledger_names_derived_periods_while_they_have_rows(connection: Connection) -> None:
+    insert_week(connection, "2026-11-08")
+    ledger = (
+        "select sync_type, period_start::text, period_end::text, state, fingerprint, row_count, sync_log_id"
+        " from synced_period order by 1"
+    )
+    assert rows(connection, ledger) == [
+        ("monthly", "2026-11-01", "2026-11-30", "derived", None, None, None),
+        ("quarterly", "2026-10-01", "2026-12-31", "derived", None, None, None),
+    ]
+    connection.execute("delete from weekly_summary")
+    assert rows(connection, ledger) == []
+
+
+def test_a_period_published_by_its_own_sync_is_never_touched(connection: Connection) -> None:
+    insert_week(connection, "2026-11-08")
+    connection.execute("update synced_period set state = 'synced', fingerprint = 'f' where sync_type = 'monthly'")
+    connection.execute("update monthly_summary set total_clicks = 999")
+    before = versions(connection, "monthly_summary")
+    insert_week(connection, "2026-11-15")
+    insert_week(connection, "2026-11-15", asin="B000000002")
+    connection.execute("delete from weekly_summary where period_start = '2026-11-08'")
+    connection.execute("truncate weekly_summary")
+    assert versions(connection, "monthly_summary") == before
+    assert rows(connection, "select sync_type, state, fingerprint from synced_period") == [("monthly", "synced", "f")]
+    assert rows(connection, "select count(*) from quarterly_summary") == [(0,)]
+
+
+def test_truncating_the_weeks_takes_what_was_derived_from_them(connection: Connection) -> None:
+    insert_week(connection, "2026-10-25")
+    insert_week(connection, "2026-11-08")
+    connection.execute("truncate weekly_summary")
+    for table in ("monthly_summary", "quarterly_summary", "synced_period"):
+        assert rows(connection, f"select count(*) from {table}") == [(0,)]
+
+
+def test_a_staged_week_counts_before_it_is_attached(connection: Connection) -> None:
+    insert_week(connection, "2026-11-08")
+    connection.execute("create table sqp_staging.week (like weekly_summary including all)")
+    connection.execute(WEEK.replace("weekly_summary", "sqp_staging.week"), DEFAULTS | {"week": "2026-11-15"})
+    connection.execute("select refresh_rollups('sqp_staging.week')")
+    attach = "attach partition sqp_staging.week for values from ('2026-11-15') to ('2026-11-22')"
+    connection.execute(f"alter table weekly_summary {attach}")
+    assert rows(connection, "select total_clicks, active_weeks from monthly_summary") == [(100, 2)]
+    insert_week(connection, "2026-11-22")
+    assert rows(connection, "select total_clicks, active_weeks from quarterly_summary") == [(150, 3)]
+
+
+def test_an_empty_staged_week_changes_nothing(connection: Connection) -> None:
+    connection.execute("create table sqp_staging.week (like weekly_summary including all)")
+    connection.execute("select refresh_rollups('sqp_staging.week')")
+    assert rows(connection, "select count(*) from synced_period") == [(0,)]
+
+
+def test_two_sessions_that_write_one_month_both_count(committing: Connection, other: Connection) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        with committing.transaction():
+            insert_week(committing, "2026-11-08")
+            waiting = threads.submit(insert_week, other, "2026-11-15")
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.3)
+        waiting.result(timeout=10)
+    assert rows(committing, "select active_weeks from monthly_summary") == [(2,)]
+
+
+def test_months_are_locked_oldest_first_whatever_the_order_of_rows(committing: Connection, other: Connection) -> None:
+    """Both statements touch October and November, in opposite order; without an order of locks this deadlocks."""
+    committing.execute("insert into synced_period values ('monthly', '2026-10-01', '2026-10-31', 'derived')")
+    insert = "insert into weekly_summary (period_start, period_end, query, asin) select w, w + 6, 'a', %s from {}"
+    forth = insert.format("unnest(array['2026-10-11', '2026-11-08']::date[]) as w")
+    back = insert.format("unnest(array['2026-11-15', '2026-10-18']::date[]) as w")
+
+    def repeat(session: Connection, statement: str, letter: str) -> None:
+        for number in range(20):
+            session.execute(statement, [f"{letter}{number}"])
+
+    with ThreadPoolExecutor(2) as threads:
+        for done in [threads.submit(repeat, committing, forth, "f"), threads.submit(repeat, other, back, "b")]:
+            done.result(timeout=60)
+    assert rows(committing, "select count(*) from monthly_summary") == [(80,)]
+
+
+def test_whoever_may_insert_a_week_needs_no_rights_on_months_or_ledger(connection: Connection) -> None:
+    role = connection.execute("select 'writer_' || replace(gen_random_uuid()::text, '-', '')").fetchone()
+    assert role is not None
+    connection.execute(f"create role {role[0]}")
+    try:
+        connection.execute(f"grant usage on schema sqp to {role[0]}; grant insert on weekly_summary to {role[0]}")
+        connection.execute(f"set role {role[0]}")
+        insert_week(connection, "2026-11-08")
+    finally:
+        connection.execute("reset role")
+        connection.execute(f"drop owned by {role[0]}; drop role {role[0]}")
+    assert rows(connection, "select active_weeks from monthly_summary") == [(1,)]
+
+
+def test_a_session_with_another_search_path_and_date_style_gets_the_same(committing: Connection, database: str) -> None:
+    with psycopg.connect(database, autocommit=True, options="-c datestyle=SQL,DMY") as stranger:
+        stranger.execute(
+            "insert into sqp.weekly_summary (period_start, period_end, query, asin)"
+            " values ('08/11/2026', '14/11/2026', '%_''\"\\ ￼', 'B000000001')"
+        )
+    assert rows(committing, "select period_start::text, period_end::text, query from monthly_summary") == [
+        ("2026-11-01", "2026-11-30", "%_'\"\\ ￼")
+    ]
+
+
+def test_only_the_partitions_of_the_period_are_opened(committing: Connection) -> None:
+    committing.execute("select ensure_period_partition('weekly_summary', '2026-11-08', '2026-11-14')")
+    committing.execute("select ensure_period_partition('weekly_summary', '2025-11-09', '2025-11-15')")
+    with committing.transaction():
+        insert_week(committing, "2026-11-08")
+        locked = rows(committing, "select relation::regclass::text from pg_locks where relation is not null")
+    assert ("weekly_summary_20261108",) in locked
+    assert ("weekly_summary_20251109",) not in locked

@@ -1,0 +1,155 @@
+"""Any interleaving of writes ends in the months and quarters that one plain query makes of the weeks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import psycopg
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+Connection = psycopg.Connection[Any]
+
+# Two quarters, three months, a week that reaches into the next month and year.
+WEEKS = [date(2026, 9, 27), date(2026, 10, 25), date(2026, 11, 1), date(2026, 11, 8), date(2026, 12, 27)]
+MEASURES = (
+    "total_impressions, total_clicks, total_cart_adds, total_purchases,"
+    " market_impressions, market_clicks, market_cart_adds, market_purchases, query_score, query_volume"
+)
+INSERT = f"insert into {{table}} (period_start, period_end, query, asin, {MEASURES}) values "
+FROM_WEEKS = """
+    select
+        date_trunc('{unit}', period_start)::date, (date_trunc('{unit}', period_start) + interval '{length}')::date - 1,
+        extract(year from period_start)::integer, extract({unit} from period_start)::integer, query, asin,
+        sum(total_impressions), sum(total_clicks), sum(total_cart_adds), sum(total_purchases),
+        case when bool_and(market_impressions is not null) then sum(market_impressions) end,
+        case when bool_and(market_clicks is not null) then sum(market_clicks) end,
+        case when bool_and(market_cart_adds is not null) then sum(market_cart_adds) end,
+        case when bool_and(market_purchases is not null) then sum(market_purchases) end,
+        min(query_score), case when bool_and(query_volume is not null) then sum(query_volume) end,
+        least(coalesce(round(sum(total_clicks) / nullif(sum(total_impressions), 0), 6), 0), 9999.999999),
+        least(coalesce(round(sum(total_purchases) / nullif(sum(total_clicks), 0), 6), 0), 9999.999999),
+        case when bool_and(market_impressions is not null)
+            then least(coalesce(round(sum(total_impressions) / nullif(sum(market_impressions), 0), 6), 0), 9999.999999)
+        end,
+        case when bool_and(market_clicks is not null)
+            then least(coalesce(round(sum(total_clicks) / nullif(sum(market_clicks), 0), 6), 0), 9999.999999) end,
+        case when bool_and(market_cart_adds is not null)
+            then least(coalesce(round(sum(total_cart_adds) / nullif(sum(market_cart_adds), 0), 6), 0), 9999.999999) end,
+        case when bool_and(market_purchases is not null)
+            then least(coalesce(round(sum(total_purchases) / nullif(sum(market_purchases), 0), 6), 0), 9999.999999) end,
+        count(*)
+    from weekly_summary
+    group by 1, 2, 3, 4, 5, 6
+    order by 1, 5, 6
+"""
+KEPT = f"""
+    select
+        period_start, period_end, year, {{unit}}, query, asin, {MEASURES},
+        avg_ctr, avg_cvr, impression_share, click_share, cart_add_share, purchase_share, active_weeks
+    from {{unit}}ly_summary
+    order by 1, 5, 6
+"""
+
+weeks = st.sampled_from(WEEKS)
+queries = st.sampled_from(["a", "ä 'quoted' %"])
+asins = st.sampled_from(["B000000001", "B000000002"])
+count = st.integers(0, 9) | st.sampled_from([128, 2**31])
+counts = st.tuples(count, count, count, count, *[st.none() | count] * 6)
+keys = st.tuples(weeks, queries, asins)
+
+inserts = st.tuples(st.just("insert"), st.dictionaries(keys, counts, min_size=1, max_size=6))
+updates = st.tuples(st.just("update"), queries, count)
+moves = st.tuples(st.just("move"), asins, weeks, weeks)
+deletes = st.tuples(st.just("delete"), st.sets(weeks), queries)
+attaches = st.tuples(st.just("attach"), weeks, st.dictionaries(st.tuples(queries, asins), counts, max_size=4))
+truncates = st.tuples(st.just("truncate"))
+histories = st.lists(inserts | inserts | updates | moves | deletes | attaches | truncates, max_size=8)
+
+
+class Writer:
+    """Carries out one step of a history on partitioned or on adopted plain tables."""
+
+    def __init__(self, connection: Connection, partitioned: bool) -> None:
+        self.connection = connection
+        self.partitioned = partitioned
+
+    def insert(self, rows: dict[tuple[date, str, str], tuple[int | None, ...]], table: str = "weekly_summary") -> None:
+        values = [(week, week + timedelta(6), query, asin, *counts) for (week, query, asin), counts in rows.items()]
+        statement = INSERT.format(table=table) + ", ".join(["(" + ", ".join(["%s"] * 14) + ")"] * len(values))
+        if self.partitioned:
+            changed = ", ".join(f"{name} = excluded.{name}" for name in MEASURES.split(", "))
+            statement += f" on conflict (period_start, query, asin) do update set {changed}"
+        self.connection.execute(statement.encode(), [value for row in values for value in row])
+
+    def update(self, query: str, clicks: int) -> None:
+        self.connection.execute("update weekly_summary set total_clicks = %s where query = %s", [clicks, query])
+
+    def move(self, asin: str, source: date, target: date) -> None:
+        """Move an ASIN's rows to another week unless that week has rows of it."""
+        self.connection.execute(
+            "update weekly_summary set period_start = %(target)s"
+            " where asin = %(asin)s and period_start = %(source)s"
+            " and not exists (select from weekly_summary where period_start = %(target)s and asin = %(asin)s)",
+            {"asin": asin, "source": source, "target": target},
+        )
+
+    def delete(self, weeks: set[date], query: str) -> None:
+        self.connection.execute(
+            "delete from weekly_summary where period_start = any(%s) and query = %s", [list(weeks), query]
+        )
+
+    def truncate(self) -> None:
+        self.connection.execute("truncate weekly_summary")
+
+    def attach(self, week: date, rows: dict[tuple[str, str], tuple[int | None, ...]]) -> None:
+        """Publish a staged week the way a sync does, if the period is absent."""
+        found = "select 1 from weekly_summary where period_start = %s"
+        name = f"week_{week:%Y%m%d}"
+        exists = self.connection.execute(f"select to_regclass('sqp_staging.{name}')").fetchone() != (None,)
+        if not self.partitioned or exists or self.connection.execute(found, [week]).fetchone():
+            return
+        self.connection.execute(f"create table sqp_staging.{name} (like weekly_summary including all)")
+        if rows:
+            self.insert({(week, *key): counts for key, counts in rows.items()}, table=f"sqp_staging.{name}")
+        self.connection.execute(f"select refresh_rollups('sqp_staging.{name}')")
+        self.connection.execute(
+            f"alter table weekly_summary attach partition sqp_staging.{name}"
+            f" for values from ('{week}') to ('{week + timedelta(7)}')"
+        )
+
+
+def assert_rollups_equal_the_weeks(connection: Connection) -> None:
+    for unit, length in (("month", "1 month"), ("quarter", "3 months")):
+        expected = connection.execute(FROM_WEEKS.format(unit=unit, length=length)).fetchall()
+        assert connection.execute(KEPT.format(unit=unit)).fetchall() == expected
+        ledger = connection.execute(
+            "select period_start from synced_period where sync_type = %s order by 1", [f"{unit}ly"]
+        ).fetchall()
+        assert ledger == sorted({row[:1] for row in expected})
+
+
+def replay(connection: Connection, history: list[tuple[Any, ...]], partitioned: bool) -> None:
+    with connection.transaction(force_rollback=True):
+        writer = Writer(connection, partitioned)
+        for name, *arguments in history:
+            getattr(writer, name)(*arguments)
+        assert_rollups_equal_the_weeks(connection)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(history=histories)
+def test_any_history_of_partitioned_weeks(connection: Connection, history: list[tuple[Any, ...]]) -> None:
+    replay(connection, history, partitioned=True)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(history=histories)
+def test_any_history_of_adopted_plain_weeks(
+    adopt: Callable[[], Connection], seed: Connection, history: list[tuple[Any, ...]]
+) -> None:
+    """The plain table allows a key twice; both rows count."""
+    adopt()
+    replay(seed, history, partitioned=False)

@@ -1,0 +1,121 @@
+"""Search queries and ASINs of every kind arrive as they are, or as rejects that cost no neighbour."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.landing import WEEK, Landing, report_row
+from tests.stages import Stages
+
+UNTOUCHED = [
+    'it\'s a "test"',
+    "back\\slash \\n \\.",
+    "emoji 🎧👩‍👩‍👧 flag 🇩🇪",
+    "\ufffc",
+    "سماعات لاسلكية",
+    "אוזניות",
+    "e\u0301 combining",
+    "percent % dollar $1 {braces} ${x}",
+    "'; drop table weekly_summary; --",
+    "<script>alert(1)</script>",
+    "control \x01\x1f\x7f",
+    "zero\u200bwidth",
+    "x" * 2000,
+    "null",
+    "|",
+]
+
+
+@pytest.mark.parametrize("query", UNTOUCHED, ids=lambda query: query[:12])
+def test_a_query_arrives_intact(query: str, landing: Landing, stages: Stages) -> None:
+    landing.land(report_row(query))
+    assert stages.sync(WEEK).colour == "success"
+    assert [row["query"] for row in stages.target()] == [query]
+
+
+def test_forty_spellings_of_a_query_add_up_to_one_row(landing: Landing, stages: Stages) -> None:
+    spaces = [" ", "  ", "\t", "\n", "\u00a0", "\u3000", " \t ", "\r\n", "\u2003", "\u2028"]
+    cases = ["wireless{}headphones", "Wireless{}Headphones", "WIRELESS{}HEADPHONES", " wireless{}headphones "]
+    landing.land(
+        *(
+            report_row(case.format(space), search_query_volume=n)
+            for n, (case, space) in enumerate((case, space) for case in cases for space in spaces)
+        )
+    )
+    run = stages.sync(WEEK)
+    (row,) = stages.target()
+    assert (row["query"], row["total_clicks"], row["query_volume"]) == ("wireless headphones", 40 * 50, 39)
+    assert run["extract"]["source_rows"] == 40
+
+
+@pytest.mark.parametrize(
+    ("reason", "change"),
+    [
+        ("missing_period", {"start_date": None}),
+        ("missing_period", {"end_date": None}),
+        ("misaligned_period", {"start_date": "2026-11-09"}),
+        ("misaligned_period", {"end_date": "2026-11-13"}),
+        ("invalid_asin", {"asin": None}),
+        ("invalid_asin", {"asin": "B00TEST01"}),
+        ("invalid_asin", {"asin": "B00TEST00Ü"}),
+        ("invalid_asin", {"asin": "B00 EST001"}),
+        ("invalid_asin", {"asin": "b00t\u0131st001"}),  # upper() would make an I of it
+        ("empty_query", {"search_query": None}),
+        ("empty_query", {"search_query": " \u00a0\t"}),
+        ("nul_character", {"search_query": "a\0b"}),
+        ("query_too_long", {"search_query": "é" * 1301}),
+        ("negative_count", {"asin_click_count": -1}),
+        ("negative_count", {"search_query_score": -1}),
+        ("count_too_large", {"asin_impression_count": 10**11 + 1}),
+        ("rate_out_of_range", {"asin_impression_count": 1, "asin_click_count": 10_000}),
+    ],
+)
+def test_a_malformed_row_is_kept_with_its_reason_and_costs_no_neighbour(
+    reason: str, change: dict[str, Any], landing: Landing, stages: Stages
+) -> None:
+    landing.land(*(report_row(f"good {n}") for n in range(200)), report_row("bad") | change)
+
+    run = stages.sync(WEEK)
+
+    assert run.colour == "success"
+    assert len(stages.target()) == 200
+    (reject,) = stages.query("select sync_log_id, attempt, reason, raw from sync_rejects")
+    assert (reject["sync_log_id"], reject["attempt"], reject["reason"]) == (run["log_start"], 1, reason)
+    assert stages.log(run)["records_failed"] == 1
+    (check,) = stages.query(
+        "select check_status, check_message from data_quality_checks where check_type = 'reject_rate'"
+    )
+    assert check["check_status"] == "warning"
+    assert "1 of 201 rows are malformed (0.50%)" in check["check_message"]
+
+
+def test_the_raw_row_of_a_reject_can_be_read(landing: Landing, stages: Stages) -> None:
+    landing.land(*(report_row(f"good {n}") for n in range(200)), report_row("a\0b", asin="B00TEST002"))
+    stages.sync(WEEK)
+    (reject,) = stages.query("select raw from sync_rejects")
+    assert reject["raw"]["search_query"] == "a\N{SYMBOL FOR NULL}b"
+    assert reject["raw"]["asin"] == "B00TEST002"
+    assert reject["raw"]["clicks"] == 50
+    assert reject["raw"]["period_start"] == "2026-11-08"
+
+
+def test_too_many_malformed_rows_fail_the_sync_and_leave_the_target(landing: Landing, stages: Stages) -> None:
+    landing.land(*(report_row(f"good {n}") for n in range(10)), report_row("bad", asin="?"))
+    run = stages.sync(WEEK)
+    assert run.colour == "failed"
+    assert "1 of 11 rows are malformed (9.09%)" in str(run.errors["validate"])
+    assert stages.target() == []
+    assert len(stages.query("select * from sync_rejects")) == 1
+
+
+def test_only_the_first_rejects_are_kept_but_all_are_counted(
+    landing: Landing, stages: Stages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sqp_provider.hooks.staging.REJECTS_KEPT", 3)
+    landing.land(*(report_row(f"good {n}") for n in range(900)), *(report_row(f"bad {n}", asin="?") for n in range(5)))
+    run = stages.sync(WEEK)
+    assert run["load"]["rejects_kept"] == 3
+    assert len(stages.query("select * from sync_rejects")) == 3
+    assert stages.log(run)["records_failed"] == 5

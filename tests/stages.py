@@ -1,0 +1,148 @@
+"""Runs the six stages of a sync one after the other, as a Dag run does, without a scheduler.
+
+What stands in for Airflow: the task instance (XCom, states, try number). The tests under tests/dags run the same
+stages through Airflow itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from types import SimpleNamespace
+from typing import Any, cast
+
+import psycopg
+from airflow.sdk import Context
+from airflow.sdk.bases.operator import ExecutorSafeguard
+from airflow.sdk.exceptions import AirflowSkipException
+from psycopg.rows import dict_row
+
+from sqp_provider.core.period import SyncType
+from sqp_provider.core.settings import Settings
+from sqp_provider.operators.extract import BigQuerySnapshotOperator
+from sqp_provider.operators.load import PostgresStageOperator
+from sqp_provider.operators.log_finish import SyncLogFinishOperator
+from sqp_provider.operators.log_start import SyncLogStartOperator
+from sqp_provider.operators.publish import SyncPublishOperator
+from sqp_provider.operators.stage import leave_error
+from sqp_provider.operators.validate import SyncValidateOperator
+from sqp_provider.sync import STAGES
+
+# The stages run outside Airflow's task runner here, and mean to.
+ExecutorSafeguard.test_mode = True
+
+NO_OPTIONS = {
+    "period_start": None,
+    "force": False,
+    "allow_empty": False,
+    "dry_run": False,
+    "max_delete_fraction": None,
+}
+
+
+@dataclass
+class Run:
+    """One Dag run: its task states and XComs."""
+
+    run_id: str
+    params: dict[str, Any]
+    states: dict[str, str | None] = field(default_factory=dict)
+    xcoms: dict[tuple[str, str], Any] = field(default_factory=dict)
+    errors: dict[str, BaseException] = field(default_factory=dict)
+
+    def context(self, task_id: str, error: BaseException | None = None, try_number: int = 1) -> Context:
+        """What Airflow hands to a task."""
+        ti = SimpleNamespace(
+            task_id=task_id,
+            dag_id="sqp_weekly_sync",
+            run_id=self.run_id,
+            try_number=try_number,
+            log_url=f"http://airflow/{self.run_id}/{task_id}",
+            xcom_push=lambda key, value: self.xcoms.__setitem__((task_id, key), value),
+            xcom_pull=lambda task_ids, key: self.xcoms.get((task_ids, key)),
+            get_task_states=lambda dag_id, run_ids: {self.run_id: self.states},
+        )
+        dag_run = SimpleNamespace(
+            dag_id="sqp_weekly_sync", run_id=self.run_id, run_after=datetime(2026, 11, 19, tzinfo=UTC)
+        )
+        return cast("Context", {"ti": ti, "dag_run": dag_run, "params": self.params, "exception": error})
+
+    @property
+    def colour(self) -> str:
+        """The Dag run's state: the teardown is its only leaf, and a failed setup fails it too."""
+        return "success" if self.states.get("log_finish") == "success" else "failed"
+
+    def __getitem__(self, task_id: str) -> Any:
+        """A task's result."""
+        return self.xcoms[task_id, "return_value"]
+
+
+class Stages:
+    """The stages over one source and one target."""
+
+    def __init__(self, settings: Settings, dsn: str) -> None:
+        self.settings = settings
+        self.dsn = dsn
+        self.runs = 0
+
+    def sync(self, week: date | str | None = None, *, run: Run | None = None, **options: Any) -> Run:
+        """Run all stages, or run them again for a run that was before: what clearing the whole run does."""
+        if run is None:
+            self.runs += 1
+            period = {"period_start": str(week)} if week else {}
+            run = Run(f"manual__{self.runs}", NO_OPTIONS | period | options)
+        run.states.clear()
+        run.errors.clear()
+        if self.run_task(run, "log_start"):
+            for stage in STAGES:
+                if not self.run_task(run, stage):
+                    break
+            self.run_task(run, "log_finish")
+        return run
+
+    def run_task(self, run: Run, task_id: str) -> bool:
+        """Run one task and note its state; False when those after it must not run."""
+        try:
+            run.xcoms[task_id, "return_value"] = self.operator(run, task_id).execute(run.context(task_id))
+        except AirflowSkipException:
+            run.states |= dict.fromkeys(STAGES[STAGES.index(task_id) :], "skipped")
+            return False
+        except Exception as error:
+            run.errors[task_id] = error
+            run.states[task_id] = "failed"
+            leave_error(run.context(task_id, error))
+            if task_id in STAGES:
+                run.states |= dict.fromkeys(STAGES[STAGES.index(task_id) + 1 :], "upstream_failed")
+            return False
+        run.states[task_id] = "success"
+        return True
+
+    def operator(self, run: Run, task_id: str) -> Any:
+        """Build one stage with the XComs that a Dag would give it."""
+        common: dict[str, Any] = {"task_id": task_id, "settings": self.settings}
+        if task_id == "log_start":
+            return SyncLogStartOperator(sync_type=SyncType.WEEKLY, **common)
+        common["sync_log_id"] = run["log_start"]
+        if task_id == "extract":
+            return BigQuerySnapshotOperator(**common)
+        if task_id == "log_finish":
+            return SyncLogFinishOperator(stages=STAGES, **common)
+        operator = {"load": PostgresStageOperator, "validate": SyncValidateOperator, "publish": SyncPublishOperator}
+        return operator[task_id](snapshot=run["extract"], **common)
+
+    def query(self, statement: str, *values: Any) -> list[dict[str, Any]]:
+        """Look into the target database, schema ``sqp``."""
+        with psycopg.connect(self.dsn, options="-c search_path=sqp", row_factory=dict_row) as connection:
+            cursor = connection.execute(cast("Any", statement), values or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def target(self) -> list[dict[str, Any]]:
+        """The weekly rows by key, without the columns that tell when and by whom they were written."""
+        written = ("bigquery_sync_id", "sync_log_id", "last_synced_at", "created_at", "updated_at")
+        rows = self.query("select * from weekly_summary order by period_start, query, asin")
+        return [{name: value for name, value in row.items() if name not in written} for row in rows]
+
+    def log(self, run: Run) -> dict[str, Any]:
+        """The run's row of sync_log."""
+        (row,) = self.query("select * from sync_log where run_id = %s", run.run_id)
+        return row

@@ -1,0 +1,57 @@
+"""Weeks from Sunday, months, quarters: from literal days, never from today."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sqp_provider.core.errors import InvalidPeriod
+from sqp_provider.core.period import Period, SyncType
+
+
+@pytest.mark.parametrize(
+    ("sync_type", "day", "first_day", "last_day"),
+    [
+        (SyncType.WEEKLY, date(2026, 11, 8), date(2026, 11, 8), date(2026, 11, 14)),
+        (SyncType.WEEKLY, date(2026, 11, 14), date(2026, 11, 8), date(2026, 11, 14)),
+        (SyncType.WEEKLY, date(2026, 1, 1), date(2025, 12, 28), date(2026, 1, 3)),
+        (SyncType.MONTHLY, date(2026, 11, 30), date(2026, 11, 1), date(2026, 11, 30)),
+        (SyncType.MONTHLY, date(2024, 2, 10), date(2024, 2, 1), date(2024, 2, 29)),
+        (SyncType.MONTHLY, date(2026, 12, 31), date(2026, 12, 1), date(2026, 12, 31)),
+        (SyncType.QUARTERLY, date(2026, 12, 31), date(2026, 10, 1), date(2026, 12, 31)),
+        (SyncType.QUARTERLY, date(2026, 2, 28), date(2026, 1, 1), date(2026, 3, 31)),
+    ],
+)
+def test_a_day_belongs_to_one_period(sync_type: SyncType, day: date, first_day: date, last_day: date) -> None:
+    assert Period.containing(sync_type, day) == Period(sync_type, first_day, last_day)
+
+
+@given(st.sampled_from(SyncType), st.dates(date(2000, 1, 1), date(2100, 1, 1)))
+def test_periods_follow_each_other_without_gap_or_overlap(sync_type: SyncType, day: date) -> None:
+    period = Period.containing(sync_type, day)
+    assert period.first_day <= day <= period.last_day
+    assert Period.containing(sync_type, period.next_first_day).first_day == period.last_day + timedelta(days=1)
+    assert Period.starting(sync_type, period.first_day) == period
+    assert Period.latest_before(sync_type, period.next_first_day) == period
+    assert Period.latest_before(sync_type, period.last_day) < period
+
+
+def test_a_week_that_starts_on_monday_is_refused_with_the_way_out() -> None:
+    with pytest.raises(InvalidPeriod) as refused:
+        Period.starting(SyncType.WEEKLY, date(2026, 11, 9))
+    assert str(refused.value) == (
+        "2026-11-09 (Monday) is not the first day of a weekly period: the one it belongs to is "
+        "2026-11-08..2026-11-14 and starts on 2026-11-08 (Sunday). Nothing was read or written. "
+        "Run again with period_start 2026-11-08."
+    )
+
+
+def test_a_period_says_what_it_is() -> None:
+    period = Period.starting(SyncType.WEEKLY, date(2026, 11, 8))
+    assert str(period) == "weekly 2026-11-08..2026-11-14"
+    assert period.compact == "20261108"
+    assert period.sync_type.target_table == "weekly_summary"
+    assert [sync_type.report_period for sync_type in SyncType] == ["WEEK", "MONTH", "QUARTER"]
