@@ -75,5 +75,18 @@ insert into sync_rejects (sync_log_id, attempt, reason, raw)
 values (%(sync_log_id)s, %(attempt)s, %(reason)s, %(raw)s::jsonb);
 
 
+-- name: leftovers
+-- What runs of the same period that have ended left for a look when their checks failed.
+select c.relname as name
+from pg_class as c
+join pg_namespace as n on n.oid = c.relnamespace
+join sync_log as s on s.id = substring(c.relname from '_([0-9]+)$')::bigint
+where
+    n.nspname = %(staging_schema)s
+    and c.relkind = 'r'
+    and starts_with(c.relname, %(prefix)s)
+    and s.sync_status <> 'started';
+
+
 -- name: staged_exists
 select to_regclass({staged_text}) is not null as found;

@@ -41,7 +41,7 @@ returning id, attempt;
 
 
 -- name: read_sync
-select id, attempt, sync_type, period_start, started_at, run_id, source_table, sync_metadata
+select id, attempt, sync_type, period_start, started_at, run_id, sync_metadata
 from sync_log
 where id = %(sync_log_id)s;
 

@@ -31,7 +31,6 @@ class SyncRun(BaseModel):
     period: Period
     started_at: datetime
     run_id: str
-    source_table: str
     options: SyncOptions = SyncOptions()
 
     @classmethod
@@ -43,7 +42,6 @@ class SyncRun(BaseModel):
             period=Period.starting(SyncType(row["sync_type"]), row["period_start"]),
             started_at=row["started_at"],
             run_id=row["run_id"],
-            source_table=row["source_table"],
             options=SyncOptions.model_validate((row["sync_metadata"] or {}).get("options", {})),
         )
 

@@ -56,11 +56,12 @@ class SqpBigQueryHook(BigQueryHook):
         statement: str,
         *,
         job_id: str,
+        location: str,
         parameters: Mapping[str, date | str],
         labels: Mapping[str, str],
         maximum_bytes_billed: int | None,
     ) -> bigquery.QueryJob:
-        """Start a job and return it; a job of that id that exists already is returned instead.
+        """Start a job where its tables are and return it; one of that id that exists already is returned instead.
 
         :raises SourceUnusable: the statement, its tables or the rights on them are wrong.
         :raises SourceUnreachable: BigQuery did not answer.
@@ -71,18 +72,33 @@ class SqpBigQueryHook(BigQueryHook):
         )
         if maximum_bytes_billed is not None:
             config.maximum_bytes_billed = maximum_bytes_billed
-        client = self.client
         with explained(f"BigQuery job {job_id}"):
             try:
-                return client.query(statement, job_config=config, job_id=job_id, retry=self.retry, job_retry=None)
+                return self.client.query(
+                    statement,
+                    job_config=config,
+                    job_id=job_id,
+                    location=location,
+                    retry=self.retry,
+                    job_retry=None,  # a job id of ours is good for one job; the task's retries make a new one
+                )
             except google_errors.Conflict:
                 self.log.info("BigQuery job %s exists already; waiting for it instead of starting it twice", job_id)
-                return self.get_started(job_id)
+                return self.get_started(job_id, location)
 
-    def get_started(self, job_id: str) -> bigquery.QueryJob:
-        """Return a job that was started before, in the state it has now."""
+    def get_started(self, job_id: str, location: str | None) -> bigquery.QueryJob:
+        """Return a job that was started before, in the state it has now.
+
+        BigQuery finds a job without its ``location`` only in the multi-regions US and EU.
+        """
         with explained(f"BigQuery job {job_id}"):
-            return cast("bigquery.QueryJob", self.client.get_job(job_id, retry=self.retry))
+            return cast("bigquery.QueryJob", self.client.get_job(job_id, location=location, retry=self.retry))
+
+    def cancel(self, job_id: str, location: str | None) -> None:
+        """Ask BigQuery to end a job; one that has ended already is left alone."""
+        self.log.warning("Cancelling BigQuery job %s: nobody waits for it any more", job_id)
+        with explained(f"BigQuery job {job_id}"):
+            self.client.cancel_job(job_id, location=location, retry=self.retry)
 
     def first_row(self, statement: str, parameters: Mapping[str, date | str] | None = None) -> dict[str, Any]:
         """Run a short query and return its first row."""
@@ -100,14 +116,15 @@ class SqpBigQueryHook(BigQueryHook):
             found = client.get_table(qualified(table, client.project), retry=self.retry)
             return {field.name: f"{field.field_type} {field.mode}" for field in found.schema}
 
-    def refuse_missing_dataset(self, dataset: str) -> None:
-        """Look for a dataset, named with or without its project.
+    def location_of(self, dataset: str) -> str:
+        """Return where a dataset is, ``europe-west3``; it may be named with or without its project.
 
         :raises SourceUnusable: it is not there, or not for us.
         """
         client = self.client
         with explained(f"BigQuery dataset {dataset}"):
-            client.get_dataset(dataset if "." in dataset else f"{client.project}.{dataset}", retry=self.retry)
+            name = dataset if "." in dataset else f"{client.project}.{dataset}"
+            return str(client.get_dataset(name, retry=self.retry).location)
 
 
 def qualified(table: str, project: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from google.cloud import bigquery
@@ -24,12 +25,19 @@ class Source:
         self.hook = hook
         self.settings = settings
 
-    def refuse_if_unusable(self) -> None:
-        """Compare the mapped columns with the table's, and look for the staging dataset.
+    @cached_property
+    def location(self) -> str:
+        """Where the extract runs: as configured, else where the staging dataset is.
 
-        :raises SourceUnusable: the table, a column or the dataset is missing, or a column has another type.
+        :raises SourceUnusable: the staging dataset is missing.
         """
-        self.hook.refuse_missing_dataset(self.settings.staging_dataset)
+        return self.settings.location or self.hook.location_of(self.settings.staging_dataset)
+
+    def refuse_if_unusable(self) -> None:
+        """Compare the mapped columns with the table's.
+
+        :raises SourceUnusable: the table or a column is missing, or a column has another type.
+        """
         found = self.hook.columns_of(self.settings.table)
         problems = list(_problems(self.settings, found))
         if problems:
@@ -71,6 +79,7 @@ class Source:
         return self.hook.start_query(
             self.extract_statement(sync, snapshot),
             job_id=f"{table}_{try_number}_{sync.started_at:%Y%m%d%H%M%S}",
+            location=self.location,
             parameters=self.extract_parameters(sync),
             labels={
                 "product": "sqp-sync",

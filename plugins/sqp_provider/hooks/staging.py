@@ -102,6 +102,16 @@ class Staging:
         """Drop it, where it still is."""
         self._run("drop_staged")
 
+    def drop_leftovers(self) -> None:
+        """Drop what ended runs of the same period left: a completed one has made it pointless."""
+        values = {
+            "staging_schema": self.database.settings.staging_schema,
+            "prefix": f"{self.sync.partition_name}_",
+        }
+        left = self.database.connection.execute(self.database.statement("staging", "leftovers"), values).fetchall()
+        for row in left:
+            self.database.run("staging", "drop_staged", staged=self.database.staged(row["name"]))
+
     def target_is_partitioned(self) -> bool:
         """Tell whether the target is ours, partitioned, or a plain table that was there before."""
         label = f"{self.database.settings.schema_name}.{self.sync.period.sync_type.target_table}"

@@ -20,23 +20,22 @@ class BigQuerySnapshotOperator(SyncStageOperator):
     the task cancels the job in either place.
     """
 
-    job_id: str | None = None
+    job: QueryJob | None = None
 
     @fails_plainly
     def execute(self, context: Context) -> dict[str, Any]:
         """Start the job, wait or defer, and describe the snapshot."""
         sync = self.read_sync()
         self.source.refuse_if_unusable()
-        job = self.source.start_extract(sync, self.table(sync), try_number=context["ti"].try_number)
-        self.job_id = job.job_id
-        self.defer_if_long(job)
-        return self.describe(sync, job)
+        self.job = self.source.start_extract(sync, self.table(sync), try_number=context["ti"].try_number)
+        self.defer_if_long(self.job)
+        return self.describe(sync, self.job)
 
     @fails_plainly
     def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Go on when the triggerer has seen the job's end."""
-        self.job_id = event["job_id"]
-        return self.describe(self.read_sync(), self.bigquery.get_started(event["job_id"]))
+        self.job = self.bigquery.get_started(event["job_id"], event["location"])
+        return self.describe(self.read_sync(), self.job)
 
     def defer_if_long(self, job: QueryJob) -> None:
         """Leave the worker when the job is not done in time."""
@@ -44,7 +43,7 @@ class BigQuerySnapshotOperator(SyncStageOperator):
             return
         self.log.info("BigQuery job %s is still running; the triggerer waits for it from here", job.job_id)
         source = self.settings.source
-        trigger = BigQueryJobTrigger(source.conn_id, str(job.job_id), source.location, source.retry_seconds)
+        trigger = BigQueryJobTrigger(source.conn_id, str(job.job_id), job.location, source.retry_seconds)
         self.defer(trigger=trigger, method_name="resume")
 
     def table(self, sync: SyncRun) -> str:
@@ -71,6 +70,5 @@ class BigQuerySnapshotOperator(SyncStageOperator):
 
     def on_kill(self) -> None:
         """Cancel the job: nobody waits for it any more."""
-        if self.job_id:
-            self.log.warning("Task killed; cancelling BigQuery job %s", self.job_id)
-            self.bigquery.client.cancel_job(self.job_id)
+        if self.job is not None:
+            self.bigquery.cancel(str(self.job.job_id), self.job.location)

@@ -37,8 +37,7 @@ class SyncLogFinishOperator(SyncStageOperator):
         error = self.find_error(context)
         with self.postgres.transaction() as database:
             SyncLog(database).finish(sync, error)
-            if not _worth_a_look(error):
-                Staging(database, sync).drop()
+            self.clean_up(Staging(database, sync), error)
         return self.conclude(sync, error)
 
     def find_error(self, context: Context) -> dict[str, Any] | None:
@@ -57,17 +56,19 @@ class SyncLogFinishOperator(SyncStageOperator):
         states: dict[str, dict[str, str | None]] = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id])
         return states.get(ti.run_id, {})
 
+    def clean_up(self, staging: Staging, error: dict[str, Any] | None) -> None:
+        """Drop what was staged, unless its checks failed: their statements must have something to run on."""
+        if error is None:
+            staging.drop_leftovers()
+        if error is None or error["type"] != ChecksFailed.__name__:
+            staging.drop()
+
     def conclude(self, sync: SyncRun, error: dict[str, Any] | None) -> str:
         """Log the outcome; raise when the run failed."""
         if error:
             raise AirflowFailException(f"{sync} failed in {error['stage']}: {error['message']}")
         self.log.info("%s completed", sync)
         return "completed"
-
-
-def _worth_a_look(error: dict[str, Any] | None) -> bool:
-    # check_query of a failed check must have something to run on; the next load of the run replaces it
-    return error is not None and error["type"] == ChecksFailed.__name__
 
 
 def _silent(stage: str, state: str | None) -> dict[str, Any]:

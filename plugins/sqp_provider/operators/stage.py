@@ -50,7 +50,7 @@ class SyncStageOperator(BaseOperator):
         source = self.settings.source
         return SqpBigQueryHook(source.conn_id, retry_seconds=source.retry_seconds, location=source.location)
 
-    @property
+    @functools.cached_property
     def source(self) -> Source:
         """The source table."""
         return Source(self.bigquery, self.settings.source)

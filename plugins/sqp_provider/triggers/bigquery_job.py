@@ -14,11 +14,11 @@ from sqp_provider.hooks.bigquery import SqpBigQueryHook, explained
 
 
 class BigQueryJobTrigger(BaseTrigger):
-    """Fire ``{"job_id": …}`` when the job has ended, well or not; the operator reads how.
+    """Fire ``{"job_id": …, "location": …}`` when the job has ended, well or not; the operator reads how.
 
     :param gcp_conn_id: the connection the job was started with.
     :param job_id: its id.
-    :param location: where it runs; None lets BigQuery find it.
+    :param location: where it runs.
     :param retry_seconds: how long a lost connection is tried again.
     :param poll_seconds: the pause between two looks.
     """
@@ -48,18 +48,18 @@ class BigQueryJobTrigger(BaseTrigger):
         hook = await asyncio.to_thread(self._hook)
         while not await asyncio.to_thread(self._done, hook):
             await asyncio.sleep(self.poll_seconds)
-        yield TriggerEvent({"job_id": self.job_id})
+        yield TriggerEvent({"job_id": self.job_id, "location": self.location})
 
     async def on_kill(self) -> None:
         """Cancel the job when a person marks or clears the deferred task."""
         hook = await asyncio.to_thread(self._hook)
-        await asyncio.to_thread(hook.client.cancel_job, self.job_id)
+        await asyncio.to_thread(hook.cancel, self.job_id, self.location)
 
     def _hook(self) -> SqpBigQueryHook:
         return SqpBigQueryHook(self.gcp_conn_id, retry_seconds=self.retry_seconds, location=self.location)
 
     def _done(self, hook: SqpBigQueryHook) -> bool:
-        return bool(hook.get_started(self.job_id).state == "DONE")
+        return bool(hook.get_started(self.job_id, self.location).state == "DONE")
 
 
 def wait_until_done(job: QueryJob, *, seconds: float, poll_seconds: float = 0.5) -> bool:

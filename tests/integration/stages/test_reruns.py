@@ -235,6 +235,16 @@ def test_of_two_runs_of_a_week_the_later_one_publishes(landing: Landing, stages:
     assert len(stages.target()) == 10
 
 
+def test_a_completed_run_drops_what_failed_ones_of_its_week_left(landing: Landing, stages: Stages) -> None:
+    landing.land(*TEN, report_row("bad", asin="?"))
+    assert stages.sync(WEEK).colour == stages.sync(WEEK).colour == "failed"
+    staged = "select tablename as name from pg_tables where schemaname = 'sqp_staging' order by 1"
+    assert [row["name"] for row in stages.query(staged)] == ["weekly_summary_20261108_1", "weekly_summary_20261108_2"]
+    landing.replace(*TEN)
+    assert stages.sync(WEEK).colour == "success"
+    assert stages.query(staged) == []
+
+
 def test_a_dry_run_does_not_stop_anybody(landing: Landing, stages: Stages) -> None:
     landing.land(*TEN)
     run = Run("real", {"period_start": "2026-11-08"})

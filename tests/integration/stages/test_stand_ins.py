@@ -111,7 +111,7 @@ def test_a_long_job_is_deferred_and_resumed(
         return await anext(again.run())
 
     event = asyncio.run(first_event()).payload
-    assert event == {"job_id": trigger.job_id}
+    assert event == {"job_id": trigger.job_id, "location": "US"}
     result = operator.resume(run.context("extract"), event)
     assert result["totals"]["row_count"] == 1
     assert result["job_id"] == trigger.job_id
@@ -119,13 +119,15 @@ def test_a_long_job_is_deferred_and_resumed(
 
 def test_the_trigger_looks_again_until_the_job_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     states = iter(["PENDING", "RUNNING", "DONE"])  # stand-in: the emulator's jobs are done when they start
-    monkeypatch.setattr(SqpBigQueryHook, "get_started", lambda self, job_id: SimpleNamespace(state=next(states)))
-    trigger = BigQueryJobTrigger("sqp_bigquery", "job", poll_seconds=0)
+    monkeypatch.setattr(
+        SqpBigQueryHook, "get_started", lambda self, job_id, location: SimpleNamespace(state=next(states))
+    )
+    trigger = BigQueryJobTrigger("sqp_bigquery", "job", "europe-west3", poll_seconds=0)
 
     async def events() -> list[Any]:
         return [event.payload async for event in trigger.run()]
 
-    assert asyncio.run(events()) == [{"job_id": "job"}]
+    assert asyncio.run(events()) == [{"job_id": "job", "location": "europe-west3"}]
     assert next(states, "none left") == "none left"
 
 
@@ -133,7 +135,7 @@ def test_killing_the_task_cancels_its_job_in_the_worker_and_in_the_triggerer(
     landing: Landing, stages: Stages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cancelled: list[str] = []  # stand-in: the emulator's jobs are done before they can be cancelled
-    monkeypatch.setattr(bigquery.Client, "cancel_job", lambda self, job_id: cancelled.append(job_id))
+    monkeypatch.setattr(bigquery.Client, "cancel_job", lambda self, job_id, **_: cancelled.append(job_id))
     landing.land(report_row("q"))
     run = stages.sync(WEEK)
     operator = stages.operator(run, "extract")
@@ -141,7 +143,8 @@ def test_killing_the_task_cancels_its_job_in_the_worker_and_in_the_triggerer(
     assert cancelled == []  # no job was started yet
     operator.execute(run.context("extract"))
     operator.on_kill()
-    assert cancelled == [operator.job_id]
+    assert operator.job is not None
+    assert cancelled == [operator.job.job_id]
     asyncio.run(BigQueryJobTrigger("sqp_bigquery", "deferred").on_kill())
     assert cancelled[1:] == ["deferred"]
 
