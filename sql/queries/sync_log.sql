@@ -69,12 +69,19 @@ order by n.started_at desc
 limit 1;
 
 
+-- name: record_snapshot
+-- Known before anything is loaded, so that a run that fails later has its rejects counted too.
+update sync_log set
+    records_failed = %(rejects)s,
+    sync_metadata = sync_metadata || jsonb_build_object('snapshot', %(snapshot)s::jsonb)
+where id = %(sync_log_id)s and attempt = %(attempt)s;
+
+
 -- name: record_counts
 update sync_log set
     records_processed = %(processed)s,
     records_inserted = %(inserted)s,
     records_updated = %(updated)s,
-    records_failed = %(failed)s,
     sync_metadata = sync_metadata || %(metadata)s::jsonb
 where id = %(sync_log_id)s;
 

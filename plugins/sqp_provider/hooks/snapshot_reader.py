@@ -36,6 +36,7 @@ class SnapshotReader:
     def __init__(self, hook: SqpBigQueryHook, table: str) -> None:
         self.hook = hook
         self.table = table
+        self.storage_permitted = True
 
     def accepted(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yield the clean rows, columns in the given order."""
@@ -48,23 +49,17 @@ class SnapshotReader:
     def _batches(self, columns: Sequence[str], *, rejected: bool) -> Iterator[pa.RecordBatch]:
         with explained(f"reading snapshot {self.table}"):
             try:
-                yield from self._over_grpc(columns, rejected=rejected)
+                yield from self._over_any(columns, rejected=rejected)
             except google_errors.NotFound as error:
                 raise SnapshotExpired(
                     f"snapshot {self.table} is gone: snapshots expire after source.snapshot_hours. "
                     "The target is untouched. Clear 'extract' to take a new one."
                 ) from error
 
-    def _over_grpc(self, columns: Sequence[str], *, rejected: bool) -> Iterator[pa.RecordBatch]:
+    def _over_any(self, columns: Sequence[str], *, rejected: bool) -> Iterator[pa.RecordBatch]:
         client = self.hook.storage_client
-        try:
-            session = self._open_session(client, columns, rejected=rejected)
-        except google_errors.PermissionDenied as error:
-            log.warning(
-                "The Storage Read API is not permitted (%s). Reading over REST instead, about ten times slower. "
-                "Give the connection's account the role BigQuery Read Session User.",
-                error.message,
-            )
+        session = self._open_session(client, columns, rejected=rejected) if self.storage_permitted else None
+        if session is None:
             yield from self._over_rest(columns, rejected=rejected)
             return
         schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
@@ -72,7 +67,10 @@ class SnapshotReader:
         for batch in interleaved(streams, hang_up=client.transport.close):
             yield batch.select(list(columns))
 
-    def _open_session(self, client: BigQueryReadClient, columns: Sequence[str], *, rejected: bool) -> types.ReadSession:
+    def _open_session(
+        self, client: BigQueryReadClient, columns: Sequence[str], *, rejected: bool
+    ) -> types.ReadSession | None:
+        """Open a read session, or warn once and return None where the Storage Read API is not permitted."""
         project, dataset, table = self.table.rsplit(".", 2)
         options = types.ReadSession.TableReadOptions(
             selected_fields=list(columns),
@@ -83,9 +81,18 @@ class SnapshotReader:
             data_format=types.DataFormat.ARROW,
             read_options=options,
         )
-        return client.create_read_session(
-            parent=f"projects/{self.hook.project_id}", read_session=session, max_stream_count=STREAMS
-        )
+        try:
+            return client.create_read_session(
+                parent=f"projects/{self.hook.project_id}", read_session=session, max_stream_count=STREAMS
+            )
+        except google_errors.PermissionDenied as error:
+            self.storage_permitted = False
+            log.warning(
+                "The Storage Read API is not permitted (%s). Reading over REST instead, about ten times slower. "
+                "Give the connection's account the role BigQuery Read Session User.",
+                error.message,
+            )
+            return None
 
     def _over_rest(self, columns: Sequence[str], *, rejected: bool) -> Iterator[pa.RecordBatch]:
         client = self.hook.client

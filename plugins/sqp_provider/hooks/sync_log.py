@@ -10,6 +10,7 @@ from sqp_provider.core.errors import TargetUnusable
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.publish import PublishResult
 from sqp_provider.core.run import SyncOptions, SyncRun
+from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.hooks.postgres import Database
 
 
@@ -68,8 +69,21 @@ class SyncLog:
             )
         return SyncRun.from_row(row)
 
-    def record_counts(self, sync: SyncRun, result: PublishResult, *, rejects: int, metadata: dict[str, Any]) -> None:
-        """Write how many rows were processed (staged or deleted), inserted, updated and rejected."""
+    def record_snapshot(self, sync: SyncRun, snapshot: Snapshot) -> None:
+        """Write what the extract found: how many rows are rejects, and where the snapshot is."""
+        self.database.run(
+            "sync_log",
+            "record_snapshot",
+            {
+                "sync_log_id": sync.sync_log_id,
+                "attempt": sync.attempt,
+                "rejects": snapshot.reject_count,
+                "snapshot": snapshot.model_dump_json(exclude={"totals"}),
+            },
+        )
+
+    def record_counts(self, sync: SyncRun, result: PublishResult, metadata: dict[str, Any]) -> None:
+        """Write how many rows were processed (staged or deleted), inserted and updated."""
         self.database.run(
             "sync_log",
             "record_counts",
@@ -78,7 +92,6 @@ class SyncLog:
                 "processed": result.inserted + result.updated + result.deleted + result.unchanged,
                 "inserted": result.inserted,
                 "updated": result.updated,
-                "failed": rejects,
                 "metadata": json.dumps(metadata),
             },
         )

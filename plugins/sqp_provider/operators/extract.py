@@ -8,6 +8,8 @@ from airflow.sdk import Context
 from google.cloud.bigquery import QueryJob
 
 from sqp_provider.core.run import SyncRun
+from sqp_provider.core.snapshot import Snapshot
+from sqp_provider.hooks.sync_log import SyncLog
 from sqp_provider.hooks.target import Target
 from sqp_provider.operators.stage import SyncStageOperator, fails_plainly
 from sqp_provider.triggers.bigquery_job import BigQueryJobTrigger, wait_until_done
@@ -53,9 +55,16 @@ class BigQuerySnapshotOperator(SyncStageOperator):
     def describe(self, sync: SyncRun, job: QueryJob) -> dict[str, Any]:
         """Read the snapshot's totals and compare its fingerprint with the ledger's."""
         snapshot = self.source.read_totals(job, self.table(sync))
-        self.source.refuse_if_empty(sync, snapshot)
         with self.postgres.transaction() as database:
             unchanged = not sync.options.force and Target(database, sync).holds(snapshot)
+            snapshot = snapshot.model_copy(update={"unchanged": unchanged})
+            SyncLog(database).record_snapshot(sync, snapshot)
+        self.report(sync, snapshot)
+        self.source.refuse_if_empty(sync, snapshot)
+        return snapshot.model_dump(mode="json")
+
+    def report(self, sync: SyncRun, snapshot: Snapshot) -> None:
+        """Log what the snapshot holds."""
         self.log.info(
             "%s: %s rows and %s rejects from %s source rows, %s bytes scanned, fingerprint %s%s",
             sync.period,
@@ -64,9 +73,8 @@ class BigQuerySnapshotOperator(SyncStageOperator):
             f"{snapshot.source_rows:,}",
             f"{snapshot.bytes_processed:,}",
             snapshot.fingerprint,
-            ", unchanged since it was published" if unchanged else "",
+            ", unchanged since it was published" if snapshot.unchanged else "",
         )
-        return snapshot.model_copy(update={"unchanged": unchanged}).model_dump(mode="json")
 
     def on_kill(self) -> None:
         """Cancel the job: nobody waits for it any more."""

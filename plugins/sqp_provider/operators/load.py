@@ -55,12 +55,7 @@ class PostgresStageOperator(SyncStageOperator):
         result = PublishResult(how="unchanged", inserted=0, unchanged=snapshot.totals.row_count)
         reason = f"unchanged: the target holds these {snapshot.totals.row_count:,} rows already, nothing was written"
         with self.postgres.transaction() as database:
-            SyncLog(database).record_counts(
-                sync,
-                result,
-                rejects=snapshot.reject_count,
-                metadata={"outcome": result.how, "reason": reason},
-            )
+            SyncLog(database).record_counts(sync, result, {"outcome": result.how, "reason": reason})
         raise AirflowSkipException(f"{sync.period} is {reason}. Run it with force to publish it again.")
 
     def report(self, rows: int, rejects_kept: int, seconds: float) -> dict[str, Any]:

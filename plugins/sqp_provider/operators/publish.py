@@ -10,7 +10,6 @@ from airflow.sdk import Context
 from sqp_provider.core.publish import PublishResult, refuse_large_delete
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import Snapshot
-from sqp_provider.hooks.postgres import Database
 from sqp_provider.hooks.sync_log import SyncLog
 from sqp_provider.hooks.target import Target
 from sqp_provider.operators.stage import SyncStageOperator, fails_plainly
@@ -53,7 +52,7 @@ class SyncPublishOperator(SyncStageOperator):
             target.staging.refuse_if_missing()
             target.record_published(snapshot)
             result = self.change(target, snapshot)
-            self.count(database, sync, snapshot, result)
+            SyncLog(database).record_counts(sync, result, {"outcome": result.how})
         return result
 
     def change(self, target: Target, snapshot: Snapshot) -> PublishResult:
@@ -73,12 +72,7 @@ class SyncPublishOperator(SyncStageOperator):
             result = target.find_difference().model_copy(update={"how": "dry run"})
             would = result.model_dump(mode="json")
             nothing = PublishResult(how="dry run", inserted=0, unchanged=snapshot.totals.row_count)
-            SyncLog(database).record_counts(
-                sync,
-                nothing,
-                rejects=snapshot.reject_count,
-                metadata={"outcome": "dry run", "would_change": would},
-            )
+            SyncLog(database).record_counts(sync, nothing, {"outcome": "dry run", "would_change": would})
         return result
 
     def make_room_for_rollups(self, sync: SyncRun) -> None:
@@ -91,12 +85,3 @@ class SyncPublishOperator(SyncStageOperator):
         ledger = target.ledger()
         mine = (target.sync.sync_log_id, target.sync.attempt)
         return ledger is not None and (ledger["sync_log_id"], ledger["attempt"]) == mine
-
-    def count(self, database: Database, sync: SyncRun, snapshot: Snapshot, result: PublishResult) -> None:
-        """Write the run's counts into its log row."""
-        SyncLog(database).record_counts(
-            sync,
-            result,
-            rejects=snapshot.reject_count,
-            metadata={"outcome": result.how, "published": result.model_dump()},
-        )

@@ -32,7 +32,7 @@ def forbid_storage(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(BigQueryReadClient, "create_read_session", refuse)
 
 
-def test_without_the_storage_api_the_same_rows_come_over_rest_with_one_warning_a_read(
+def test_without_the_storage_api_the_same_rows_come_over_rest_with_one_warning(
     landing: Landing, stages: Stages, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     landing.land(*(report_row(f"q {n} 🎧") for n in range(300)), report_row("bad", asin="?"))
@@ -44,7 +44,7 @@ def test_without_the_storage_api_the_same_rows_come_over_rest_with_one_warning_a
     assert run["publish"] == {"how": "difference", "inserted": 0, "updated": 0, "deleted": 0, "unchanged": 300}
     assert stages.target() == over_grpc
     assert len(stages.query("select * from sync_rejects where sync_log_id = %s", run["log_start"])) == 1
-    (warning,) = {record.getMessage() for record in caplog.records}
+    (warning,) = (record.getMessage() for record in caplog.records)
     assert "The Storage Read API is not permitted" in warning
     assert "Read Session User" in warning
 

@@ -108,6 +108,9 @@ def test_too_many_malformed_rows_fail_the_sync_and_leave_the_target(landing: Lan
     assert "1 of 11 rows are malformed (9.09%)" in str(run.errors["validate"])
     assert stages.target() == []
     assert len(stages.query("select * from sync_rejects")) == 1
+    log = stages.log(run)
+    assert log["records_failed"] == 1
+    assert log["sync_metadata"]["snapshot"]["job_id"] == run["extract"]["job_id"]
 
 
 def test_only_the_first_rejects_are_kept_but_all_are_counted(
