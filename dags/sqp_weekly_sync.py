@@ -31,6 +31,7 @@ with DAG(
     schedule=PeriodTimetable(SyncType.WEEKLY, settings.schedule.delay(SyncType.WEEKLY)),
     start_date=datetime(2025, 1, 5, tzinfo=UTC),
     catchup=False,
+    max_active_runs=4,
     params=sync_params(SyncType.WEEKLY),
     doc_md=__doc__,
     tags=["sqp", "weekly"],

@@ -1,6 +1,8 @@
-{# The newest period the source has, for the message of an empty one. #}
+{# The newest period the source has, for the message of an empty one; bounded, so that it prunes as well. #}
 select max({{ columns.period_start or columns.period_end }}) as newest
-from `{{ source }}`
+from `{{ source }}` as landed_row
+where
+    {{ columns.period_start or columns.period_end }} >= date_sub(@first_day, interval 400 day)
 {% if columns.marketplace %}
-where {{ columns.marketplace }} = @marketplace
+    and {{ columns.marketplace }} = @marketplace
 {% endif %}

@@ -1,5 +1,9 @@
 {# What the snapshot holds: the source side of every check, and what the fingerprint is made of.
    row_hash is recomputed by Postgres over the staged rows (queries/quality.sql): the texts must agree. #}
+{# 65359 millionths as Postgres writes numeric(10,6): 0.065359. #}
+{% macro decimal(millionths) -%}
+concat(cast(div({{ millionths }}, 1000000) as string), '.', lpad(cast(mod({{ millionths }}, 1000000) as string), 6, '0'))
+{%- endmacro %}
 select
     countif(reject_reason is null) as row_count,
     count(distinct if(reject_reason is null, concat(asin, '|', query), null)) as key_count,
@@ -8,7 +12,12 @@ select
     ifnull(bit_xor(if(
         reject_reason is null,
         cast(concat('0x', substr(to_hex(md5(concat(
-            asin{% for column in hashed %}, '|', ifnull(cast({{ column }} as string), ''){% endfor %}, '|', query
+            asin
+            {% for column in counts %}, '|', ifnull(cast({{ column }} as string), ''){% endfor %}
+
+            {% for r in rates %}, '|', ifnull({{ decimal(r.column) }}, ''){% endfor %}
+
+            , '|', query
         ))), 1, 15)) as int64),
         0
     )), 0) as row_hash,

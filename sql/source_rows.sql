@@ -10,10 +10,11 @@ case
             else div((2 * {{ millionths }} * {{ numerator }} + {{ denominator }}), (2 * {{ denominator }}))
         end
 {%- endmacro %}
-{% set raw_key = "first_day, last_day, asin, search_query" %}
+{% set raw_key = "first_day, last_day, asin, search_query, report_period" %}
 {% set numbers = ["query_score", "query_volume"] + metrics | map(attribute="source.key") | list %}
 {% set day = columns.period_start or columns.period_end %}
-with source_rows as (  -- one scan, pruned on the raw date; columns get their logical names here and keep them
+{# No table or step may be called like a column: BigQuery would take the name for the whole row. #}
+with mapped as (  -- one scan, pruned on the raw date; columns get their logical names here and keep them
     select
         {{ columns.period_start or "cast(null as date)" }} as first_day,
         {{ columns.period_end or "cast(null as date)" }} as last_day,
@@ -22,9 +23,9 @@ with source_rows as (  -- one scan, pruned on the raw date; columns get their lo
 {% for key in numbers %}
         {{ columns[key] or "cast(null as int64)" }} as {{ key }},
 {% endfor %}
-        {{ columns.report_period or "@report_period" }} as report_period,
+        lower({{ fold(columns.report_period) if columns.report_period else "@report_period" }}) as report_period,
         {{ columns.ingested_at or "cast(null as timestamp)" }} as ingested_at
-    from `{{ source }}`
+    from `{{ source }}` as landed_row
     where
         (
             {{ day }} between @first_day and @last_day
@@ -33,27 +34,27 @@ with source_rows as (  -- one scan, pruned on the raw date; columns get their lo
         )
 {% if columns.report_period %}
         -- rows of the other report periods are not ours; an unknown one is nobody's, so it is a reject
-        and ifnull(lower(trim({{ columns.report_period }})) = lower(@report_period)
-            or lower(trim({{ columns.report_period }})) not in ('week', 'month', 'quarter'), true)
+        and ifnull(lower({{ fold(columns.report_period) }}) = lower(@report_period)
+            or lower({{ fold(columns.report_period) }}) not in ('week', 'month', 'quarter'), true)
 {% endif %}
 {% if columns.marketplace %}
         and {{ columns.marketplace }} = @marketplace
 {% endif %}
 ),
 
-copies as (  -- identical copies are one landing
+collapsed as (  -- identical copies are one landing
     select
         first_day, last_day, asin, search_query, {{ numbers | join(", ") }}, report_period, ingested_at,
-        count(*) as copies
-    from source_rows
+        count(*) as copy_count
+    from mapped
     group by first_day, last_day, asin, search_query, {{ numbers | join(", ") }}, report_period, ingested_at
 ),
 
 newest as (  -- the newest landing of a key wins; rows without a key are not copies of each other
     select
         *,
-        sum(copies) over (partition by {{ raw_key }}) as landed_rows
-    from copies
+        sum(copy_count) over (partition by {{ raw_key }}) as landed_rows
+    from collapsed
     qualify
         rank() over (partition by {{ raw_key }} order by ingested_at desc nulls last) = 1
         or asin is null
@@ -74,7 +75,7 @@ checked as (
         *,
         case
 {% if columns.report_period %}
-            when ifnull(lower(trim(report_period)) != lower(@report_period), true) then 'unknown_report_period'
+            when ifnull(report_period != lower(@report_period), true) then 'unknown_report_period'
 {% endif %}
 {% if columns.period_start %}
             when first_day is null then 'missing_period'
@@ -163,7 +164,7 @@ select
     0,
 {% endfor %}
     -- rows without a key are not copies of each other, nor are conflicting ones: each counts for itself
-    cast(if(asin is null or search_query is null or versions > 1, copies, landed_rows) as int64),
+    cast(if(asin is null or search_query is null or versions > 1, copy_count, landed_rows) as int64),
     reject_reason,
     to_json_string(struct(
 {% for key in columns if columns[key] and key != "marketplace" %}

@@ -5,18 +5,23 @@
 select set_config('lock_timeout', %(milliseconds)s, true);
 
 
+-- name: lock_turn
+-- One publish of a target table at a time: reading the default partition and attaching beside it would deadlock.
+select lock_period(%(sync_type)s, '1900-01-01');  -- no period starts there
+
+
 -- name: lock_period
 select lock_period(%(sync_type)s, %(period_start)s);
 
 
 -- name: ledger_row
-select state, fingerprint, row_count, sync_log_id, attempt, published_at
+select state, fingerprint, snapshot_at, row_count, sync_log_id, attempt, published_at
 from synced_period
 where sync_type = %(sync_type)s and period_start = %(period_start)s;
 
 
--- name: period_has_rows
-select exists (select from {target} where period_start = %(period_start)s) as found;
+-- name: period_rows
+select count(*) as rows from {target} where period_start = %(period_start)s;
 
 
 -- name: partition_exists
@@ -75,6 +80,19 @@ using (
 where t.period_start = %(period_start)s and t.ctid = d.ctid and d.copy > 1;
 
 
+-- name: count_duplicates
+select count(*) - count(distinct (query, asin)) as duplicates from {target} where period_start = %(period_start)s;
+
+
+-- name: current_rows
+select * from {target} where period_start = {first_day}
+
+
+-- name: current_rows_once
+-- Of a plain table: the copy of each key that delete_duplicates keeps.
+select distinct on (query, asin) * from {target} where period_start = {first_day} order by query, asin, ctid
+
+
 -- name: find_difference
 -- Everything that has to change, known before anything is written.
 create temporary table period_difference on commit drop as
@@ -83,13 +101,12 @@ select
     coalesce(s.asin, c.asin) as asin,
     case when c.query is null then 'inserted' when s.query is null then 'deleted' else 'updated' end as change
 from {staged} as s
-full join (select * from {target} where period_start = {first_day}) as c on c.query = s.query and c.asin = s.asin
+full join ({current_rows}) as c on c.query = s.query and c.asin = s.asin
 where s.query is null or c.query is null or ({staged_values}) is distinct from ({current_values});
 
 
 -- name: count_difference
 select
-    (select count(*) from {target} where period_start = %(period_start)s) as rows_before,
     (select count(*) from {staged}) as rows_staged,
     count(*) filter (where change = 'inserted') as inserted,
     count(*) filter (where change = 'updated') as updated,
@@ -122,16 +139,17 @@ where d.change = 'inserted';
 
 -- name: record_published
 insert into synced_period (
-    sync_type, period_start, period_end, state, fingerprint, row_count, sync_log_id, attempt, published_at
+    sync_type, period_start, period_end, state, fingerprint, snapshot_at, row_count, sync_log_id, attempt, published_at
 )
 values (
-    %(sync_type)s, %(period_start)s, %(period_end)s, 'synced', %(fingerprint)s, %(row_count)s,
+    %(sync_type)s, %(period_start)s, %(period_end)s, 'synced', %(fingerprint)s, %(snapshot_at)s, %(row_count)s,
     %(sync_log_id)s, %(attempt)s, clock_timestamp()
 )
 on conflict (sync_type, period_start) do update set
     period_end = excluded.period_end,
     state = excluded.state,
     fingerprint = excluded.fingerprint,
+    snapshot_at = excluded.snapshot_at,
     row_count = excluded.row_count,
     sync_log_id = excluded.sync_log_id,
     attempt = excluded.attempt,

@@ -8,6 +8,11 @@ from pg_class as c
 where c.oid = {target_text}::regclass;
 
 
+-- name: lock_staged
+-- Two tries of one attempt must not create it at once.
+select pg_advisory_xact_lock(hashtextextended({staged_text}, 0));
+
+
 -- name: drop_staged
 drop table if exists {staged};
 

@@ -34,6 +34,10 @@ on conflict (dag_id, run_id) do update set
             'started_at', s.started_at,
             'completed_at', s.completed_at,
             'status', s.sync_status,
+            'outcome', s.sync_metadata ->> 'outcome',
+            'inserted', s.records_inserted,
+            'updated', s.records_updated,
+            'rejects', s.records_failed,
             'error_message', s.error_message
         ))
     )
@@ -46,9 +50,15 @@ from sync_log
 where id = %(sync_log_id)s;
 
 
+-- name: read_outcome
+select sync_metadata ->> 'outcome' as outcome
+from sync_log
+where id = %(sync_log_id)s and attempt = %(attempt)s;
+
+
 -- name: current_attempt
 -- Locked until the end of the transaction, so that a newer attempt cannot begin between this look and the commit.
-select attempt
+select attempt, sync_status
 from sync_log
 where id = %(sync_log_id)s
 for share;
@@ -83,7 +93,7 @@ update sync_log set
     records_inserted = %(inserted)s,
     records_updated = %(updated)s,
     sync_metadata = sync_metadata || %(metadata)s::jsonb
-where id = %(sync_log_id)s;
+where id = %(sync_log_id)s and attempt = %(attempt)s;
 
 
 -- name: finish_sync

@@ -110,8 +110,8 @@ MAX_QUERY_BYTES = 2_600
 MAX_COUNT = 10**11
 """A larger count in one row is a mistake of the landing; it would also overflow the arithmetic of rates."""
 
-HASHED = (*(metric.column for metric in METRICS), "query_score", "query_volume")
-"""What a row's hash covers besides its key; rates follow from counts."""
+COUNTS = (*(metric.column for metric in METRICS), "query_score", "query_volume")
+"""The whole numbers of a row; with the rates they are all that its hash covers besides the key."""
 
 REJECT_REASONS = {
     "unknown_report_period": "report period is not WEEK, MONTH or QUARTER",

@@ -9,7 +9,10 @@ from sqp_provider.core.run import SyncRun
 
 
 class PublishResult(BaseModel):
-    """Rows by what happened to them; ``how`` is ``attached``, ``difference``, ``dry run`` or ``already published``."""
+    """Rows by what happened to them.
+
+    ``how`` is ``attached``, ``difference``, ``unchanged``, ``dry run`` or ``already published``.
+    """
 
     model_config = ConfigDict(frozen=True)
 

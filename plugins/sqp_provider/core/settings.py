@@ -44,7 +44,7 @@ class SourceSettings(_Section):
     conn_id: str = "sqp_bigquery"
     table: TableName = Field(description="dataset.table, or project.dataset.table")
     staging_dataset: DatasetName = Field(default="sqp_staging", description="where snapshots are written")
-    location: str | None = Field(default=None, description="BigQuery location of both; None lets BigQuery find it")
+    location: str | None = Field(default=None, description="where jobs run; None: where the staging dataset is")
     marketplace: str | None = Field(default=None, description="the one marketplace to sync, where it is a column")
     maximum_bytes_billed: int | None = Field(default=100 * 2**30, gt=0, description="a dearer extract is refused")
     retry_seconds: float = Field(default=60, gt=0, description="how long a lost connection is tried again")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -30,16 +31,18 @@ class Snapshot(BaseModel):
 
     table: str
     job_id: str
+    snapshot_at: datetime
     totals: Totals
     reject_count: int
     source_rows: int
     fingerprint: str
     bytes_processed: int
-    unchanged: bool = False
 
     @classmethod
-    def from_row(cls, row: Mapping[str, Any], *, table: str, job_id: str, bytes_processed: int) -> Snapshot:
-        """Build it from the one row of ``sql/snapshot_totals.sql``."""
+    def from_row(
+        cls, row: Mapping[str, Any], *, table: str, job_id: str, snapshot_at: datetime, bytes_processed: int
+    ) -> Snapshot:
+        """Build it from the one row of ``sql/snapshot_totals.sql``; ``snapshot_at`` is when the job read the source."""
         columns = [metric.column for metric in METRICS]
         totals = Totals(
             row_count=row["row_count"],
@@ -51,6 +54,7 @@ class Snapshot(BaseModel):
         return cls(
             table=table,
             job_id=job_id,
+            snapshot_at=snapshot_at,
             totals=totals,
             reject_count=row["reject_count"],
             source_rows=row["source_rows"],

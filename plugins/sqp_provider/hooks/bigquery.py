@@ -12,6 +12,7 @@ import requests.exceptions
 from airflow.providers.google.cloud.hooks.bigquery import BigQueryHook
 from google.api_core import exceptions as google_errors
 from google.api_core.client_options import ClientOptions
+from google.auth import exceptions as auth_errors
 from google.cloud import bigquery
 from google.cloud.bigquery.retry import DEFAULT_RETRY
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient
@@ -19,7 +20,26 @@ from google.cloud.bigquery_storage_v1.services.big_query_read.transports import 
 
 from sqp_provider.core.errors import SourceUnreachable, SourceUnusable, SyncError
 
-_BUSY_REASONS = ("rateLimitExceeded", "quotaExceeded", "backendError", "jobRateLimitExceeded")
+# BigQuery's own reasons (its "Error messages" page) say more than the HTTP status that comes with them.
+_HEALING = {
+    "backendError",
+    "internalError",
+    "jobBackendError",
+    "jobInternalError",
+    "jobRateLimitExceeded",
+    "quotaExceeded",
+    "rateLimitExceeded",
+    "resourceInUse",
+    "tableUnavailable",
+    "timeout",
+}
+_REMEDIES = {
+    "accessDenied": "Give the connection's account BigQuery Data Viewer, Job User and Read Session User, "
+    "and Data Editor on the staging dataset.",
+    "bytesBilledLimitExceeded": "Raise source.maximum_bytes_billed, or partition the table by its date.",
+    "notFound": "Check source.table and source.staging_dataset in sqp_config.yaml, and that both exist.",
+}
+_ELSE = "Check source in sqp_config.yaml."
 
 
 class SqpBigQueryHook(BigQueryHook):
@@ -100,19 +120,26 @@ class SqpBigQueryHook(BigQueryHook):
         with explained(f"BigQuery job {job_id}"):
             self.client.cancel_job(job_id, location=location, retry=self.retry)
 
-    def first_row(self, statement: str, parameters: Mapping[str, date | str] | None = None) -> dict[str, Any]:
+    def first_row(
+        self,
+        statement: str,
+        parameters: Mapping[str, date | str] | None = None,
+        maximum_bytes_billed: int | None = None,
+    ) -> dict[str, Any]:
         """Run a short query and return its first row."""
         config = bigquery.QueryJobConfig(
             query_parameters=[_parameter(name, value) for name, value in (parameters or {}).items()]
         )
+        if maximum_bytes_billed is not None:
+            config.maximum_bytes_billed = maximum_bytes_billed
         with explained("BigQuery query"):
             rows = self.client.query_and_wait(statement, job_config=config, retry=self.retry)
             return dict(next(iter(rows)).items())
 
     def columns_of(self, table: str) -> dict[str, str]:
         """Return the types of a table's columns by name, ``{"start_date": "DATE"}``."""
-        client = self.client
         with explained(f"BigQuery table {table}"):
+            client = self.client
             found = client.get_table(qualified(table, client.project), retry=self.retry)
             return {field.name: f"{field.field_type} {field.mode}" for field in found.schema}
 
@@ -121,8 +148,8 @@ class SqpBigQueryHook(BigQueryHook):
 
         :raises SourceUnusable: it is not there, or not for us.
         """
-        client = self.client
         with explained(f"BigQuery dataset {dataset}"):
+            client = self.client
             name = dataset if "." in dataset else f"{client.project}.{dataset}"
             return str(client.get_dataset(name, retry=self.retry).location)
 
@@ -139,32 +166,34 @@ def explained(what: str) -> Iterator[None]:
         yield
     except SyncError:
         raise
-    except google_errors.NotFound as error:
-        raise SourceUnusable(
-            _message(
-                what,
-                "was not found",
-                error,
-                "Check source.table and source.staging_dataset in sqp_config.yaml, and that both exist.",
-            )
-        ) from error
-    except google_errors.Forbidden as error:
-        if any(reason in str(error) for reason in _BUSY_REASONS):
-            raise SourceUnreachable(_message(what, "was refused for now", error, "It is tried again.")) from error
-        remedy = (
-            "Give the connection's account BigQuery Data Viewer, Job User and Read Session User, "
-            "and Data Editor on the staging dataset."
-        )
-        raise SourceUnusable(_message(what, "is not permitted", error, remedy)) from error
-    except (google_errors.BadRequest, google_errors.Unauthorized) as error:
-        raise SourceUnusable(_message(what, "was refused", error, "Check source in sqp_config.yaml.")) from error
-    except (
-        google_errors.GoogleAPIError,
-        requests.exceptions.RequestException,
-        grpc.RpcError,
-        OSError,
-    ) as error:
+    except google_errors.GoogleAPIError as error:
+        reason = _reason(error)
+        if _heals(error, reason):
+            raise SourceUnreachable(_message(what, "did not succeed", error, "It is tried again.")) from error
+        raise SourceUnusable(_message(what, "was refused", error, _REMEDIES.get(reason, _ELSE))) from error
+    except (requests.exceptions.RequestException, grpc.RpcError, auth_errors.TransportError, OSError) as error:
         raise SourceUnreachable(_message(what, "did not succeed", error, "It is tried again.")) from error
+    except auth_errors.GoogleAuthError as error:
+        remedy = "Check the credentials of the connection source.conn_id names."
+        raise SourceUnusable(_message(what, "was refused", error, remedy)) from error
+
+
+def _reason(error: google_errors.GoogleAPIError) -> str:
+    """Return BigQuery's reason; where it gives none, the one that its status stands for."""
+    for detail in getattr(error, "errors", None) or ():
+        if isinstance(detail, Mapping) and detail.get("reason"):
+            return str(detail["reason"])
+    if isinstance(error, google_errors.NotFound):
+        return "notFound"
+    return "accessDenied" if isinstance(error, google_errors.Forbidden) else ""
+
+
+def _heals(error: google_errors.GoogleAPIError, reason: str) -> bool:
+    if reason in _HEALING:
+        return True
+    if reason in _REMEDIES:
+        return False
+    return not isinstance(error, (google_errors.BadRequest, google_errors.Unauthorized))
 
 
 def _message(what: str, outcome: str, error: Exception, remedy: str) -> str:

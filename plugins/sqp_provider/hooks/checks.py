@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg import sql
 
-from sqp_provider.core.contract import HASHED, KEYS, METRICS, SHARES
+from sqp_provider.core.contract import COUNTS, KEYS, METRICS, RATES, SHARES
 from sqp_provider.core.quality import CheckResult, CheckStatus, Staged
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.settings import CheckSettings
@@ -100,9 +100,12 @@ class Checks:
 
 def _expressions() -> dict[str, sql.Composable]:
     metrics = [metric.column for metric in METRICS]
-    separated = [part for column in HASHED for part in (sql.Literal("|"), sql.Identifier(column))]
+    counts = [sql.Identifier(column) for column in COUNTS]
+    # the cast does nothing but where an adopted table has more places
+    rates = [sql.SQL("{}::numeric(10, 6)").format(sql.Identifier(rate.column)) for rate in RATES]
+    hashed = [sql.Identifier("asin"), *counts, *rates, sql.Identifier("query")]
     return {
-        "hashed": sql.SQL(", ").join([sql.Identifier("asin"), *separated, sql.Literal("|"), sql.Identifier("query")]),
+        "hashed": sql.SQL(", '|', ").join(hashed),
         "sums": _each("coalesce(sum({0}), 0) as {0}", metrics),
         "nulls": _each("count(*) filter (where {0} is null) as {1}", [*KEYS, *metrics]),
         "shares_out_of_range": _each("{0} not between 0 and 1", SHARES, " or "),

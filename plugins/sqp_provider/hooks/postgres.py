@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any, cast
@@ -18,6 +19,8 @@ from sqp_provider.core.settings import TargetSettings
 from sqp_provider.hooks.sql_files import named_statements
 
 Names = Mapping[str, sql.Composable]
+
+_REFUSED_LOGIN = re.compile(r"authentication failed|(role|database) \"[^\"]*\" does not exist|no password supplied")
 
 
 class Database:
@@ -84,6 +87,8 @@ class SqpPostgresHook(PostgresHook):
             opened = cast("psycopg.Connection[dict[str, Any]]", self.get_conn())
             with closing(opened) as connection:
                 connection.row_factory = cast("Any", dict_row)
+                # what a statement waited for must be seen by the next, whatever the server's default is
+                connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
                 connection.execute("select set_config('search_path', %s, false)", [self.target.schema_name])
                 connection.commit()
                 with connection.transaction():
@@ -111,6 +116,9 @@ def explained(what: str) -> Iterator[None]:
             _message(what, "lacks something", error, "Run 'make migrate' or the Dag sqp_migrate.")
         ) from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        if _REFUSED_LOGIN.search(str(error)):
+            remedy = "Check login, password and database of the connection target.conn_id names."
+            raise TargetUnusable(_message(what, "was refused", error, remedy)) from error
         raise TargetUnreachable(_message(what, "did not succeed", error, "It is tried again.")) from error
     except psycopg.Error as error:
         raise TargetUnusable(

@@ -11,7 +11,7 @@ from typing import Any, LiteralString, cast
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from sqp_provider.core.contract import (
-    HASHED,
+    COUNTS,
     MAX_COUNT,
     MAX_QUERY_BYTES,
     MAX_RATE,
@@ -59,7 +59,7 @@ def bigquery_statement(template: str, **names: Any) -> str:
         "metrics": METRICS,
         "rates": RATES,
         "measures": MEASURES,
-        "hashed": HASHED,
+        "counts": COUNTS,
         "millionths": MILLIONTHS,
         "max_rate": MAX_RATE,
         "max_count": MAX_COUNT,

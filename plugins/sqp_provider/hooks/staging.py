@@ -9,9 +9,10 @@ from typing import Any
 import pyarrow as pa
 from pgpq import ArrowToPostgresBinaryEncoder
 from psycopg import sql
+from psycopg.errors import UniqueViolation
 
 from sqp_provider.core.contract import MEASURES, RATES
-from sqp_provider.core.errors import StagedMissing
+from sqp_provider.core.errors import ChecksFailed, StagedMissing
 from sqp_provider.core.run import SyncRun
 from sqp_provider.hooks.postgres import Database
 
@@ -35,10 +36,12 @@ class Staging:
         self.sync = sync
         self.name = database.staged(sync.staged_name)
         self.label = f"{database.settings.staging_schema}.{sync.staged_name}"
+        self.target_label = f"{database.settings.schema_name}.{sync.period.sync_type.target_table}"
         self.target = database.table(sync.period.sync_type.target_table)
 
     def create(self, *, bigquery_sync_id: str) -> None:
         """Create it empty; a table left by an earlier attempt of this run is replaced."""
+        self._run("lock_staged", staged_text=sql.Literal(self.label))
         self._run("drop_staged")
         if self.target_is_partitioned():
             self._run("create_partition_to_be", target=self.target)
@@ -65,9 +68,19 @@ class Staging:
         return rows
 
     def add_key(self) -> None:
-        """Add the key and the index that the target has, forget the load's defaults, count its values."""
+        """Add the key and the indexes that the target has, forget the load's defaults, count its values.
+
+        :raises ChecksFailed: a key is there twice.
+        """
         self._run("speed_up_index")
-        self._run("add_key")
+        try:
+            self._run("add_key")
+        except UniqueViolation as error:
+            raise ChecksFailed(
+                f"{self.sync.period}: duplicate_check failed on {self.label}: the snapshot repeats a key "
+                f"({error.diag.message_detail}). {self.target_label} is unchanged. "
+                "Clear 'extract' to take a new snapshot."
+            ) from error
         self._run("add_sync_index")
         self._run("add_reference_index")
         for column in self._constants(""):
@@ -114,8 +127,8 @@ class Staging:
 
     def target_is_partitioned(self) -> bool:
         """Tell whether the target is ours, partitioned, or a plain table that was there before."""
-        label = f"{self.database.settings.schema_name}.{self.sync.period.sync_type.target_table}"
-        return bool(self.database.one("staging", "target_kind", target_text=sql.Literal(label))["partitioned"])
+        target = sql.Literal(self.target_label)
+        return bool(self.database.one("staging", "target_kind", target_text=target)["partitioned"])
 
     def _constants(self, bigquery_sync_id: str) -> dict[str, Any]:
         return self._period_values() | {

@@ -89,12 +89,19 @@ class SyncLog:
             "record_counts",
             {
                 "sync_log_id": sync.sync_log_id,
+                "attempt": sync.attempt,
                 "processed": result.inserted + result.updated + result.deleted + result.unchanged,
                 "inserted": result.inserted,
                 "updated": result.updated,
                 "metadata": json.dumps(metadata),
             },
         )
+
+    def outcome(self, sync: SyncRun) -> str | None:
+        """Return what the current attempt came to, or None while it came to nothing."""
+        run = {"sync_log_id": sync.sync_log_id, "attempt": sync.attempt}
+        row = self.database.row("sync_log", "read_outcome", run)
+        return str(row["outcome"]) if row and row["outcome"] else None
 
     def finish(self, sync: SyncRun, error: dict[str, Any] | None) -> None:
         """Close the attempt: completed without an error, failed with one; only the current attempt may."""

@@ -8,12 +8,15 @@ from typing import Any
 from psycopg import sql
 
 from sqp_provider.core.contract import MEASURES
-from sqp_provider.core.errors import Superseded
+from sqp_provider.core.fence import refuse_older_run, refuse_replaced_attempt
 from sqp_provider.core.publish import PublishResult
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.hooks.postgres import Database
 from sqp_provider.hooks.staging import Staging
+
+TURN_SECONDS = 600.0
+"""How long a publish waits for another of the same table to end."""
 
 _SYNC_COLUMNS = ("bigquery_sync_id", "sync_log_id", "last_synced_at")
 _INSERTED = ("period_start", "period_end", "query", "asin", *MEASURES)
@@ -27,14 +30,15 @@ class Target:
         self.sync = sync
         self.staging = Staging(database, sync)
         self.table = database.table(sync.period.sync_type.target_table)
-        self.label = f"{database.settings.schema_name}.{sync.period.sync_type.target_table}"
+        self.label = self.staging.target_label
         self.period = {"sync_type": sync.period.sync_type.value, "period_start": sync.period.first_day}
 
     def lock(self) -> None:
-        """Wait until no other transaction publishes this period, but not for ever."""
-        milliseconds = str(int(self.database.settings.lock_timeout_seconds * 1000))
-        self._run("wait_at_most", {"milliseconds": milliseconds})
+        """Wait for the turn to publish; the wait stops nobody else, so it may be long. Locks after it may not."""
+        self._wait_at_most(TURN_SECONDS)
+        self._run("lock_turn", self.period)
         self._run("lock_period", self.period)
+        self._wait_at_most(self.database.settings.lock_timeout_seconds)
 
     def refuse_if_superseded(self) -> None:
         """Let only the newest attempt of the newest run of a period go on.
@@ -42,19 +46,8 @@ class Target:
         :raises Superseded: says which run has taken over.
         """
         run = {"sync_log_id": self.sync.sync_log_id, "started_at": self.sync.started_at} | self.period
-        current = self.database.one("sync_log", "current_attempt", run)["attempt"]
-        if current != self.sync.attempt:
-            raise Superseded(
-                f"{self.sync}: attempt {current} of the same run has taken over, this one is attempt "
-                f"{self.sync.attempt}. Nothing was changed. There is nothing to do: the newer attempt goes on."
-            )
-        newer = self.database.row("sync_log", "newer_run", run)
-        if newer:
-            raise Superseded(
-                f"{self.sync}: run {newer['run_id']} (sync_log {newer['id']}) of the same period started later, at "
-                f"{newer['started_at']:%Y-%m-%d %H:%M:%S %Z}, and is {newer['sync_status']}. Nothing was changed. "
-                "There is nothing to do unless that run fails; then clear it, or this one."
-            )
+        refuse_replaced_attempt(self.sync, self.database.one("sync_log", "current_attempt", run))
+        refuse_older_run(self.sync, self.database.row("sync_log", "newer_run", run))
 
     def ledger(self) -> dict[str, Any] | None:
         """Return the ledger's row of the period, or None."""
@@ -65,11 +58,11 @@ class Target:
         ledger = self.ledger()
         if ledger is None or ledger["state"] != "synced" or ledger["fingerprint"] != snapshot.fingerprint:
             return False
-        return self._has_rows() == (snapshot.totals.row_count > 0)
+        return self._rows() == int(ledger["row_count"])
 
     def period_is_new(self) -> bool:
         """Tell whether the staged table can become the period's partition as it is."""
-        if not self.staging.target_is_partitioned() or self._has_rows():
+        if not self.staging.target_is_partitioned() or self._rows():
             return False
         found = self._one("partition_exists", self.period, target_text=sql.Literal(self.label))["found"]
         return not found
@@ -92,19 +85,30 @@ class Target:
 
     def find_difference(self) -> PublishResult:
         """Compare staged with current, key by key, and return what would change; nothing is written yet."""
-        duplicates = 0
-        if not self.staging.target_is_partitioned():
-            duplicates = self._run("delete_duplicates", self.period)
-        self._run("find_difference", staged_values=_of("s", MEASURES), current_values=_of("c", MEASURES))
+        plain = not self.staging.target_is_partitioned()
+        current = "current_rows_once" if plain else "current_rows"
+        self._run(
+            "find_difference",
+            staged_values=_of("s", MEASURES),
+            current_values=_of("c", MEASURES),
+            current_rows=self.database.statement("publish", current, self._names()),
+        )
         found = self._one("count_difference", self.period)
-        changed = {key: found[key] for key in ("inserted", "updated")}
-        unchanged = found["rows_staged"] - found["inserted"] - found["updated"]
-        return PublishResult(how="difference", deleted=found["deleted"] + duplicates, unchanged=unchanged, **changed)
+        repeated = self._one("count_duplicates", self.period)["duplicates"] if plain else 0
+        return PublishResult(
+            how="difference",
+            inserted=found["inserted"],
+            updated=found["updated"],
+            deleted=found["deleted"] + repeated,
+            unchanged=found["rows_staged"] - found["inserted"] - found["updated"],
+        )
 
     def apply_difference(self) -> None:
         """Write what :meth:`find_difference` found; rows that did not change are not touched."""
         updated = (*MEASURES, *_SYNC_COLUMNS)
         inserted = (*_INSERTED, *_SYNC_COLUMNS)
+        if not self.staging.target_is_partitioned():
+            self._run("delete_duplicates", self.period)
         self._run("delete_vanished")
         self._run("update_changed", assigned=_list(updated), staged_values=_of("s", updated))
         self._run("insert_new", inserted=_list(inserted), staged_inserted=_of("s", inserted))
@@ -117,14 +121,18 @@ class Target:
             | {
                 "period_end": self.sync.period.last_day,
                 "fingerprint": snapshot.fingerprint,
+                "snapshot_at": snapshot.snapshot_at,
                 "row_count": snapshot.totals.row_count,
                 "sync_log_id": self.sync.sync_log_id,
                 "attempt": self.sync.attempt,
             },
         )
 
-    def _has_rows(self) -> bool:
-        return bool(self._one("period_has_rows", self.period)["found"])
+    def _rows(self) -> int:
+        return int(self._one("period_rows", self.period)["rows"])
+
+    def _wait_at_most(self, seconds: float) -> None:
+        self._run("wait_at_most", {"milliseconds": str(int(seconds * 1000))})
 
     def _run(self, name: str, values: Mapping[str, Any] | None = None, **names: sql.Composable) -> int:
         return self.database.run("publish", name, values, **(self._names() | names))

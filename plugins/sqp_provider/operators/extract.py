@@ -10,7 +10,6 @@ from google.cloud.bigquery import QueryJob
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.hooks.sync_log import SyncLog
-from sqp_provider.hooks.target import Target
 from sqp_provider.operators.stage import SyncStageOperator, fails_plainly
 from sqp_provider.triggers.bigquery_job import BigQueryJobTrigger, wait_until_done
 
@@ -29,7 +28,8 @@ class BigQuerySnapshotOperator(SyncStageOperator):
         """Start the job, wait or defer, and describe the snapshot."""
         sync = self.read_sync()
         self.source.refuse_if_unusable()
-        self.job = self.source.start_extract(sync, self.table(sync), try_number=context["ti"].try_number)
+        schema, try_number = self.settings.target.schema_name, context["ti"].try_number
+        self.job = self.source.start_extract(sync, schema, try_number)
         self.defer_if_long(self.job)
         return self.describe(sync, self.job)
 
@@ -48,16 +48,10 @@ class BigQuerySnapshotOperator(SyncStageOperator):
         trigger = BigQueryJobTrigger(source.conn_id, str(job.job_id), job.location, source.retry_seconds)
         self.defer(trigger=trigger, method_name="resume")
 
-    def table(self, sync: SyncRun) -> str:
-        """Return the full name of this attempt's snapshot table."""
-        return self.source.snapshot_table(sync, self.settings.target.schema_name)
-
     def describe(self, sync: SyncRun, job: QueryJob) -> dict[str, Any]:
-        """Read the snapshot's totals and compare its fingerprint with the ledger's."""
-        snapshot = self.source.read_totals(job, self.table(sync))
+        """Read the snapshot's totals and log them."""
+        snapshot = self.source.read_totals(job)
         with self.postgres.transaction() as database:
-            unchanged = not sync.options.force and Target(database, sync).holds(snapshot)
-            snapshot = snapshot.model_copy(update={"unchanged": unchanged})
             SyncLog(database).record_snapshot(sync, snapshot)
         self.report(sync, snapshot)
         self.source.refuse_if_empty(sync, snapshot)
@@ -66,14 +60,13 @@ class BigQuerySnapshotOperator(SyncStageOperator):
     def report(self, sync: SyncRun, snapshot: Snapshot) -> None:
         """Log what the snapshot holds."""
         self.log.info(
-            "%s: %s rows and %s rejects from %s source rows, %s bytes scanned, fingerprint %s%s",
+            "%s: %s rows and %s rejects from %s source rows, %s bytes scanned, fingerprint %s",
             sync.period,
             f"{snapshot.totals.row_count:,}",
             f"{snapshot.reject_count:,}",
             f"{snapshot.source_rows:,}",
             f"{snapshot.bytes_processed:,}",
             snapshot.fingerprint,
-            ", unchanged since it was published" if snapshot.unchanged else "",
         )
 
     def on_kill(self) -> None:

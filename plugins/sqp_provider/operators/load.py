@@ -50,11 +50,14 @@ class PostgresStageOperator(SyncStageOperator):
 
     def skip_if_unchanged(self, sync: SyncRun, snapshot: Snapshot) -> None:
         """Skip this stage and those after it when the target holds exactly this snapshot."""
-        if not snapshot.unchanged:
-            return
         result = PublishResult(how="unchanged", inserted=0, unchanged=snapshot.totals.row_count)
         reason = f"unchanged: the target holds these {snapshot.totals.row_count:,} rows already, nothing was written"
         with self.postgres.transaction() as database:
+            target = Target(database, sync)
+            target.lock()
+            target.refuse_if_superseded()
+            if sync.options.force or not target.holds(snapshot):
+                return
             SyncLog(database).record_counts(sync, result, {"outcome": result.how, "reason": reason})
         raise AirflowSkipException(f"{sync.period} is {reason}. Run it with force to publish it again.")
 

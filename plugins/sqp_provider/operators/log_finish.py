@@ -9,9 +9,12 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException
 
 from sqp_provider.core.errors import ChecksFailed
+from sqp_provider.core.publish import PublishResult
 from sqp_provider.core.run import SyncRun
+from sqp_provider.hooks.postgres import Database
 from sqp_provider.hooks.staging import Staging
 from sqp_provider.hooks.sync_log import SyncLog
+from sqp_provider.hooks.target import Target
 from sqp_provider.operators.stage import STAGE_ERROR, SyncStageOperator, fails_plainly
 
 ENDED_WELL = ("success", "skipped")
@@ -20,8 +23,8 @@ ENDED_WELL = ("success", "skipped")
 class SyncLogFinishOperator(SyncStageOperator):
     """Write ``completed``, or ``failed`` with the error, and fail when a stage did.
 
-    It is the run's only leaf, so it must itself fail for the run to be red. A stage is skipped only on purpose: when
-    its period is unchanged.
+    It is the run's only leaf, so it must itself fail for the run to be red. States alone do not make a run complete:
+    a person can mark a stage success that published nothing.
 
     :param stages: the task ids of the stages, in their order.
     """
@@ -36,8 +39,9 @@ class SyncLogFinishOperator(SyncStageOperator):
         sync = self.read_sync()
         error = self.find_error(context)
         with self.postgres.transaction() as database:
+            error = error or self.find_nothing_done(database, sync)
             SyncLog(database).finish(sync, error)
-            self.clean_up(Staging(database, sync), error)
+            self.clean_up(Staging(database, sync), sync, error)
         return self.conclude(sync, error)
 
     def find_error(self, context: Context) -> dict[str, Any] | None:
@@ -51,14 +55,29 @@ class SyncLogFinishOperator(SyncStageOperator):
                 return left or _silent(stage, state)
         return None
 
+    def find_nothing_done(self, database: Database, sync: SyncRun) -> dict[str, Any] | None:
+        """Return an error when no stage of this attempt wrote what it came to and the ledger is not this run's."""
+        log, ledger = SyncLog(database), Target(database, sync).ledger()
+        if log.outcome(sync) or sync.options.dry_run:
+            return None
+        if ledger and ledger["sync_log_id"] == sync.sync_log_id:  # log_finish was cleared alone, after a publish
+            result = PublishResult(how="already published", inserted=0, unchanged=ledger["row_count"])
+            log.record_counts(sync, result, {"outcome": result.how})
+            return None
+        message = (
+            f"{sync}: every stage is marked success or skipped, but this attempt published nothing. "
+            "The target is what it was before. Clear 'extract' to sync the period."
+        )
+        return _error(self.stages[-1], "NothingPublished", message)
+
     def stage_states(self, ti: Any) -> Mapping[str, str | None]:
         """Return the states of the run's tasks by task id."""
         states: dict[str, dict[str, str | None]] = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id])
         return states.get(ti.run_id, {})
 
-    def clean_up(self, staging: Staging, error: dict[str, Any] | None) -> None:
+    def clean_up(self, staging: Staging, sync: SyncRun, error: dict[str, Any] | None) -> None:
         """Drop what was staged, unless its checks failed: their statements must have something to run on."""
-        if error is None:
+        if error is None and not sync.options.dry_run:
             staging.drop_leftovers()
         if error is None or error["type"] != ChecksFailed.__name__:
             staging.drop()
@@ -76,11 +95,8 @@ def _silent(stage: str, state: str | None) -> dict[str, Any]:
         f"{stage} ended as {state or 'never started'} and reported no error: it was killed, or marked by a person. "
         f"See its task log. The target is what it was before unless publish had succeeded. Clear '{stage}'."
     )
-    return {
-        "stage": stage,
-        "type": "Killed",
-        "message": message,
-        "traceback": [],
-        "try": None,
-        "log_url": None,
-    }
+    return _error(stage, "Killed", message)
+
+
+def _error(stage: str, kind: str, message: str) -> dict[str, Any]:
+    return {"stage": stage, "type": kind, "message": message, "traceback": [], "try": None, "log_url": None}

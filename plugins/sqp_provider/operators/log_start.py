@@ -12,14 +12,14 @@ from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.run import SyncOptions
 from sqp_provider.hooks.postgres import Database
 from sqp_provider.hooks.sync_log import DagRunIdentity, SyncLog
-from sqp_provider.operators.stage import SyncStageOperator, fails_plainly
+from sqp_provider.operators.stage import SyncStageOperator, error_details, fails_plainly
 
 
 class SyncLogStartOperator(SyncStageOperator):
     """Write the run's ``sync_log`` row as ``started`` and return its id.
 
     The period is ``params.period_start``, else the data interval, else the newest period whose publication delay
-    had passed when the run was due: a weekly run due on 2026-11-18 12:00 syncs 2026-11-08..2026-11-14.
+    had passed when the run was due: a weekly run due on 2026-11-19 00:00 syncs 2026-11-08..2026-11-14.
 
     :param sync_type: ``weekly``, ``monthly`` or ``quarterly``.
     """
@@ -65,7 +65,7 @@ class SyncLogStartOperator(SyncStageOperator):
 
     def log_refusal(self, context: Context, options: SyncOptions, error: InvalidPeriod) -> None:
         """Write a row that failed before it began, so that the log has every run."""
-        details = {"stage": self.task_id, "type": type(error).__name__, "message": str(error)}
+        details = error_details(context["ti"], error)
         with self.postgres.transaction() as database:
             sync_log_id, attempt = self.start(database, context, None, options)
             SyncLog(database).refuse(sync_log_id, attempt, details)

@@ -7,6 +7,8 @@ from typing import Any
 
 from airflow.sdk import Context
 
+from sqp_provider.core.errors import DeletesRefused
+from sqp_provider.core.fence import refuse_older_snapshot
 from sqp_provider.core.publish import PublishResult, refuse_large_delete
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import Snapshot
@@ -47,11 +49,12 @@ class SyncPublishOperator(SyncStageOperator):
             target = Target(database, sync)
             target.lock()
             target.refuse_if_superseded()
+            refuse_older_snapshot(sync, snapshot, target.ledger())
             if self.published_by_this_attempt(target):
                 return PublishResult(how="already published", inserted=0, unchanged=snapshot.totals.row_count)
             target.staging.refuse_if_missing()
-            target.record_published(snapshot)
             result = self.change(target, snapshot)
+            target.record_published(snapshot)
             SyncLog(database).record_counts(sync, result, {"outcome": result.how})
         return result
 
@@ -69,11 +72,21 @@ class SyncPublishOperator(SyncStageOperator):
         with self.postgres.transaction() as database:
             target = Target(database, sync)
             target.staging.refuse_if_missing()
-            result = target.find_difference().model_copy(update={"how": "dry run"})
-            would = result.model_dump(mode="json")
+            found = target.find_difference()
+            result = found.model_copy(update={"how": "dry run"})
+            would = result.model_dump(mode="json") | {"refused": self.refusal(target, found)}
             nothing = PublishResult(how="dry run", inserted=0, unchanged=snapshot.totals.row_count)
             SyncLog(database).record_counts(sync, nothing, {"outcome": "dry run", "would_change": would})
         return result
+
+    def refusal(self, target: Target, found: PublishResult) -> str | None:
+        """Return why publishing would be refused, or None."""
+        try:
+            refuse_large_delete(target.sync, found, target.label, self.settings.target.max_delete_fraction)
+        except DeletesRefused as error:
+            self.log.warning("%s", error)
+            return str(error)
+        return None
 
     def make_room_for_rollups(self, sync: SyncRun) -> None:
         """Create missing month and quarter partitions first: their locks are not to be held while rows move."""

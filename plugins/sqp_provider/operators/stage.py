@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 from airflow.sdk import BaseOperator, Context
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
 
 from sqp_provider.core.errors import SyncError
 from sqp_provider.core.run import SyncRun
@@ -74,6 +74,11 @@ def fails_plainly(execute: Callable[P, R]) -> Callable[P, R]:
             if error.heals:
                 raise AirflowException(str(error)) from error
             raise AirflowFailException(str(error)) from error
+        except AirflowNotFoundException as error:
+            raise AirflowFailException(
+                f"{error}. The target is untouched. Create the connection in Airflow, or correct conn_id in "
+                "sqp_config.yaml."
+            ) from error
 
     return explained
 
@@ -81,17 +86,18 @@ def fails_plainly(execute: Callable[P, R]) -> Callable[P, R]:
 def leave_error(context: Context) -> None:
     """Leave a failed stage's error for log_finish: an ``on_failure_callback``, which runs before the teardown."""
     ti: Any = context["ti"]
-    raised = context.get("exception")
+    ti.xcom_push(key=STAGE_ERROR, value=error_details(ti, context.get("exception")))
+
+
+def error_details(ti: Any, raised: Any) -> dict[str, Any]:
+    """Return what ``sync_log.error_details`` keeps: stage, type, message, the traceback's tail, try and log."""
     error = raised if isinstance(raised, BaseException) else None
     original = error.__cause__ if error is not None and isinstance(error.__cause__, SyncError) else error
-    ti.xcom_push(
-        key=STAGE_ERROR,
-        value={
-            "stage": ti.task_id,
-            "type": type(original).__name__ if original is not None else "Unknown",
-            "message": str(original if original is not None else raised) or "no message",
-            "traceback": traceback.format_exception(original)[-12:] if original is not None else [],
-            "try": ti.try_number,
-            "log_url": ti.log_url,
-        },
-    )
+    return {
+        "stage": ti.task_id,
+        "type": type(original).__name__ if original is not None else "Unknown",
+        "message": str(original if original is not None else raised) or "no message",
+        "traceback": traceback.format_exception(original)[-12:] if original is not None else [],
+        "try": ti.try_number,
+        "log_url": ti.log_url,
+    }

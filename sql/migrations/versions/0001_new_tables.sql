@@ -81,7 +81,8 @@ create table if not exists synced_period (
     period_start date not null,
     period_end date not null,
     state text not null check (state in ('derived', 'synced')),
-    fingerprint text,
+    fingerprint text,                    -- null once somebody else wrote to the period
+    snapshot_at timestamptz,             -- when the source looked like this; an older snapshot is never published over it
     row_count bigint,                    -- null for derived: counting on every insert would cost too much
     sync_log_id bigint references sync_log (id),
     attempt integer,

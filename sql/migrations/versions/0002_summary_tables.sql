@@ -107,6 +107,13 @@ as $$
                 format_type(p_expected.atttypid, p_expected.atttypmod),
                 'default ' || p_default
             )
+        -- A whole number kept as a decimal or float, a rate kept as a float: the load writes whole and exact ones.
+        when p_expected.atttypid = 'bigint'::regtype
+            and p_found.atttypid in ('numeric'::regtype, 'real'::regtype, 'double precision'::regtype)
+            then format('alter column %I type bigint', p_expected.attname)
+        when p_expected.atttypid = 'numeric'::regtype
+            and p_found.atttypid in ('real'::regtype, 'double precision'::regtype)
+            then format('alter column %I type numeric', p_expected.attname)
         when p_expected.atttypid = 'bigint'::regtype and p_found.atttypid in ('smallint'::regtype, 'integer'::regtype)
             then format('alter column %I type bigint', p_expected.attname)
         when p_expected.atttypid = 'text'::regtype
@@ -144,6 +151,20 @@ begin
     if v_changes is not null then
         raise info 'Adopting %: %', p_table, v_changes;
         execute format('alter table %I %s', p_table, v_changes);
+    end if;
+    select string_agg(format('%s is %s, expected %s', actual.attname, actual.atttypid::regtype, expected.atttypid::regtype), ', ')
+    into v_changes
+    from pg_attribute as expected
+    join pg_attribute as actual on actual.attrelid = p_table::regclass and actual.attname = expected.attname
+    where
+        expected.attrelid = ('pg_temp.expected_' || p_table)::regclass
+        and expected.attnum > 0
+        and not actual.attisdropped
+        and expected.atttypid in ('bigint'::regtype, 'numeric'::regtype, 'date'::regtype)
+        and actual.atttypid <> expected.atttypid;
+    if v_changes is not null then
+        raise exception '% cannot be adopted: %', p_table, v_changes
+            using hint = 'Convert these columns with alter table, or rename the table.';
     end if;
     if not exists (
         select from pg_constraint

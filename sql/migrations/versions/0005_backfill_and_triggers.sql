@@ -115,12 +115,16 @@ declare
 begin
     if tg_op = 'TRUNCATE' then
         perform delete_derived();
+        update synced_period set fingerprint = null where sync_type = 'weekly' and fingerprint is not null;
         return null;
     end if;
     execute format('select array_agg(distinct period_start) from (%s) as touched', v_touched) into v_weeks;
     for v_statement in select rollup_statements(v_weeks, v_touched, array['weekly_summary'::regclass]) loop
         execute v_statement;
     end loop;
+    -- Whoever wrote, the week is no longer known to be what was published; a publish says so anew afterwards.
+    update synced_period set fingerprint = null
+    where sync_type = 'weekly' and period_start = any (v_weeks) and fingerprint is not null;
     return null;
 end
 $$;

@@ -97,6 +97,7 @@ COLUMNS = {
         period_end date not null
         state text not null
         fingerprint text
+        snapshot_at timestamp with time zone
         row_count bigint
         sync_log_id bigint
         attempt integer

@@ -9,7 +9,9 @@ import psycopg
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from google.api_core import exceptions as google_errors
+from google.auth import exceptions as auth_errors
 from google.cloud import bigquery
+from google.cloud.bigquery.job.base import _error_result_to_exception
 from psycopg.conninfo import conninfo_to_dict
 
 from sqp_provider.core.errors import (
@@ -22,6 +24,7 @@ from sqp_provider.core.errors import (
     TargetUnreachable,
     TargetUnusable,
 )
+from sqp_provider.hooks.bigquery import explained
 from sqp_provider.hooks.postgres import SqpPostgresHook
 from tests.fixtures import connection_to, settings_for
 from tests.landing import COLUMNS, WEEK, Landing, report_row
@@ -62,7 +65,7 @@ def with_source(stages: Stages, dataset: str, **source: Any) -> Stages:
 def test_missing_source_table(stages: Stages, dataset: str) -> None:
     broken = with_source(stages, dataset, table=f"{dataset}.nowhere")
     run = broken.sync(WEEK, run=Run("r", {"period_start": "2026-11-08"}))
-    said = f"BigQuery table {dataset}.nowhere was not found", "The target is untouched.", "Check source.table"
+    said = f"BigQuery table {dataset}.nowhere was refused: ", "The target is untouched.", "Check source.table"
     assert_failed(stages, run, "extract", SourceUnusable, *said)
 
 
@@ -100,24 +103,80 @@ def test_no_rights_in_bigquery(stages: Stages, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(bigquery.Client, "query", refuse)
     run = stages.sync(WEEK)
-    said = "is not permitted: Access Denied", "Give the connection's account BigQuery Data Viewer"
+    said = "was refused: Access Denied", "Give the connection's account BigQuery Data Viewer"
     assert_failed(stages, run, "extract", SourceUnusable, *said)
+
+
+def job_error(reason: str, message: str) -> google_errors.GoogleAPICallError:
+    """The exception that BigQuery's client makes of a failed job's error."""
+    error: google_errors.GoogleAPICallError = _error_result_to_exception({"reason": reason, "message": message})
+    return error
+
+
+@pytest.mark.parametrize(
+    ("raised", "becomes"),
+    [
+        (job_error("backendError", "try later"), SourceUnreachable),
+        (job_error("tableUnavailable", "try later"), SourceUnreachable),
+        (job_error("resourceInUse", "try later"), SourceUnreachable),
+        (job_error("invalidQuery", "syntax"), SourceUnusable),
+        (job_error("bytesBilledLimitExceeded", "too dear"), SourceUnusable),
+        (job_error("accessDenied", "no"), SourceUnusable),
+        (google_errors.ServiceUnavailable("later"), SourceUnreachable),
+        (google_errors.Unauthorized("who?"), SourceUnusable),
+        (auth_errors.TransportError("no route"), SourceUnreachable),
+        (auth_errors.RefreshError("key revoked"), SourceUnusable),
+        (ConnectionResetError("gone"), SourceUnreachable),
+    ],
+)
+def test_an_error_of_bigquery_is_tried_again_only_if_that_can_help(raised: Exception, becomes: type[SyncError]) -> None:
+    with pytest.raises(becomes, match="The target is untouched"), explained("BigQuery job x"):
+        raise raised
+
+
+def test_a_missing_connection_is_named(stages: Stages, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AIRFLOW_CONN_SQP_BIGQUERY")
+    run = stages.sync(WEEK)
+    assert isinstance(run.errors["extract"], AirflowFailException)
+    assert "sqp_bigquery" in str(run.errors["extract"])
+    assert "Create the connection in Airflow" in stages.log(run)["error_message"]
+
+
+def test_a_wrong_password_is_not_tried_again(stages: Stages, monkeypatch: pytest.MonkeyPatch) -> None:
+    login = conninfo_to_dict(stages.dsn) | {"password": "wrong"}
+    monkeypatch.setenv("AIRFLOW_CONN_SQP_POSTGRES", connection_to(psycopg.conninfo.make_conninfo("", **login)))
+    run = stages.sync(WEEK)
+    assert isinstance(run.errors["log_start"].__cause__, TargetUnusable)
+    assert "Check login, password and database" in str(run.errors["log_start"])
+
+
+def test_a_snapshot_that_repeats_a_key_fails_as_a_check(stages: Stages, bigquery_client: bigquery.Client) -> None:
+    run = Run("r", {"period_start": "2026-11-08"})
+    for task in ("log_start", "extract"):
+        assert stages.run_task(run, task)
+    table = run["extract"]["table"]
+    bigquery_client.query_and_wait(f"insert into `{table}` select * from `{table}`")
+    stages.run_task(run, "load")
+    stages.run_task(run, "log_finish")
+    assert_failed(stages, run, "load", ChecksFailed, "the snapshot repeats a key", "is unchanged", "Clear 'extract'")
 
 
 def test_a_quota_that_is_used_up_is_tried_again(stages: Stages, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> None:  # stand-in: the emulator knows no quota
-        raise google_errors.Forbidden("Exceeded rate limits: rateLimitExceeded")
+        raise google_errors.Forbidden("Exceeded rate limits", errors=[{"reason": "rateLimitExceeded"}])
 
     monkeypatch.setattr(bigquery.Client, "query", refuse)
-    assert_failed(stages, stages.sync(WEEK), "extract", SourceUnreachable, "was refused for now", "It is tried again.")
+    assert_failed(stages, stages.sync(WEEK), "extract", SourceUnreachable, "Exceeded rate limits", "It is tried again.")
 
 
 def test_a_query_that_costs_too_much_is_refused_by_bigquery(stages: Stages, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> None:  # stand-in: the emulator bills nothing
-        raise google_errors.BadRequest("Query exceeded limit for bytes billed: 107374182400. bytesBilledLimitExceeded")
+        raise job_error("bytesBilledLimitExceeded", "Query exceeded limit for bytes billed: 107374182400.")
 
     monkeypatch.setattr(bigquery.Client, "query", refuse)
-    assert_failed(stages, stages.sync(WEEK), "extract", SourceUnusable, "exceeded limit for bytes billed")
+    assert_failed(
+        stages, stages.sync(WEEK), "extract", SourceUnusable, "exceeded limit for bytes billed", "maximum_bytes_billed"
+    )
 
 
 def test_unreachable_bigquery(stages: Stages, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,10 +344,10 @@ def test_a_lock_that_is_not_to_be_had_is_tried_again(stages: Stages, dataset: st
     )
     run = Run("r", {"period_start": "2026-11-08"})
     with psycopg.connect(stages.dsn) as other:
-        other.execute("select pg_advisory_xact_lock_shared(1)")
-        other.execute("set search_path = sqp; select lock_period('weekly', '2026-11-08')")
-        for task in ("log_start", "extract", "load", "validate", "publish"):
-            hurried.run_task(run, task)
+        for task in ("log_start", "extract", "load", "validate"):
+            assert hurried.run_task(run, task)
+        other.execute("lock table sqp.weekly_summary in access exclusive mode")
+        hurried.run_task(run, "publish")
     hurried.run_task(run, "log_finish")
     said = "canceling statement due to lock timeout", "Nothing was changed in the target.", "It is tried again."
     assert_failed(stages, run, "publish", TargetUnreachable, *said)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.run import SyncOptions
 from sqp_provider.hooks.sync_log import DagRunIdentity, SyncLog
 from tests.landing import WEEK, Landing, report_row
-from tests.stages import Run, Stages
+from tests.stages import NO_OPTIONS, Run, Stages
 
 TEN = [report_row(f"query {n}") for n in range(10)]
 
@@ -190,26 +192,148 @@ def test_clearing_load_and_what_follows_ends_in_the_same_rows(landing: Landing, 
     landing.land(*TEN)
     run = stages.sync(WEEK)
     before = versions(stages)
+    stages.run_task(run, "log_start")
+    assert not stages.run_task(run, "load")
+    assert run.states["load"] == "skipped"  # the target holds this snapshot
+    assert stages.run_task(run, "log_finish")
+    run.params["force"] = True
     for task in ("log_start", "load", "validate", "publish", "log_finish"):
         assert stages.run_task(run, task)
     assert versions(stages) == before
     assert run["publish"] == {"how": "difference", "inserted": 0, "updated": 0, "deleted": 0, "unchanged": 10}
 
 
-def test_a_publish_that_committed_but_could_not_say_so_is_not_done_twice(landing: Landing, stages: Stages) -> None:
+def test_clearing_an_old_run_does_not_bring_back_its_old_snapshot(landing: Landing, stages: Stages) -> None:
+    landing.land(report_row("q"))
+    old = stages.sync(WEEK)
+    landing.replace(report_row("q", asin_click_count=99))
+    stages.sync(WEEK)
+    old.params["force"] = True
+    for task in ("log_start", "load", "validate"):
+        assert stages.run_task(old, task)
+
+    assert not stages.run_task(old, "publish")
+
+    assert isinstance(old.errors["publish"].__cause__, Superseded)
+    assert "its snapshot is of" in str(old.errors["publish"])
+    assert "Clear 'extract' to take a new snapshot." in str(old.errors["publish"])
+    assert [row["total_clicks"] for row in stages.target()] == [99]
+    stages.run_task(old, "log_finish")
+    assert stages.log(old)["sync_status"] == "failed"
+    assert stages.sync(WEEK, run=old)["publish"]["unchanged"] == 1
+
+
+def test_clearing_log_finish_alone_keeps_a_published_run_completed(landing: Landing, stages: Stages) -> None:
     landing.land(*TEN)
     run = stages.sync(WEEK)
-    assert stages.run_task(run, "publish")
+    for task in ("log_start", "log_finish"):
+        assert stages.run_task(run, task)
+    log = stages.log(run)
+    assert (log["sync_status"], log["attempt"], log["records_processed"]) == ("completed", 2, 10)
+    assert log["sync_metadata"]["outcome"] == "already published"
+    assert log["sync_metadata"]["attempts"][0]["inserted"] == 10
+
+
+def test_a_publish_that_a_person_marked_success_does_not_make_the_run_complete(
+    landing: Landing, stages: Stages
+) -> None:
+    landing.land(*TEN)
+    run = Run("r", {"period_start": "2026-11-08"})
+    for task in ("log_start", "extract", "load", "validate"):
+        assert stages.run_task(run, task)
+    run.states["publish"] = "success"
+    stages.run_task(run, "log_finish")
+    assert run.colour == "failed"
+    log = stages.log(run)
+    assert (log["sync_status"], log["error_details"]["type"]) == ("failed", "NothingPublished")
+    assert "this attempt published nothing" in log["error_message"]
+
+
+def test_a_task_that_outlives_its_run_cannot_publish(landing: Landing, stages: Stages) -> None:
+    landing.land(*TEN)
+    run = Run("r", {"period_start": "2026-11-08"})
+    for task in ("log_start", "extract", "load", "validate"):
+        assert stages.run_task(run, task)
+    stages.query("update sync_log set sync_status = 'failed'")
+    assert not stages.run_task(run, "publish")
+    assert "the run was closed as failed while this task was still at work" in str(run.errors["publish"])
+    assert stages.target() == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "delete from weekly_summary where query < 'query 5'",
+        "update weekly_summary set total_clicks = 0 where query = 'query 3'",
+        "insert into weekly_summary (period_start, period_end, query, asin) select '2026-11-08', '2026-11-14', 'x', ''",
+        "delete from weekly_summary_20261108 where query = 'query 3'",
+    ],
+)
+def test_what_somebody_else_changed_is_put_right_although_the_source_is_unchanged(
+    landing: Landing, stages: Stages, statement: str
+) -> None:
+    landing.land(*TEN)
+    stages.sync(WEEK)
+    right = stages.target()
+    stages.query(statement)
+    assert stages.target() != right
+    assert stages.sync(WEEK).states["publish"] == "success"
+    assert stages.target() == right
+
+
+def test_weeks_are_published_at_the_same_time_without_deadlock(landing: Landing, stages: Stages) -> None:
+    weeks = [WEEK - timedelta(weeks=n) for n in range(6)]
+    landing.land(*(report_row(f"q {n}", week=week) for week in weeks for n in range(50)))
+    runs = [Run(f"week {week}", NO_OPTIONS | {"period_start": str(week)}) for week in weeks]
+    with ThreadPoolExecutor(len(runs)) as pool:
+        list(pool.map(lambda run: stages.sync(run=run), runs))
+    assert [run.errors for run in runs] == [{}] * len(runs)
+    assert len(stages.target()) == 6 * 50
+    months = "select period_start::text, sum(total_clicks)::int as clicks from monthly_summary group by 1 order by 1"
+    assert stages.query(months) == [
+        {"period_start": "2026-10-01", "clicks": 4 * 50 * 50},
+        {"period_start": "2026-11-01", "clicks": 2 * 50 * 50},
+    ]
+
+
+@pytest.fixture
+def plain_table(stages: Stages) -> None:
+    """A weekly table as it was before us: plain, and with one key three times."""
+    stages.query(
+        "create table plain (like weekly_summary including defaults); drop table weekly_summary cascade;"
+        "alter table plain rename to weekly_summary;"
+        "insert into weekly_summary (period_start, period_end, query, asin, total_clicks)"
+        " select '2026-11-08', '2026-11-14', 'query 0', 'B00TEST001', 7 from generate_series(1, 3)"
+    )
+
+
+@pytest.mark.usefixtures("plain_table")
+def test_a_plain_table_is_synced_and_its_repeated_keys_are_healed(landing: Landing, stages: Stages) -> None:
+    landing.land(*TEN)
+    dry = stages.sync(WEEK, dry_run=True)
+    assert dry["publish"] == {"how": "dry run", "inserted": 9, "updated": 1, "deleted": 2, "unchanged": 0}
+    assert len(stages.target()) == 3
+    assert "would delete 2 of 3 rows" in stages.log(dry)["sync_metadata"]["would_change"]["refused"]
+    run = stages.sync(WEEK, max_delete_fraction=1)
+    assert run["publish"] == {"how": "difference", "inserted": 9, "updated": 1, "deleted": 2, "unchanged": 0}
+    assert [row["query"] for row in stages.target()] == sorted(f"query {n}" for n in range(10))
+    assert stages.sync(WEEK).states["publish"] == "skipped"
+
+
+def test_a_publish_that_committed_but_could_not_say_so_is_not_done_twice(landing: Landing, stages: Stages) -> None:
+    landing.land(*TEN)
+    run = Run("r", {"period_start": "2026-11-08"})
+    for task in ("log_start", "extract", "load", "validate", "publish", "publish"):
+        assert stages.run_task(run, task)
     assert run["publish"]["how"] == "already published"
     assert counts(stages, run) == (10, 10, 0)
 
 
 def test_an_old_attempt_that_wakes_up_cannot_publish(landing: Landing, stages: Stages) -> None:
     landing.land(*TEN)
-    run = Run("slow", stages.sync(WEEK).params)
+    run = Run("slow", stages.sync(WEEK, force=True).params)
     for task in ("log_start", "extract"):
         stages.run_task(run, task)
-    run.xcoms["extract", "return_value"]["unchanged"] = False
     operator = stages.operator(run, "load")
     slow_attempt = operator.read_sync()
     stages.run_task(run, "log_start")  # the run is cleared meanwhile: attempt 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import threading
 from types import SimpleNamespace
 from typing import Any
@@ -74,10 +75,11 @@ def test_the_job_has_an_id_of_its_attempt_labels_and_a_price_limit(
     landing.land(report_row("q"))
     run = stages.sync(WEEK)
     job_id = run["extract"]["job_id"]
-    assert job_id.startswith("sqp_weekly_20261108_1_1_1_")
+    assert re.fullmatch(r"sqp_weekly_20261108_1_1_1_[0-9a-f]{8}", job_id)
+    assert run["extract"]["table"].endswith(job_id)
     operator = stages.operator(run, "extract")
     sync = operator.read_sync()
-    job = operator.source.start_extract(sync, run["extract"]["table"], try_number=2)
+    job = operator.source.start_extract(sync, "sqp", try_number=2)
     assert job.labels == {"product": "sqp-sync", "sync_type": "weekly", "period": "20261108"}
     assert job.maximum_bytes_billed == 100 * 2**30
     assert job.job_id != job_id

@@ -14,6 +14,7 @@ def test_a_week_arrives_with_amazons_example_figures(landing: Landing, stages: S
 
     run = stages.sync("2026-11-08")
 
+    assert run.errors == {}
     assert run.colour == "success"
     assert stages.target() == [
         {

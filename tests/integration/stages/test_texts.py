@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.landing import WEEK, Landing, report_row
+from tests.fixtures import settings_for
+from tests.landing import COLUMNS, WEEK, Landing, report_row
 from tests.stages import Stages
 
 UNTOUCHED = [
@@ -89,6 +90,51 @@ def test_a_malformed_row_is_kept_with_its_reason_and_costs_no_neighbour(
     )
     assert check["check_status"] == "warning"
     assert "1 of 201 rows are malformed (0.50%)" in check["check_message"]
+
+
+def test_rows_of_other_report_periods_are_not_ours_and_displace_nothing(
+    landing: Landing, dataset: str, stages: Stages
+) -> None:
+    landing.create(COLUMNS | {"report_period": "STRING"})
+    period = {"start_date": "2026-11-08"}
+    landing.land(
+        *(report_row(f"good {n}") | {"report_period": "WEEK"} for n in range(200)),
+        report_row("good 0") | {"report_period": " week "},
+        report_row("good 1", ingested_at="2026-11-30T00:00:00Z") | {"report_period": "DAY"},
+        report_row("month", **period, end_date="2026-11-30") | {"report_period": "MONTH"},
+    )
+    source = {"columns": {"ingested_at": "ingested_at", "report_period": "report_period"}}
+    mapped = Stages(settings_for(landing.table, dataset, source=source), stages.dsn)
+    run = mapped.sync(WEEK)
+    assert run.colour == "success"
+    assert [row["total_clicks"] for row in mapped.target()] == [50] * 200
+    rejects = mapped.query("select reason, raw ->> 'search_query' as query from sync_rejects")
+    assert rejects == [{"reason": "unknown_report_period", "query": "good 1"}]
+
+
+def test_a_marketplace_is_never_mixed_with_another(landing: Landing, dataset: str, stages: Stages) -> None:
+    landing.create(COLUMNS | {"marketplace_id": "STRING"})
+    landing.land(
+        report_row("us", asin_click_count=1) | {"marketplace_id": "ATVPDKIKX0DER"},
+        report_row("us", asin_click_count=2) | {"marketplace_id": "A1PA6795UKMFR9"},
+    )
+    columns = {"ingested_at": "ingested_at", "marketplace": "marketplace_id"}
+    source = {"columns": columns, "marketplace": "A1PA6795UKMFR9"}
+    german = Stages(settings_for(landing.table, dataset, source=source), stages.dsn)
+    assert german.sync(WEEK).colour == "success"
+    assert [row["total_clicks"] for row in german.target()] == [2]
+
+
+def test_a_landing_that_names_only_the_last_day(landing: Landing, dataset: str, stages: Stages) -> None:
+    columns = {("Reporting Date" if name == "end_date" else name): kind for name, kind in COLUMNS.items()}
+    del columns["start_date"]
+    landing.create(columns)
+    row = report_row("q") | {"Reporting Date": "2026-11-14"}
+    landing.land({name: value for name, value in row.items() if name in columns})
+    source = {"columns": {"period_start": None, "period_end": "Reporting Date", "ingested_at": "ingested_at"}}
+    other = Stages(settings_for(landing.table, dataset, source=source), stages.dsn)
+    assert other.sync(WEEK).colour == "success"
+    assert len(other.target()) == 1
 
 
 def test_the_raw_row_of_a_reject_can_be_read(landing: Landing, stages: Stages) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -35,6 +36,7 @@ def snapshot(source: Totals, rejects: int = 0) -> Snapshot:
         source_rows=1000,
         fingerprint="f",
         bytes_processed=0,
+        snapshot_at=datetime(2026, 11, 18, tzinfo=UTC),
     )
 
 

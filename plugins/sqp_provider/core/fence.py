@@ -1,0 +1,57 @@
+"""Who may go on: only the newest attempt of the newest run, and only with data as new as what is published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqp_provider.core.errors import Superseded
+from sqp_provider.core.run import SyncRun
+from sqp_provider.core.snapshot import Snapshot
+
+
+def refuse_replaced_attempt(sync: SyncRun, current: Mapping[str, Any]) -> None:
+    """Stop an attempt that is not the run's current one, or whose run was closed meanwhile.
+
+    :param current: ``attempt`` and ``sync_status`` of the run's row.
+    :raises Superseded: says who has taken over.
+    """
+    if current["attempt"] != sync.attempt:
+        raise Superseded(
+            f"{sync}: attempt {current['attempt']} of the same run has taken over, this one is attempt "
+            f"{sync.attempt}. Nothing was changed. There is nothing to do: the newer attempt goes on."
+        )
+    if current["sync_status"] != "started":
+        raise Superseded(
+            f"{sync}: the run was closed as {current['sync_status']} while this task was still at work. "
+            "Nothing was changed. Clear the task to try again."
+        )
+
+
+def refuse_older_run(sync: SyncRun, newer: Mapping[str, Any] | None) -> None:
+    """Stop a run of a period that a later run has taken on.
+
+    :param newer: ``id``, ``run_id``, ``started_at`` and ``sync_status`` of the newest later run, or None.
+    :raises Superseded: says which run.
+    """
+    if newer:
+        raise Superseded(
+            f"{sync}: run {newer['run_id']} (sync_log {newer['id']}) of the same period started later, at "
+            f"{newer['started_at']:%Y-%m-%d %H:%M:%S %Z}, and is {newer['sync_status']}. Nothing was changed. "
+            "There is nothing to do unless that run fails; then clear it, or this one."
+        )
+
+
+def refuse_older_snapshot(sync: SyncRun, snapshot: Snapshot, ledger: Mapping[str, Any] | None) -> None:
+    """Stop a publish of data older than what is published: a cleared run may hold a snapshot of last week.
+
+    :param ledger: ``snapshot_at`` and ``sync_log_id`` of the period's row, or None.
+    :raises Superseded: says both times.
+    """
+    published_at = ledger and ledger["snapshot_at"]
+    if ledger and published_at and published_at > snapshot.snapshot_at:
+        raise Superseded(
+            f"{sync}: its snapshot is of {snapshot.snapshot_at:%Y-%m-%d %H:%M:%S %Z}, but sync_log "
+            f"{ledger['sync_log_id']} has published one of {published_at:%Y-%m-%d %H:%M:%S %Z}. Nothing was changed. "
+            "Clear 'extract' to take a new snapshot."
+        )

@@ -1,0 +1,44 @@
+"""The statements as they are rendered, without a database."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from sqp_provider.core.contract import SOURCE_COLUMNS
+from sqp_provider.core.errors import InvalidSettings
+from sqp_provider.hooks.sql_files import bigquery_statement, named_statements, sql_folder
+
+
+def extract() -> str:
+    columns = {column.key: f"landed_row.`{column.source_name}`" for column in SOURCE_COLUMNS}
+    return bigquery_statement(
+        "extract", source="p.d.t", snapshot="p.s.t", snapshot_hours=48, sync_type="weekly", columns=columns
+    )
+
+
+def test_no_step_of_the_extract_is_called_like_a_column() -> None:
+    """BigQuery takes such a name for the whole row; the emulator does not, so only this test sees it."""
+    statement = extract()
+    steps = set(re.findall(r"^(?:with )?(\w+) as \(", statement, re.MULTILINE)) | {"landed_row"}
+    columns = set(re.findall(r"^(?! *from ).* as (\w+),?$", statement, re.MULTILINE))
+    assert len(steps) == 9
+    assert {"copy_count", "landed_rows", "versions", "avg_ctr"} <= columns
+    assert steps & columns == set()
+
+
+def test_a_sign_that_bigquery_would_take_for_a_parameter_is_one() -> None:
+    assert set(re.findall(r"@(\w+)", extract())) == {"first_day", "last_day", "report_period", "marketplace"}
+
+
+def test_no_two_statements_of_a_file_share_a_name() -> None:
+    for file in ("sync_log", "staging", "quality", "publish", "rerun"):
+        text = (sql_folder() / "queries" / f"{file}.sql").read_text()
+        assert len(named_statements(file)) == text.count("-- name: ")
+
+
+def test_a_worker_without_the_sql_folder_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SQP_SQL_DIR", "/nowhere")
+    with pytest.raises(InvalidSettings, match=r"/nowhere has no extract\.sql\. .* set SQP_SQL_DIR"):
+        sql_folder()
