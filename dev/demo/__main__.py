@@ -36,7 +36,7 @@ class Demo:
             run = self.dag.test(run_after=datetime.now(UTC), run_conf={"period_start": week.isoformat()})
         self.runs.append((f"{week} {why}", run))
         (log,) = self.report.query("log", run_ids=[run.run_id])
-        changed = f"{log['inserted']:,} inserted, {log['updated']:,} updated, {log['rejects']:,} rejects"
+        changed = ", ".join(f"{log[what]:,} {what}" for what in ("inserted", "updated", "deleted", "rejects"))
         outcome = f"{log['status']}, {log['outcome']}: {changed}"
         self.report.say(f"  {week} {why:<22} {outcome}  ({time.monotonic() - started:.1f} s)")
 

@@ -6,6 +6,7 @@ select
     records_processed as processed,
     records_inserted as inserted,
     records_updated as updated,
+    coalesce((sync_metadata ->> 'deleted')::integer, 0) as deleted,
     records_failed as rejects,
     to_char(extract(epoch from completed_at - started_at), 'FM990.0') || ' s' as took
 from sync_log

@@ -83,7 +83,10 @@ class SyncLog:
         )
 
     def record_counts(self, sync: SyncRun, result: PublishResult, metadata: dict[str, Any]) -> None:
-        """Write how many rows were processed (staged or deleted), inserted and updated."""
+        """Write how many rows were processed (staged or deleted), inserted and updated.
+
+        What the table has no column for, deleted and unchanged, goes into ``sync_metadata``.
+        """
         self.database.run(
             "sync_log",
             "record_counts",
@@ -93,7 +96,7 @@ class SyncLog:
                 "processed": result.inserted + result.updated + result.deleted + result.unchanged,
                 "inserted": result.inserted,
                 "updated": result.updated,
-                "metadata": json.dumps(metadata),
+                "metadata": json.dumps({"deleted": result.deleted, "unchanged": result.unchanged} | metadata),
             },
         )
 

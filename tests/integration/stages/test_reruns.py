@@ -67,6 +67,11 @@ def test_a_changed_source_leaves_exactly_its_rows(landing: Landing, stages: Stag
     after = versions(stages)
     assert {query for query in after if after[query] == before.get(query)} == {f"query {n}" for n in range(1, 9)}
     assert counts(stages, run) == (11, 1, 1)
+    assert {key: stages.log(run)["sync_metadata"][key] for key in ("outcome", "deleted", "unchanged")} == {
+        "outcome": "difference",
+        "deleted": 1,
+        "unchanged": 8,
+    }
 
 
 def test_created_at_stays_and_updated_at_moves(landing: Landing, stages: Stages) -> None:
