@@ -45,7 +45,7 @@ class Demo:
         weeks = [LAST_WEEK - timedelta(weeks=n) for n in reversed(range(WEEKS))]
         self.report.say(f"Syncing {WEEKS} weeks through the Dag sqp_weekly_sync (its log: {LOG.relative_to(ROOT)})")
         for week in weeks:
-            self.sync(week, "first sync")
+            self.sync(week, "sync")
         self.sync(weeks[-1], "the same week again")
         restated = SampleSource(emulator.client()).restate(weeks[1], changed_percent=3)
         self.report.say(f"  The source restates {restated.landed:,} rows of {weeks[1]} and loses {restated.deleted:,}.")
@@ -109,6 +109,7 @@ def main() -> int:
         print(f"\nFailed: {', '.join(demo.failed)}. See {LOG.relative_to(ROOT)}.", file=sys.stderr)
         return 1
     print(f'\n{len(demo.runs)} runs, all completed. Look further: . .dev/env, then psql "$SQP_POSTGRES_DSN".')
+    print("PostgreSQL and the BigQuery emulator keep running; make services-stop ends them.")
     return 0
 
 
