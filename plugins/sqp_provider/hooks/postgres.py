@@ -71,7 +71,7 @@ class SqpPostgresHook(PostgresHook):
 
     def dsn(self) -> str:
         """Return the connection as libpq takes it, password included; not for logs."""
-        with explained(f"Postgres connection {self.get_conn_id()}"):
+        with explained(f"a statement over Postgres connection {self.get_conn_id()}"):
             opened = cast("psycopg.Connection[Any]", self.get_conn())
             with closing(opened) as connection:
                 return make_conninfo(connection.info.dsn, password=connection.info.password)
@@ -83,7 +83,7 @@ class SqpPostgresHook(PostgresHook):
         :raises TargetUnreachable: Postgres did not answer, or a lock was not to be had; trying again may help.
         :raises TargetUnusable: the schema or the rights on it do not fit; the message says what to do.
         """
-        with explained(f"Postgres connection {self.get_conn_id()}"):
+        with explained(f"a statement over Postgres connection {self.get_conn_id()}"):
             opened = cast("psycopg.Connection[dict[str, Any]]", self.get_conn())
             with closing(opened) as connection:
                 connection.row_factory = cast("Any", dict_row)
@@ -119,10 +119,17 @@ def explained(what: str) -> Iterator[None]:
         if _REFUSED_LOGIN.search(str(error)):
             remedy = "Check login, password and database of the connection target.conn_id names."
             raise TargetUnusable(_message(what, "was refused", error, remedy)) from error
-        raise TargetUnreachable(_message(what, "did not succeed", error, "It is tried again.")) from error
+        raise TargetUnreachable(
+            _message(
+                what,
+                "did not succeed",
+                error,
+                "It is tried again. If that does not help, clear the task when Postgres is back.",
+            )
+        ) from error
     except psycopg.Error as error:
         raise TargetUnusable(
-            _message(what, "was refused", error, "Read the message; report it if it is not plain.")
+            _message(what, "was refused", error, "Clear the task when the cause it names is gone.")
         ) from error
 
 
