@@ -3,6 +3,9 @@ select max({{ columns.period_start or columns.period_end }}) as newest
 from `{{ source }}` as landed_row
 where
     {{ columns.period_start or columns.period_end }} >= date_sub(@first_day, interval 400 day)
+{% if columns.report_period %}
+    and lower(trim({{ columns.report_period }})) = lower(@report_period)
+{% endif %}
 {% if columns.marketplace %}
     and {{ columns.marketplace }} = @marketplace
 {% endif %}

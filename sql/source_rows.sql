@@ -1,5 +1,6 @@
-{# The rows of the source as the target wants them, and the rows it cannot take with the reason.
-   Parameters: @first_day and @last_day of the period (both belong to it), @report_period, @marketplace. #}
+{# The rows of the source as the target wants them, and the rows it cannot take with the reason, for each period of
+   the window first_day to last_day: one period for a sync, several for a look back.
+   Parameters: @first_day and @last_day of the window (both belong to it), @report_period, @marketplace. #}
 {% macro fold(text) %}trim(regexp_replace({{ text }}, r'[\s\x0b\x{85}\p{Z}]+', ' ')){% endmacro %}
 {# Only ASCII letters: an ASIN has no others, and upper() would make one of a dotless i. #}
 {% macro ascii_upper(text) %}translate({{ text }}, 'abcdefghijklmnopqrstuvwxyz', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'){% endmacro %}
@@ -10,27 +11,68 @@ case
             else div((2 * {{ millionths }} * {{ numerator }} + {{ denominator }}), (2 * {{ denominator }}))
         end
 {%- endmacro %}
-{% set raw_key = "first_day, last_day, asin, search_query, report_period" %}
+{# A number that landed as text or float: null where there is none, and where it is not a whole one. Thousands may be
+   set apart by commas and a zero fraction written out; anything looser would take 12,5 for 125. #}
+{% macro landed_text(key) %}{% if types[key] == "STRING" %}{{ fold(columns[key]) }}{% else %}cast({{ columns[key] }} as string){% endif %}{% endmacro %}
+{% macro number(key) -%}
+{% if not columns[key] %}cast(null as int64)
+{%- elif key not in not_whole %}{{ columns[key] }}
+{%- elif types[key] == "STRING" -%}
+if(
+            regexp_contains({{ landed_text(key) }}, r'^[+-]?([0-9]+|[0-9]{1,3}(,[0-9]{3})+)([.]0{1,2})?$'),
+            safe_cast(regexp_replace(replace({{ landed_text(key) }}, ',', ''), r'[.]0+$', '') as int64),
+            null
+        )
+{%- else %}if({{ columns[key] }} = trunc({{ columns[key] }}), safe_cast({{ columns[key] }} as int64), null){% endif %}
+{%- endmacro %}
+{% macro last_of(first_day, step) %}date_sub(date_add({{ first_day }}, interval {{ step }}), interval 1 day){% endmacro %}
+{% macro first_of(unit, day) -%}
+{% if unit == "week" %}date_sub({{ day }}, interval (extract(dayofweek from {{ day }}) - 1) day)
+{%- else %}cast(date_trunc({{ day }}, {{ unit }}) as date){% endif %}
+{%- endmacro %}
+{% set unit = {"weekly": "week", "monthly": "month", "quarterly": "quarter"}[sync_type] %}
+{% set step = {"weekly": "7 day", "monthly": "1 month", "quarterly": "3 month"}[sync_type] %}
+{# What one landed row reports on: a week, where months and quarters are made of weeks. #}
+{% set row_unit = "week" if from_weeks else unit %}
+{% set row_step = "7 day" if from_weeks else step %}
+{% set raw_key = "period_first, first_day, last_day, asin, search_query, report_period" %}
 {% set numbers = ["query_score", "query_volume"] + metrics | map(attribute="source.key") | list %}
-{% set day = columns.period_start or columns.period_end %}
+{% set unsure = numbers | select("in", not_whole) | list %}
+{# A week belongs to the month of its first day, also where only its last day is known. #}
+{% set from_end = "date_sub(" ~ columns.period_end ~ ", interval 6 day)" if from_weeks else columns.period_end %}
+{% set day = columns.period_start or from_end %}
 {# No table or step may be called like a column: BigQuery would take the name for the whole row. #}
 with mapped as (  -- one scan, pruned on the raw date; columns get their logical names here and keep them
     select
         {{ columns.period_start or "cast(null as date)" }} as first_day,
         {{ columns.period_end or "cast(null as date)" }} as last_day,
+        {{ "ifnull(" ~ columns.period_start ~ ", " ~ from_end ~ ")" if columns.period_start and columns.period_end else day }} as placed_on,
         {{ columns.asin }} as asin,
         {{ columns.search_query }} as search_query,
 {% for key in numbers %}
-        {{ columns[key] or "cast(null as int64)" }} as {{ key }},
+        {{ number(key) }} as {{ key }},
 {% endfor %}
+{% if unsure %}
+        concat(
+{% for key in unsure %}
+            if({{ number(key) }} is null and {{ landed_text(key) }} != '', concat('{{ key }} ', {{ landed_text(key) }}, '. '), ''){{ "," if not loop.last }}
+{% endfor %}
+        ) as unreadable,
+{% else %}
+        '' as unreadable,
+{% endif %}
         lower({{ fold(columns.report_period) if columns.report_period else "@report_period" }}) as report_period,
         {{ columns.ingested_at or "cast(null as timestamp)" }} as ingested_at
     from `{{ source }}` as landed_row
     where
         (
+{% if from_weeks and not columns.period_start %}
+            {{ columns.period_end }} between date_add(@first_day, interval 6 day) and date_add(@last_day, interval 6 day)
+{% else %}
             {{ day }} between @first_day and @last_day
+{% endif %}
             -- a row without a date belongs to no period; it is reported with each instead of nowhere
-            or ({{ day }} is null{% if columns.period_start and columns.period_end %} and ifnull({{ columns.period_end }} between @first_day and @last_day, true){% endif %})
+            or ({{ columns.period_start or columns.period_end }} is null{% if columns.period_start and columns.period_end %} and ifnull({{ from_end }} between @first_day and @last_day, true){% endif %})
         )
 {% if columns.report_period %}
         -- rows of the other report periods are not ours; an unknown one is nobody's, so it is a reject
@@ -42,12 +84,28 @@ with mapped as (  -- one scan, pruned on the raw date; columns get their logical
 {% endif %}
 ),
 
+placed as (
+    select
+        mapped.*,
+        period_first,
+        ifnull({{ first_of(row_unit, "placed_on") }}, period_first) as row_first
+    from mapped
+    cross join unnest(if(
+        placed_on is null,
+        generate_date_array(@first_day, @last_day, interval {{ step }}),
+        [{{ first_of(unit, "placed_on") }}]
+    )) as period_first
+),
+
 collapsed as (  -- identical copies are one landing
     select
-        first_day, last_day, asin, search_query, {{ numbers | join(", ") }}, report_period, ingested_at,
+        period_first, row_first, first_day, last_day, asin, search_query, {{ numbers | join(", ") }}, unreadable,
+        report_period, ingested_at,
         count(*) as copy_count
-    from mapped
-    group by first_day, last_day, asin, search_query, {{ numbers | join(", ") }}, report_period, ingested_at
+    from placed
+    group by
+        period_first, row_first, first_day, last_day, asin, search_query, {{ numbers | join(", ") }}, unreadable,
+        report_period, ingested_at
 ),
 
 newest as (  -- the newest landing of a key wins; rows without a key are not copies of each other
@@ -79,16 +137,19 @@ checked as (
 {% endif %}
 {% if columns.period_start %}
             when first_day is null then 'missing_period'
-            when first_day != @first_day then 'misaligned_period'
+            when first_day != row_first then 'misaligned_period'
 {% endif %}
 {% if columns.period_end %}
             when last_day is null then 'missing_period'
-            when last_day != @last_day then 'misaligned_period'
+            when last_day != {{ last_of("row_first", row_step) }} then 'misaligned_period'
 {% endif %}
             when not ifnull(regexp_contains(clean_asin, r'^[A-Z0-9]{10}$'), false) then 'invalid_asin'
             when ifnull(clean_query, '') = '' then 'empty_query'
             when regexp_contains(clean_query, r'\x00') then 'nul_character'
             when byte_length(clean_query) > {{ max_query_bytes }} then 'query_too_long'
+{% if unsure %}
+            when unreadable != '' then 'not_a_number'
+{% endif %}
             when least({% for key in numbers %}ifnull({{ key }}, 0){{ ", " if not loop.last }}{% endfor %}) < 0 then 'negative_count'
             when greatest({% for key in numbers %}ifnull({{ key }}, 0){{ ", " if not loop.last }}{% endfor %}) > {{ max_count }} then 'count_too_large'
             when versions > 1 then 'conflicting_copies'
@@ -98,6 +159,8 @@ checked as (
 
 merged as (  -- what normalisation merged: counts add, the best rank and the largest volume stay
     select
+        period_first as period_start,
+        row_first,
         clean_query as query,
         clean_asin as asin,
 {% for metric in metrics %}
@@ -114,7 +177,7 @@ merged as (  -- what normalisation merged: counts add, the best rank and the lar
         cast(sum(landed_rows) as int64) as source_rows
     from checked
     where reject_reason is null
-    group by clean_query, clean_asin
+    group by period_first, row_first, clean_query, clean_asin
 ),
 
 rated as (  -- rates from counts, in whole millionths, rounded half away from zero as Postgres rounds numeric
@@ -131,9 +194,45 @@ ranged as (
         *,
         greatest({% for r in rates %}ifnull({{ r.column }}, 0){{ ", " if not loop.last }}{% endfor %}) > {{ max_rate * millionths }} as rate_out_of_range
     from rated
+),
+
+{% if from_weeks %}
+summed as (  -- the weeks of a month or quarter, as the trigger on weekly_summary adds them
+    select
+        period_start,
+        query,
+        asin,
+{% for metric in metrics %}
+        cast(sum({{ metric.column }}) as int64) as {{ metric.column }},
+        cast(sum({{ metric.column }}_nulls) as int64) as {{ metric.column }}_nulls,
+{% endfor %}
+        min(query_score) as query_score,
+        if(countif(query_volume is null) > 0, null, cast(sum(query_volume) as int64)) as query_volume,
+        count(*) as active_weeks,
+        cast(sum(source_rows) as int64) as source_rows
+    from ranged
+    where not rate_out_of_range
+    group by period_start, query, asin
+),
+
+{% endif %}
+accepted as (
+{% if from_weeks %}
+    select
+        *,
+{% for r in rates %}
+        least({{ rate(r.numerator, r.denominator) }}, {{ largest_rate }}) as {{ r.column }}{{ "," if not loop.last }}
+{% endfor %}
+    from summed
+{% else %}
+    select *, cast(null as int64) as active_weeks
+    from ranged
+    where not rate_out_of_range
+{% endif %}
 )
 
 select
+    period_start,
     query,
     asin,
     {{ measures | join(",\n    ") }},
@@ -141,20 +240,34 @@ select
     {{ metric.column }}_nulls,
 {% endfor %}
     source_rows,
-    if(rate_out_of_range, 'rate_out_of_range', null) as reject_reason,
-    if(
-        rate_out_of_range,
-        to_json_string(struct(
-            query as search_query,
-            asin as asin,
-            {% for metric in metrics %}{{ metric.column }} as {{ metric.column }}{{ ", " if not loop.last }}{% endfor %}
-
-        )),
-        null
-    ) as raw
-from ranged
+    cast(null as string) as reject_reason,
+    cast(null as string) as raw
+from accepted
 union all
 select
+    period_start,
+    cast(null as string),
+    cast(null as string),
+{% for column in measures %}
+    cast(null as int64),
+{% endfor %}
+{% for metric in metrics %}
+    0,
+{% endfor %}
+    source_rows,
+    'rate_out_of_range',
+    to_json_string(struct(
+        row_first as first_day,
+        query as search_query,
+        asin as asin,
+        {% for metric in metrics %}{{ metric.column }} as {{ metric.column }}{{ ", " if not loop.last }}{% endfor %}
+
+    ))
+from ranged
+where rate_out_of_range
+union all
+select
+    period_first,
     cast(null as string),
     cast(null as string),
 {% for column in measures %}
@@ -168,8 +281,11 @@ select
     reject_reason,
     to_json_string(struct(
 {% for key in columns if columns[key] and key != "marketplace" %}
-        {{ {"period_start": "first_day", "period_end": "last_day"}.get(key, key) }} as {{ key }}{{ "," if not loop.last }}
+        {{ {"period_start": "first_day", "period_end": "last_day"}.get(key, key) }} as {{ key }}{{ "," if not loop.last or unsure }}
 {% endfor %}
+{% if unsure %}
+        unreadable as unreadable
+{% endif %}
     ))
 from checked
 where reject_reason is not null

@@ -46,15 +46,21 @@ class Run:
 
     run_id: str
     params: dict[str, Any]
+    sync_type: SyncType = SyncType.WEEKLY
     states: dict[str, str | None] = field(default_factory=dict)
     xcoms: dict[tuple[str, str], Any] = field(default_factory=dict)
     errors: dict[str, BaseException] = field(default_factory=dict)
+
+    @property
+    def dag_id(self) -> str:
+        """The Dag of its type."""
+        return f"sqp_{self.sync_type}_sync"
 
     def context(self, task_id: str, error: BaseException | None = None, try_number: int = 1) -> Context:
         """What Airflow hands to a task."""
         ti = SimpleNamespace(
             task_id=task_id,
-            dag_id="sqp_weekly_sync",
+            dag_id=self.dag_id,
             run_id=self.run_id,
             try_number=try_number,
             log_url=f"http://airflow/{self.run_id}/{task_id}",
@@ -62,9 +68,7 @@ class Run:
             xcom_pull=lambda task_ids, key: self.xcoms.get((task_ids, key)),
             get_task_states=lambda dag_id, run_ids: {self.run_id: self.states},
         )
-        dag_run = SimpleNamespace(
-            dag_id="sqp_weekly_sync", run_id=self.run_id, run_after=datetime(2026, 11, 19, tzinfo=UTC)
-        )
+        dag_run = SimpleNamespace(dag_id=self.dag_id, run_id=self.run_id, run_after=datetime(2026, 11, 19, tzinfo=UTC))
         return cast("Context", {"ti": ti, "dag_run": dag_run, "params": self.params, "exception": error})
 
     @property
@@ -85,12 +89,19 @@ class Stages:
         self.dsn = dsn
         self.runs = 0
 
-    def sync(self, week: date | str | None = None, *, run: Run | None = None, **options: Any) -> Run:
+    def sync(
+        self,
+        first_day: date | str | None = None,
+        sync_type: SyncType = SyncType.WEEKLY,
+        *,
+        run: Run | None = None,
+        **options: Any,
+    ) -> Run:
         """Run all stages, or run them again for a run that was before: what clearing the whole run does."""
         if run is None:
             self.runs += 1
-            period = {"period_start": str(week)} if week else {}
-            run = Run(f"manual__{self.runs}", NO_OPTIONS | period | options)
+            period = {"period_start": str(first_day)} if first_day else {}
+            run = Run(f"manual__{self.runs}", NO_OPTIONS | period | options, sync_type)
         run.states.clear()
         run.errors.clear()
         if self.run_task(run, "log_start"):
@@ -121,7 +132,7 @@ class Stages:
         """Build one stage with the XComs that a Dag would give it."""
         common: dict[str, Any] = {"task_id": task_id, "settings": self.settings}
         if task_id == "log_start":
-            return SyncLogStartOperator(sync_type=SyncType.WEEKLY, **common)
+            return SyncLogStartOperator(sync_type=run.sync_type, **common)
         common["sync_log_id"] = run["log_start"]
         if task_id == "extract":
             return BigQuerySnapshotOperator(**common)
@@ -136,10 +147,10 @@ class Stages:
             cursor = connection.execute(cast("Any", statement), values or None)
             return cursor.fetchall() if cursor.description else []
 
-    def target(self) -> list[dict[str, Any]]:
-        """The weekly rows by key, without the columns that tell when and by whom they were written."""
+    def target(self, sync_type: SyncType = SyncType.WEEKLY) -> list[dict[str, Any]]:
+        """A target's rows by key, without the columns that tell when and by whom they were written."""
         written = ("bigquery_sync_id", "sync_log_id", "last_synced_at", "created_at", "updated_at")
-        rows = self.query("select * from weekly_summary order by period_start, query, asin")
+        rows = self.query(f"select * from {sync_type.target_table} order by period_start, query, asin")
         return [{name: value for name, value in row.items() if name not in written} for row in rows]
 
     def log(self, run: Run) -> dict[str, Any]:

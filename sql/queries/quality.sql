@@ -2,7 +2,7 @@
 
 
 -- name: staged_totals
--- Everything the checks need of the staged rows, in one scan. row_hash repeats sql/snapshot_totals.sql.
+-- Everything the checks need of the staged rows, in one scan. row_hash repeats sql/totals.sql.
 select
     count(*) as row_count,
     coalesce(bit_xor(('x0' || substr(md5(concat({hashed})), 1, 15))::bit(64)::bigint), 0) as row_hash,

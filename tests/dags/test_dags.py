@@ -23,7 +23,8 @@ DAG_FILES = sorted(DAGS.glob("*.py"))
 def test_every_file_parses_to_the_dag_of_its_name(airflow: AirflowRuns) -> None:
     bag = airflow.parse()
     assert bag.import_errors == {}
-    assert sorted(bag.dags) == [path.stem for path in DAG_FILES] == ["sqp_migrate", "sqp_weekly_sync"]
+    expected = ["sqp_migrate", "sqp_monthly_sync", "sqp_quarterly_sync", "sqp_weekly_sync"]
+    assert sorted(bag.dags) == [path.stem for path in DAG_FILES] == expected
 
 
 @pytest.mark.parametrize("path", DAG_FILES, ids=lambda path: path.stem)
@@ -37,8 +38,11 @@ def test_a_dag_file_is_short_and_explains_itself(path: Path, airflow: AirflowRun
     assert dag.catchup is False
 
 
-def test_the_weekly_dag_is_the_straight_line(airflow: AirflowRuns) -> None:
-    dag = airflow.parse().dags["sqp_weekly_sync"]
+@pytest.mark.parametrize("sync_type", SyncType)
+def test_a_sync_dag_is_the_straight_line(sync_type: SyncType, airflow: AirflowRuns) -> None:
+    dag = airflow.parse().dags[f"sqp_{sync_type}_sync"]
+    assert isinstance(dag.timetable, PeriodTimetable)
+    assert dag.timetable.sync_type is sync_type
     line = ["log_start", "extract", "load", "validate", "publish", "log_finish"]
     assert [task.task_id for task in dag.topological_sort()] == line
     assert dag.task_dict["log_start"].is_setup

@@ -8,28 +8,39 @@ import pytest
 
 from sqp_provider.core.contract import SOURCE_COLUMNS
 from sqp_provider.core.errors import InvalidSettings
+from sqp_provider.core.period import SyncType
 from sqp_provider.hooks.sql_files import bigquery_statement, named_statements, sql_folder
 
 
-def extract() -> str:
+def extract(sync_type: SyncType) -> str:
     columns = {column.key: f"landed_row.`{column.source_name}`" for column in SOURCE_COLUMNS}
     return bigquery_statement(
-        "extract", source="p.d.t", snapshot="p.s.t", snapshot_hours=48, sync_type="weekly", columns=columns
+        "extract",
+        sync_type,
+        source="p.d.t",
+        snapshot="p.s.t",
+        snapshot_hours=48,
+        columns=columns,
+        types=dict.fromkeys(columns, "STRING"),
+        not_whole=list(columns),
+        from_weeks=sync_type is not SyncType.WEEKLY,
     )
 
 
-def test_no_step_of_the_extract_is_called_like_a_column() -> None:
+@pytest.mark.parametrize("sync_type", SyncType)
+def test_no_step_of_the_extract_is_called_like_a_column(sync_type: SyncType) -> None:
     """BigQuery takes such a name for the whole row; the emulator does not, so only this test sees it."""
-    statement = extract()
+    statement = extract(sync_type)
     steps = set(re.findall(r"^(?:with )?(\w+) as \(", statement, re.MULTILINE)) | {"landed_row"}
     columns = set(re.findall(r"^(?! *from ).* as (\w+),?$", statement, re.MULTILINE))
-    assert len(steps) == 9
+    assert len(steps) == (11 if sync_type is SyncType.WEEKLY else 12)
     assert {"copy_count", "landed_rows", "versions", "avg_ctr"} <= columns
     assert steps & columns == set()
 
 
-def test_a_sign_that_bigquery_would_take_for_a_parameter_is_one() -> None:
-    assert set(re.findall(r"@(\w+)", extract())) == {"first_day", "last_day", "report_period", "marketplace"}
+@pytest.mark.parametrize("sync_type", SyncType)
+def test_a_sign_that_bigquery_would_take_for_a_parameter_is_one(sync_type: SyncType) -> None:
+    assert set(re.findall(r"@(\w+)", extract(sync_type))) == {"first_day", "last_day", "report_period", "marketplace"}
 
 
 def test_no_two_statements_of_a_file_share_a_name() -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sqp_provider.core.period import SyncType
+
 
 @dataclass(frozen=True)
 class Column:
@@ -37,7 +39,8 @@ class Rate:
 
 _DATE = ("DATE",)
 _TEXT = ("STRING",)
-_COUNT = ("INTEGER", "INT64")
+_COUNT = ("INTEGER", "INT64", "FLOAT", "FLOAT64", "NUMERIC", "BIGNUMERIC", "STRING")
+# a CSV lands missing numbers as empty texts, pandas whole numbers as floats: what is no whole number is a reject
 
 PERIOD_START = Column("period_start", "start_date", _DATE, required=False)
 PERIOD_END = Column("period_end", "end_date", _DATE, required=False)
@@ -90,19 +93,14 @@ SOURCE_COLUMNS = (
 KEYS = ("period_start", "query", "asin")
 """The key of every summary table."""
 
-MEASURES = (
-    *(metric.column for metric in METRICS),
-    "query_score",
-    "query_volume",
-    *(rate.column for rate in RATES),
-)
-"""The figures of a row, in the order of the target; what a difference compares."""
-
 MILLIONTHS = 1_000_000
 """Rates travel as whole millionths, so that no binary float ever rounds a tie the wrong way."""
 
 MAX_RATE = 9_999
 """``numeric(10,6)`` holds rates below 10,000; a row with a larger one is a reject, not a lost batch."""
+
+LARGEST_RATE = 9_999_999_999
+"""9,999.999999 in millionths, the largest that ``numeric(10,6)`` holds; in a roll-up of weeks it stands for more."""
 
 MAX_QUERY_BYTES = 2_600
 """A btree entry of Postgres takes 2,704 bytes; the key also holds the date, the ASIN and the headers."""
@@ -110,8 +108,20 @@ MAX_QUERY_BYTES = 2_600
 MAX_COUNT = 10**11
 """A larger count in one row is a mistake of the landing; it would also overflow the arithmetic of rates."""
 
-COUNTS = (*(metric.column for metric in METRICS), "query_score", "query_volume")
-"""The whole numbers of a row; with the rates they are all that its hash covers besides the key."""
+ACTIVE_WEEKS = "active_weeks"
+"""How many weeks a month or quarter row was made of; NULL where the row is Amazon's own, and no column of weeks."""
+
+
+def counts_of(sync_type: SyncType) -> tuple[str, ...]:
+    """Return the whole numbers of a row; with the rates they are all that its hash covers besides the key."""
+    counts = (*(metric.column for metric in METRICS), "query_score", "query_volume")
+    return counts if sync_type is SyncType.WEEKLY else (*counts, ACTIVE_WEEKS)
+
+
+def measures_of(sync_type: SyncType) -> tuple[str, ...]:
+    """Return the figures of a row, in the order they travel; what a difference compares."""
+    return (*counts_of(sync_type), *(rate.column for rate in RATES))
+
 
 REJECT_REASONS = {
     "unknown_report_period": "report period is not WEEK, MONTH or QUARTER",
@@ -121,6 +131,7 @@ REJECT_REASONS = {
     "empty_query": "search query is empty",
     "nul_character": "search query has a NUL character, which Postgres cannot store",
     "query_too_long": f"search query is longer than {MAX_QUERY_BYTES:,} bytes, too long for the key",
+    "not_a_number": "a count is no whole number",
     "negative_count": "a count is negative",
     "count_too_large": f"a count is above {MAX_COUNT:,}",
     "conflicting_copies": "the same key landed with different figures and nothing tells which is newer",

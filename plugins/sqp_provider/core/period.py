@@ -72,6 +72,20 @@ class Period:
         return cls.containing(sync_type, _first_day(sync_type, day) - timedelta(days=1))
 
     @property
+    def columns(self) -> dict[str, date | int]:
+        """What is the same in all its rows; never taken from today's date.
+
+        ``{"period_start": date(2026, 11, 1), "period_end": date(2026, 11, 30), "year": 2026, "month": 11}``; a week
+        has the two days only, a quarter ``"quarter": 4`` in place of the month.
+        """
+        days = {"period_start": self.first_day, "period_end": self.last_day}
+        if self.sync_type is SyncType.WEEKLY:
+            return {**days}
+        month = self.first_day.month
+        number = {"month": month} if self.sync_type is SyncType.MONTHLY else {"quarter": (month + 2) // 3}
+        return {**days, "year": self.first_day.year, **number}
+
+    @property
     def dates(self) -> str:
         """``2026-11-08..2026-11-14``."""
         return f"{self.first_day}..{self.last_day}"

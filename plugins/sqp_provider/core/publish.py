@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
 from sqp_provider.core.errors import DeletesRefused
@@ -29,11 +32,19 @@ class PublishResult(BaseModel):
         )
 
 
-def refuse_large_delete(sync: SyncRun, result: PublishResult, target: str, configured_fraction: float) -> None:
+def refuse_large_delete(
+    sync: SyncRun, result: PublishResult, target: str, ledger: Mapping[str, Any] | None, configured_fraction: float
+) -> None:
     """Stop a publish that would delete an unlikely part of a period.
 
+    Rows that were derived from weeks are no report that could lose rows: Amazon cuts the query list of a month short
+    as it does that of a week, so its own month has other rows than the sum of the weeks.
+
+    :param ledger: ``state`` of the period, or None.
     :raises DeletesRefused: says how many rows, and how to allow it for one run.
     """
+    if ledger and ledger["state"] == "derived":
+        return
     rows_before = result.updated + result.deleted + result.unchanged
     asked = sync.options.max_delete_fraction
     allowed = configured_fraction if asked is None else asked

@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from sqp_provider.core.contract import INGESTED_AT, METRICS, SOURCE_COLUMNS, Column
+from sqp_provider.core.contract import INGESTED_AT, METRICS, REPORT_PERIOD, SOURCE_COLUMNS, Column
 from sqp_provider.core.errors import InvalidSettings
 from sqp_provider.core.period import SyncType
 
@@ -92,6 +92,10 @@ class SourceSettings(_Section):
         """Return the columns the extract reads, by key."""
         names = ((column, self.name_of(column.key)) for column in SOURCE_COLUMNS)
         return {column.key: (column, name) for column, name in names if name is not None}
+
+    def is_made_of_weeks(self, sync_type: SyncType) -> bool:
+        """Tell whether a month or quarter has to be added up: the source does not say which report a row is of."""
+        return sync_type is not SyncType.WEEKLY and self.name_of(REPORT_PERIOD.key) is None
 
     @property
     def mapped_metrics(self) -> tuple[str, ...]:

@@ -24,25 +24,19 @@ class Totals(BaseModel):
     nulls: dict[str, int]
 
 
-class Snapshot(BaseModel):
-    """The outcome of the extract stage; travels by XCom, so it holds names and counts only."""
+class PeriodTotals(BaseModel):
+    """What the source holds of one period: what a snapshot taken at the same moment would say of itself."""
 
     model_config = ConfigDict(frozen=True)
 
-    table: str
-    job_id: str
-    snapshot_at: datetime
     totals: Totals
     reject_count: int
     source_rows: int
     fingerprint: str
-    bytes_processed: int
 
     @classmethod
-    def from_row(
-        cls, row: Mapping[str, Any], *, table: str, job_id: str, snapshot_at: datetime, bytes_processed: int
-    ) -> Snapshot:
-        """Build it from the one row of ``sql/snapshot_totals.sql``; ``snapshot_at`` is when the job read the source."""
+    def from_row(cls, row: Mapping[str, Any]) -> PeriodTotals:
+        """Build it from a row of ``sql/totals.sql``."""
         columns = [metric.column for metric in METRICS]
         totals = Totals(
             row_count=row["row_count"],
@@ -52,12 +46,20 @@ class Snapshot(BaseModel):
             nulls={column: row[f"{column}_nulls"] for column in columns},
         )
         return cls(
-            table=table,
-            job_id=job_id,
-            snapshot_at=snapshot_at,
             totals=totals,
             reject_count=row["reject_count"],
             source_rows=row["source_rows"],
             fingerprint=fingerprint(totals.model_dump() | {"rejects": [row["reject_count"], row["reject_hash"]]}),
-            bytes_processed=bytes_processed,
         )
+
+
+class Snapshot(PeriodTotals):
+    """The outcome of the extract stage; travels by XCom, so it holds names and counts only.
+
+    ``snapshot_at`` is when the job read the source.
+    """
+
+    table: str
+    job_id: str
+    snapshot_at: datetime
+    bytes_processed: int

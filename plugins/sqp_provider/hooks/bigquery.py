@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from typing import Any, cast
@@ -120,28 +120,31 @@ class SqpBigQueryHook(BigQueryHook):
         with explained(f"BigQuery job {job_id}"):
             self.client.cancel_job(job_id, location=location, retry=self.retry)
 
-    def first_row(
+    def rows(
         self,
         statement: str,
         parameters: Mapping[str, date | str] | None = None,
         maximum_bytes_billed: int | None = None,
-    ) -> dict[str, Any]:
-        """Run a short query and return its first row."""
+    ) -> list[dict[str, Any]]:
+        """Run a query of a few rows and return them."""
         config = bigquery.QueryJobConfig(
             query_parameters=[_parameter(name, value) for name, value in (parameters or {}).items()]
         )
         if maximum_bytes_billed is not None:
             config.maximum_bytes_billed = maximum_bytes_billed
         with explained("BigQuery query"):
-            rows = self.client.query_and_wait(statement, job_config=config, retry=self.retry)
-            return dict(next(iter(rows)).items())
+            found = self.client.query_and_wait(statement, job_config=config, retry=self.retry)
+            return [dict(row.items()) for row in found]
 
     def columns_of(self, table: str) -> dict[str, str]:
-        """Return the types of a table's columns by name, ``{"start_date": "DATE"}``."""
+        """Return type and mode of a table's columns by name, ``{"start_date": "DATE NULLABLE"}``.
+
+        A field of a record has its path for a name, ``clickData.asinClickCount``.
+        """
         with explained(f"BigQuery table {table}"):
             client = self.client
             found = client.get_table(qualified(table, client.project), retry=self.retry)
-            return {field.name: f"{field.field_type} {field.mode}" for field in found.schema}
+            return dict(_columns(found.schema))
 
     def location_of(self, dataset: str) -> str:
         """Return where a dataset is, ``europe-west3``; it may be named with or without its project.
@@ -152,6 +155,13 @@ class SqpBigQueryHook(BigQueryHook):
             client = self.client
             name = dataset if "." in dataset else f"{client.project}.{dataset}"
             return str(client.get_dataset(name, retry=self.retry).location)
+
+
+def _columns(fields: Iterable[bigquery.SchemaField], path: str = "") -> Iterator[tuple[str, str]]:
+    for field in fields:
+        yield path + field.name, f"{field.field_type} {field.mode}"
+        if field.mode != "REPEATED":  # an entry of a list has no name to call it by
+            yield from _columns(field.fields, f"{path}{field.name}.")
 
 
 def qualified(table: str, project: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg import sql
 
-from sqp_provider.core.contract import COUNTS, KEYS, METRICS, RATES, SHARES
+from sqp_provider.core.contract import KEYS, METRICS, RATES, SHARES, counts_of
 from sqp_provider.core.quality import CheckResult, CheckStatus, Staged
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.settings import CheckSettings
@@ -27,7 +27,7 @@ class Checks:
     def staged_totals(self) -> Staged:
         """Count and sum the staged rows in one scan."""
         staging = Staging(self.database, self.sync)
-        row = self.database.one("quality", "staged_totals", None, staged=staging.name, **_expressions())
+        row = self.database.one("quality", "staged_totals", None, staged=staging.name, **self._expressions())
         text = sql.Literal(staging.label)
         if self.database.one("quality", "key_is_enforced", staged_text=text)["enforced"]:
             keys = row["row_count"]
@@ -89,18 +89,21 @@ class Checks:
                 "sync_log_id": sql.Literal(self.sync.sync_log_id),
                 "attempt": sql.Literal(self.sync.attempt),
                 "sync_type": sql.Literal(self.sync.period.sync_type.value),
-                **_expressions(),
+                **self._expressions(),
             },
         )
         return statement.as_string(self.database.connection)
+
+    def _expressions(self) -> dict[str, sql.Composable]:
+        return _expressions(counts_of(self.sync.period.sync_type))
 
     def _target(self) -> sql.Identifier:
         return self.database.table(self.sync.period.sync_type.target_table)
 
 
-def _expressions() -> dict[str, sql.Composable]:
+def _expressions(count_columns: Sequence[str]) -> dict[str, sql.Composable]:
     metrics = [metric.column for metric in METRICS]
-    counts = [sql.Identifier(column) for column in COUNTS]
+    counts = [sql.Identifier(column) for column in count_columns]
     # the cast does nothing but where an adopted table has more places
     rates = [sql.SQL("{}::numeric(10, 6)").format(sql.Identifier(rate.column)) for rate in RATES]
     hashed = [sql.Identifier("asin"), *counts, *rates, sql.Identifier("query")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -12,9 +12,10 @@ from google.cloud import bigquery
 
 from sqp_provider.core.contract import SOURCE_COLUMNS
 from sqp_provider.core.errors import SourceEmpty, SourceUnusable, SyncError
+from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.settings import SourceSettings
-from sqp_provider.core.snapshot import Snapshot
+from sqp_provider.core.snapshot import PeriodTotals, Snapshot
 from sqp_provider.hooks.bigquery import SqpBigQueryHook, explained, qualified
 from sqp_provider.hooks.sql_files import bigquery_statement
 
@@ -34,13 +35,18 @@ class Source:
         """
         return self.settings.location or self.hook.location_of(self.settings.staging_dataset)
 
+    @cached_property
+    def columns(self) -> dict[str, str]:
+        """Type and mode of the table's columns by lower-case name; BigQuery tells names apart by letters, not case."""
+        found = self.hook.columns_of(self.settings.table)
+        return {name.lower(): kind for name, kind in found.items()}
+
     def refuse_if_unusable(self) -> None:
         """Compare the mapped columns with the table's.
 
         :raises SourceUnusable: the table or a column is missing, or a column has another type.
         """
-        found = self.hook.columns_of(self.settings.table)
-        problems = list(_problems(self.settings, found))
+        problems = list(_problems(self.settings, self.columns))
         if problems:
             raise SourceUnusable(
                 f"BigQuery table {self.settings.table} does not fit source.columns in sqp_config.yaml: "
@@ -53,20 +59,17 @@ class Source:
         return qualified(f"{self.settings.staging_dataset}.{name}", self.hook.project_id)
 
     def extract_statement(self, sync: SyncRun, snapshot: str) -> str:
-        """Render the snapshot statement; its parameters are :meth:`extract_parameters`."""
+        """Render the snapshot statement; its parameters are :meth:`parameters`."""
         return self._rendered(
-            "extract",
-            snapshot=snapshot,
-            snapshot_hours=self.settings.snapshot_hours,
-            sync_type=sync.period.sync_type.value,
+            "extract", sync.period.sync_type, snapshot=snapshot, snapshot_hours=self.settings.snapshot_hours
         )
 
-    def extract_parameters(self, sync: SyncRun) -> dict[str, date | str]:
-        """Return the values of the snapshot statement's parameters."""
+    def parameters(self, first: Period, last: Period | None = None) -> dict[str, date | str]:
+        """Return the values of a statement's parameters, for a period or for a window from one to another."""
         parameters: dict[str, date | str] = {
-            "first_day": sync.period.first_day,
-            "last_day": sync.period.last_day,
-            "report_period": sync.period.sync_type.report_period,
+            "first_day": first.first_day,
+            "last_day": (last or first).last_day,
+            "report_period": (SyncType.WEEKLY if self._weeks(first.sync_type) else first.sync_type).report_period,
         }
         if self.settings.marketplace:
             parameters["marketplace"] = self.settings.marketplace
@@ -79,7 +82,7 @@ class Source:
             self.extract_statement(sync, self.snapshot_table(name)),
             job_id=name,
             location=self.location,
-            parameters=self.extract_parameters(sync),
+            parameters=self.parameters(sync.period),
             labels={
                 "product": "sqp-sync",
                 "sync_type": sync.period.sync_type.value,
@@ -88,19 +91,33 @@ class Source:
             maximum_bytes_billed=self.settings.maximum_bytes_billed,
         )
 
-    def read_totals(self, job: bigquery.QueryJob) -> Snapshot:
+    def read_totals(self, sync: SyncRun, job: bigquery.QueryJob) -> Snapshot:
         """Wait for the job's end and read the totals of the table it wrote."""
         snapshot = self.snapshot_table(str(job.job_id))
         with explained(f"BigQuery job {job.job_id}"):
             job.result(retry=self.hook.retry, job_retry=None)
-        row = self.hook.first_row(bigquery_statement("snapshot_totals", snapshot=snapshot))
-        return Snapshot.from_row(
-            row,
+        (row,) = self.hook.rows(bigquery_statement("totals", sync.period.sync_type, snapshot=snapshot))
+        return Snapshot(
+            **PeriodTotals.from_row(row).model_dump(),
             table=snapshot,
             job_id=str(job.job_id),
             snapshot_at=job.created,
             bytes_processed=job.total_bytes_processed or 0,
         )
+
+    def window_totals(self, sync_type: SyncType, periods: Sequence[Period]) -> dict[Period, PeriodTotals]:
+        """Return what the source holds of each of some periods now, in one statement; of one without rows nothing.
+
+        :param periods: all of that type, in any order; those between them are read as well and left out.
+        """
+        first, last = min(periods), max(periods)
+        rows = self.hook.rows(
+            self._rendered("totals", sync_type, snapshot=None),
+            self.parameters(first, last),
+            self.settings.maximum_bytes_billed,
+        )
+        found = {Period.starting(sync_type, row["period_start"]): PeriodTotals.from_row(row) for row in rows}
+        return {period: totals for period, totals in found.items() if period in periods}
 
     def refuse_if_empty(self, sync: SyncRun, snapshot: Snapshot) -> None:
         """No rows is never a success by itself.
@@ -120,21 +137,37 @@ class Source:
     def _newest_day(self, sync: SyncRun) -> date | str:
         """Return the newest day of the table; a look-up that fails must not hide that the period is empty."""
         try:
-            row = self.hook.first_row(
-                self._rendered("newest_day"), self.extract_parameters(sync), self.settings.maximum_bytes_billed
+            (row,) = self.hook.rows(
+                self._rendered("newest_day", sync.period.sync_type),
+                self.parameters(sync.period),
+                self.settings.maximum_bytes_billed,
             )
         except SyncError as error:
             return f"unknown ({error})"
         return row["newest"] or "no period at all"
 
-    def _rendered(self, template: str, **names: Any) -> str:
-        columns = {column.key: self.settings.name_of(column.key) for column in SOURCE_COLUMNS}
+    def _weeks(self, sync_type: SyncType) -> bool:
+        return self.settings.is_made_of_weeks(sync_type)
+
+    def _rendered(self, template: str, sync_type: SyncType, **names: Any) -> str:
+        mapped = self.settings.mapped()
+        types = {key: self.columns[name.lower()].split(" ")[0] for key, (_, name) in mapped.items()}
         return bigquery_statement(
             template,
+            sync_type,
             source=qualified(self.settings.table, self.hook.project_id),
-            columns={key: f"landed_row.`{name}`" if name else None for key, name in columns.items()},
+            columns=dict.fromkeys((column.key for column in SOURCE_COLUMNS), None)
+            | {key: _quoted(name) for key, (_, name) in mapped.items()},
+            types=types,
+            not_whole=[key for key, kind in types.items() if kind not in ("INTEGER", "INT64")],
+            from_weeks=self._weeks(sync_type),
             **names,
         )
+
+
+def _quoted(name: str) -> str:
+    """Return a column as the statement names it; a dot leads into a record: ``landed_row.`clickData`.`clicks` ``."""
+    return ".".join(["landed_row", *(f"`{part}`" for part in name.split("."))])
 
 
 def snapshot_name(sync: SyncRun, schema: str, try_number: int) -> str:
@@ -149,9 +182,8 @@ def snapshot_name(sync: SyncRun, schema: str, try_number: int) -> str:
 
 
 def _problems(settings: SourceSettings, found: dict[str, str]) -> Iterator[str]:
-    by_name = {name.lower(): kind for name, kind in found.items()}  # BigQuery tells names apart by letters, not case
     for key, (column, name) in settings.mapped().items():
-        kind = by_name.get(name.lower())
+        kind = found.get(name.lower())
         if kind is None:
             yield f"column `{name}` (for {key}) is missing; the table has {', '.join(sorted(found))}"
             continue

@@ -11,16 +11,18 @@ from typing import Any, LiteralString, cast
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from sqp_provider.core.contract import (
-    COUNTS,
+    LARGEST_RATE,
     MAX_COUNT,
     MAX_QUERY_BYTES,
     MAX_RATE,
-    MEASURES,
     METRICS,
     MILLIONTHS,
     RATES,
+    counts_of,
+    measures_of,
 )
 from sqp_provider.core.errors import InvalidSettings
+from sqp_provider.core.period import SyncType
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
@@ -44,8 +46,8 @@ def named_statements(file: str) -> dict[str, LiteralString]:
     return {name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)}
 
 
-def bigquery_statement(template: str, **names: Any) -> str:
-    """Render ``sql/<template>.sql``; names of columns and tables must already be quoted.
+def bigquery_statement(template: str, sync_type: SyncType, **names: Any) -> str:
+    """Render ``sql/<template>.sql`` for a type of period; names of columns and tables must already be quoted.
 
     :raises jinja2.UndefinedError: the template asks for a name that was not given.
     """
@@ -58,10 +60,12 @@ def bigquery_statement(template: str, **names: Any) -> str:
     contract = {
         "metrics": METRICS,
         "rates": RATES,
-        "measures": MEASURES,
-        "counts": COUNTS,
+        "measures": measures_of(sync_type),
+        "counts": counts_of(sync_type),
+        "sync_type": sync_type.value,
         "millionths": MILLIONTHS,
         "max_rate": MAX_RATE,
+        "largest_rate": LARGEST_RATE,
         "max_count": MAX_COUNT,
         "max_query_bytes": MAX_QUERY_BYTES,
     }

@@ -11,13 +11,11 @@ from pgpq import ArrowToPostgresBinaryEncoder
 from psycopg import sql
 from psycopg.errors import UniqueViolation
 
-from sqp_provider.core.contract import MEASURES, RATES
+from sqp_provider.core.contract import ACTIVE_WEEKS, RATES, measures_of
 from sqp_provider.core.errors import ChecksFailed, StagedMissing
+from sqp_provider.core.period import SyncType
 from sqp_provider.core.run import SyncRun
 from sqp_provider.hooks.postgres import Database
-
-COPIED = ("query", "asin", *MEASURES)
-"""The columns that travel; everything else of a row is the same over the load."""
 
 REJECTS_KEPT = 10_000
 """How many rejects of one attempt are kept as rows; all of them are counted."""
@@ -26,6 +24,11 @@ ROWS_ENCODED = 8_192
 """How many rows are encoded at once: more cost memory and gain no time."""
 
 _RATE = pa.decimal128(19, 6)
+
+
+def copied(sync_type: SyncType) -> tuple[str, ...]:
+    """Return the columns that travel; everything else of a row is the same over the load."""
+    return ("query", "asin", *measures_of(sync_type))
 
 
 class Staging:
@@ -41,28 +44,31 @@ class Staging:
 
     def create(self, *, bigquery_sync_id: str) -> None:
         """Create it empty; a table left by an earlier attempt of this run is replaced."""
+        period = self.sync.period
         self._run("lock_staged", staged_text=sql.Literal(self.label))
         self._run("drop_staged")
         if self.target_is_partitioned():
             self._run("create_partition_to_be", target=self.target)
             self._run("add_bounds", bounds=sql.Identifier(f"{self.sync.staged_name}_bounds"), **self._bounds())
         else:
-            self._run("create_plain", target=self.target, columns=self._list((*self._period_values(), *COPIED)))
+            columns = self._list((*period.columns, *copied(period.sync_type)))
+            self._run("create_plain", target=self.target, columns=columns)
         for column, value in self._constants(bigquery_sync_id).items():
             self._run("set_constant", column=sql.Identifier(column), value=sql.Literal(value))
 
     def copy(self, batches: Iterable[pa.RecordBatch]) -> int:
-        """Write the batches (columns :data:`COPIED`, rates in millionths) and return the number of rows."""
+        """Write the batches (columns :func:`copied`, rates in millionths) and return the number of rows."""
+        schema = _schema(self.sync.period.sync_type)
         statement = self.database.statement(
-            "staging", "copy_rows", {"staged": self.name, "columns": self._list(COPIED)}
+            "staging", "copy_rows", {"staged": self.name, "columns": self._list(schema.names)}
         )
         rows = 0
         with self.database.connection.cursor() as cursor, cursor.copy(statement) as copy:
-            encoder = ArrowToPostgresBinaryEncoder(_TARGET_SCHEMA)
+            encoder = ArrowToPostgresBinaryEncoder(schema)
             copy.write(encoder.write_header())
             for batch in batches:
                 for first in range(0, batch.num_rows, ROWS_ENCODED):
-                    copy.write(encoder.write_batch(with_decimal_rates(batch.slice(first, ROWS_ENCODED))))
+                    copy.write(encoder.write_batch(as_stored(batch.slice(first, ROWS_ENCODED), schema)))
                 rows += batch.num_rows
             copy.write(encoder.finish())
         return rows
@@ -81,7 +87,8 @@ class Staging:
                 f"({error.diag.message_detail}). {self.target_label} is unchanged. "
                 "Clear 'extract' to take a new snapshot."
             ) from error
-        self._run("add_sync_index")
+        if self.sync.period.sync_type is SyncType.WEEKLY:
+            self._run("add_sync_index")
         self._run("add_reference_index")
         for column in self._constants(""):
             self._run("drop_default", column=sql.Identifier(column))
@@ -131,14 +138,11 @@ class Staging:
         return bool(self.database.one("staging", "target_kind", target_text=target)["partitioned"])
 
     def _constants(self, bigquery_sync_id: str) -> dict[str, Any]:
-        return self._period_values() | {
+        return self.sync.period.columns | {
             "bigquery_sync_id": bigquery_sync_id,
             "sync_log_id": self.sync.sync_log_id,
             "last_synced_at": self.sync.started_at,
         }
-
-    def _period_values(self) -> dict[str, Any]:
-        return {"period_start": self.sync.period.first_day, "period_end": self.sync.period.last_day}
 
     def _bounds(self) -> dict[str, sql.Composable]:
         period = self.sync.period
@@ -155,14 +159,13 @@ class Staging:
         return sql.SQL(", ").join(map(sql.Identifier, columns))
 
 
-def with_decimal_rates(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return the batch with its rates as ``numeric``: 7813 millionths become 0.007813, exactly."""
-    rates = {rate.column for rate in RATES}
+def as_stored(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Return the batch in the target's types, rates as ``numeric``: 7813 millionths become 0.007813, exactly."""
     columns = [
-        _as_rate(column) if name in rates else column
-        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+        _as_rate(column) if field.type == _RATE else column.cast(field.type)
+        for field, column in zip(schema, batch.columns, strict=True)
     ]
-    return pa.RecordBatch.from_arrays(columns, schema=_TARGET_SCHEMA)
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def first_rejects(batches: Iterable[pa.RecordBatch], limit: int) -> Iterator[dict[str, str]]:
@@ -189,7 +192,7 @@ def _without_nul(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-_TARGET_SCHEMA = pa.schema(
-    [("query", pa.string()), ("asin", pa.string())]
-    + [(column, _RATE if column in {rate.column for rate in RATES} else pa.int64()) for column in MEASURES]
-)
+def _schema(sync_type: SyncType) -> pa.Schema:
+    types = {"query": pa.string(), "asin": pa.string(), ACTIVE_WEEKS: pa.int32()}
+    types |= {rate.column: _RATE for rate in RATES}
+    return pa.schema([(column, types.get(column, pa.int64())) for column in copied(sync_type)])

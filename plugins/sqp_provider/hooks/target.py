@@ -7,8 +7,9 @@ from typing import Any
 
 from psycopg import sql
 
-from sqp_provider.core.contract import MEASURES
+from sqp_provider.core.contract import measures_of
 from sqp_provider.core.fence import refuse_older_run, refuse_replaced_attempt
+from sqp_provider.core.period import SyncType
 from sqp_provider.core.publish import PublishResult
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import Snapshot
@@ -19,7 +20,6 @@ TURN_SECONDS = 600.0
 """How long a publish waits for another of the same table to end."""
 
 _SYNC_COLUMNS = ("bigquery_sync_id", "sync_log_id", "last_synced_at")
-_INSERTED = ("period_start", "period_end", "query", "asin", *MEASURES)
 
 
 class Target:
@@ -31,6 +31,7 @@ class Target:
         self.staging = Staging(database, sync)
         self.table = database.table(sync.period.sync_type.target_table)
         self.label = self.staging.target_label
+        self.measures = measures_of(sync.period.sync_type)
         self.period = {"sync_type": sync.period.sync_type.value, "period_start": sync.period.first_day}
 
     def lock(self) -> None:
@@ -68,12 +69,14 @@ class Target:
         return not found
 
     def ensure_rollup_partitions(self) -> None:
-        """Create the partitions of the period's month and quarter, where they are missing."""
-        self._run("ensure_rollup_partitions", self.period)
+        """Create the partitions of a week's month and quarter, where they are missing."""
+        if self.sync.period.sync_type is SyncType.WEEKLY:
+            self._run("ensure_rollup_partitions", self.period)
 
     def attach(self, rows: int) -> PublishResult:
-        """Roll up, then make the staged table the period's partition: the last statement that takes locks."""
-        self._run("refresh_rollups", staged_text=sql.Literal(self.staging.label))
+        """Roll weeks up, then make the staged table the period's partition: the last statement that takes locks."""
+        if self.sync.period.sync_type is SyncType.WEEKLY:
+            self._run("refresh_rollups", staged_text=sql.Literal(self.staging.label))
         schema, name = self.database.settings.schema_name, self.sync.partition_name
         partition, bounds = sql.Identifier(schema, name), sql.Identifier(f"{self.sync.staged_name}_bounds")
         self._run("move_staged", staged=self.staging.name, schema=sql.Identifier(schema))
@@ -89,8 +92,8 @@ class Target:
         current = "current_rows_once" if plain else "current_rows"
         self._run(
             "find_difference",
-            staged_values=_of("s", MEASURES),
-            current_values=_of("c", MEASURES),
+            staged_values=_of("s", self.measures),
+            current_values=_of("c", self.measures),
             current_rows=self.database.statement("publish", current, self._names()),
         )
         found = self._one("count_difference", self.period)
@@ -105,8 +108,8 @@ class Target:
 
     def apply_difference(self) -> None:
         """Write what :meth:`find_difference` found; rows that did not change are not touched."""
-        updated = (*MEASURES, *_SYNC_COLUMNS)
-        inserted = (*_INSERTED, *_SYNC_COLUMNS)
+        updated = (*self.measures, *_SYNC_COLUMNS)
+        inserted = (*self.sync.period.columns, "query", "asin", *updated)
         if not self.staging.target_is_partitioned():
             self._run("delete_duplicates", self.period)
         self._run("delete_vanished")

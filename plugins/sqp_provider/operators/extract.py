@@ -50,7 +50,7 @@ class BigQuerySnapshotOperator(SyncStageOperator):
 
     def describe(self, sync: SyncRun, job: QueryJob) -> dict[str, Any]:
         """Read the snapshot's totals and log them."""
-        snapshot = self.source.read_totals(job)
+        snapshot = self.source.read_totals(sync, job)
         with self.postgres.transaction() as database:
             SyncLog(database).record_snapshot(sync, snapshot)
         self.report(sync, snapshot)

@@ -13,7 +13,7 @@ from sqp_provider.core.publish import PublishResult
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.hooks.snapshot_reader import SnapshotReader
-from sqp_provider.hooks.staging import COPIED, Staging
+from sqp_provider.hooks.staging import Staging, copied
 from sqp_provider.hooks.sync_log import SyncLog
 from sqp_provider.hooks.target import Target
 from sqp_provider.operators.stage import SyncStageOperator, fails_plainly
@@ -42,7 +42,7 @@ class PostgresStageOperator(SyncStageOperator):
         with self.postgres.transaction() as database:
             staging = Staging(database, sync)
             staging.create(bigquery_sync_id=snapshot.job_id)
-            rows = staging.copy(reader.accepted(COPIED))
+            rows = staging.copy(reader.accepted(copied(sync.period.sync_type)))
             rejects_kept = staging.keep_rejects(reader.rejected()) if snapshot.reject_count else 0
             staging.add_key()
             Target(database, sync).refuse_if_superseded()

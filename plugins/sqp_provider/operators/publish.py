@@ -63,7 +63,7 @@ class SyncPublishOperator(SyncStageOperator):
         if target.period_is_new():
             return target.attach(snapshot.totals.row_count)
         result = target.find_difference()
-        refuse_large_delete(target.sync, result, target.label, self.settings.target.max_delete_fraction)
+        self.refuse_large_delete(target, result)
         target.apply_difference()
         return result
 
@@ -79,10 +79,15 @@ class SyncPublishOperator(SyncStageOperator):
             SyncLog(database).record_counts(sync, nothing, {"outcome": "dry run", "would_change": would})
         return result
 
+    def refuse_large_delete(self, target: Target, found: PublishResult) -> None:
+        """Stop a publish that deletes more than the guard allows."""
+        fraction = self.settings.target.max_delete_fraction
+        refuse_large_delete(target.sync, found, target.label, target.ledger(), fraction)
+
     def refusal(self, target: Target, found: PublishResult) -> str | None:
         """Return why publishing would be refused, or None."""
         try:
-            refuse_large_delete(target.sync, found, target.label, self.settings.target.max_delete_fraction)
+            self.refuse_large_delete(target, found)
         except DeletesRefused as error:
             self.log.warning("%s", error)
             return str(error)

@@ -88,10 +88,10 @@ def test_missing_column(stages: Stages, dataset: str) -> None:
 
 
 def test_wrong_type(landing: Landing, stages: Stages) -> None:
-    landing.create(COLUMNS | {"asin_click_count": "FLOAT64", "start_date": "STRING"})
+    landing.create(COLUMNS | {"asin_click_count": "BOOL", "start_date": "STRING"})
     run = stages.sync(WEEK)
     said = (
-        "`asin_click_count` (for clicks) is FLOAT NULLABLE, expected INTEGER",
+        "`asin_click_count` (for clicks) is BOOLEAN NULLABLE, expected INTEGER or INT64 or FLOAT",
         "`start_date` (for period_start) is STRING",
     )
     assert_failed(stages, run, "extract", SourceUnusable, *said)

@@ -1,10 +1,14 @@
-{# What the snapshot holds: the source side of every check, and what the fingerprint is made of.
+{# What a snapshot holds: the source side of every check, and what the fingerprint is made of. Without a snapshot, the
+   same of each period of a window, straight from the source: what a snapshot of it would hold.
    row_hash is recomputed by Postgres over the staged rows (queries/quality.sql): the texts must agree. #}
 {# 65359 millionths as Postgres writes numeric(10,6): 0.065359. #}
 {% macro decimal(millionths) -%}
 concat(cast(div({{ millionths }}, 1000000) as string), '.', lpad(cast(mod({{ millionths }}, 1000000) as string), 6, '0'))
 {%- endmacro %}
 select
+{% if not snapshot %}
+    period_start,
+{% endif %}
     countif(reject_reason is null) as row_count,
     count(distinct if(reject_reason is null, concat(asin, '|', query), null)) as key_count,
     countif(reject_reason is not null) as reject_count,
@@ -30,4 +34,11 @@ select
     cast(ifnull(sum(if(reject_reason is null, {{ metric.column }}, 0)), 0) as int64) as {{ metric.column }},
     cast(ifnull(sum({{ metric.column }}_nulls), 0) as int64) as {{ metric.column }}_nulls{{ "," if not loop.last }}
 {% endfor %}
+{% if snapshot %}
 from `{{ snapshot }}`
+{% else %}
+from (
+{% include "source_rows.sql" %}
+)
+group by period_start
+{% endif %}
