@@ -111,6 +111,16 @@ class Stages:
             self.run_task(run, "log_finish")
         return run
 
+    def clear(self, run: Run, first: str, *, downstream: bool = True) -> None:
+        """Run a stage again, with those after it or alone; Airflow runs setup and teardown again with it."""
+        tasks = STAGES[STAGES.index(first) :] if first in STAGES else ()
+        run.errors.clear()
+        if self.run_task(run, "log_start"):
+            for stage in tasks if downstream else tasks[:1]:
+                if not self.run_task(run, stage):
+                    break
+            self.run_task(run, "log_finish")
+
     def run_task(self, run: Run, task_id: str) -> bool:
         """Run one task and note its state; False when those after it must not run."""
         try:

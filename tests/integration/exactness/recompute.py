@@ -1,11 +1,11 @@
-"""The weekly figures once more, by DuckDB, from the raw rows: what the target is compared with."""
+"""The figures once more, by DuckDB, from the raw rows: what the targets are compared with."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
 from pathlib import Path
 from typing import Any
@@ -13,42 +13,74 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from sqp_provider.core.period import Period, SyncType
 from tests.landing import COLUMNS
 
 _ARROW = {"DATE": pa.date32(), "STRING": pa.string(), "INT64": pa.int64(), "TIMESTAMP": pa.timestamp("us")}
 _SCHEMA = pa.schema([(name, _ARROW[kind]) for name, kind in COLUMNS.items()])
 _SQL = Path(__file__).with_name("recompute.sql").read_text(encoding="utf-8")
+_ROLLUP = Path(__file__).with_name("rollup.sql").read_text(encoding="utf-8")
+_WEEKLY = pa.schema(
+    [("period_start", pa.date32()), ("query", pa.string()), ("asin", pa.string())]
+    + [
+        (name, pa.int64())
+        for name in (
+            *("total_impressions", "total_clicks", "total_cart_adds", "total_purchases"),
+            *("market_impressions", "market_clicks", "market_cart_adds", "market_purchases"),
+            *("query_score", "query_volume"),
+        )
+    ]
+)
 _RATES = ("avg_ctr", "avg_cvr", "impression_share", "click_share", "cart_add_share", "purchase_share")
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What a sync of the week must end in."""
+    """What a sync of a period must end in."""
 
     rows: list[dict[str, Any]]
     rejects: dict[str, int]
 
 
-def recompute(raw: Sequence[Mapping[str, Any]], first_day: date) -> Expected:
-    """Return the target rows in key order, and the rejects by reason."""
+def recompute(raw: Sequence[Mapping[str, Any]], period: Period) -> Expected:
+    """Return the target rows of a period that the source reports on, in key order, and the rejects by reason."""
+    found = _run(_SQL, "raw", [_typed(row) for row in raw], _SCHEMA, first_day=period.first_day, last_day=period.last_day)
+    native = {} if period.sync_type is SyncType.WEEKLY else {"active_weeks": None}
+    rows = [row for row in found if row["reason"] is None]
+    return Expected(_as_target(rows, period.columns | native), {r["reason"]: r["rejects"] for r in found if r["reason"]})
+
+
+def roll_up(weeks: Sequence[Mapping[str, Any]], period: Period) -> list[dict[str, Any]]:
+    """Return the rows of a month or quarter that is made of weekly target rows."""
+    inside = [{name: row[name] for name in _WEEKLY.names} for row in weeks if _belongs(row, period)]
+    return _as_target(_run(_ROLLUP, "weeks", inside, _WEEKLY), period.columns)
+
+
+def _belongs(row: Mapping[str, Any], period: Period) -> bool:
+    return bool(period.first_day <= row["period_start"] <= period.last_day)
+
+
+def _run(
+    statement: str, table: str, rows: list[dict[str, Any]], schema: pa.Schema, **params: Any
+) -> list[dict[str, Any]]:
     with duckdb.connect() as connection:
         connection.create_function("fold", fold, ["VARCHAR"], "VARCHAR")  # type: ignore[list-item, arg-type]
         connection.create_function("quotient", quotient, ["BIGINT", "BIGINT"], "VARCHAR")  # type: ignore[list-item, arg-type]
-        connection.register("raw", pa.Table.from_pylist([_typed(row) for row in raw], schema=_SCHEMA))
-        found = connection.sql(_SQL, params={"first_day": first_day}).to_arrow_table().to_pylist()
-    week = {"period_start": first_day, "period_end": first_day + timedelta(days=6)}
-    rows = [
-        week
+        connection.register(table, pa.Table.from_pylist(rows, schema=schema))
+        return connection.sql(statement, params=params or None).to_arrow_table().to_pylist()
+
+
+def _as_target(rows: list[dict[str, Any]], constants: Mapping[str, Any]) -> list[dict[str, Any]]:
+    found = [
+        dict(constants)
         | {
             key: Decimal(value) if key in _RATES else value
             for key, value in row.items()
             if key not in ("reason", "rejects")
         }
-        for row in found
-        if row["reason"] is None
+        for row in rows
     ]
-    rows.sort(key=lambda row: (row["query"].encode(), row["asin"]))
-    return Expected(rows, {row["reason"]: row["rejects"] for row in found if row["reason"]})
+    return sorted(found, key=lambda row: (row["query"].encode(), row["asin"]))
 
 
 def fold(text: str) -> str:

@@ -1,10 +1,10 @@
--- Every weekly figure from the raw rows, written apart from the project's own SQL: anti-joins instead of windows,
+-- Every figure of a report from the raw rows, written apart from the project's own SQL: anti-joins instead of windows,
 -- decimal instead of integer arithmetic. fold() and quotient() are Python functions (recompute.py).
 with landed as (  -- copies that agree in everything are one
     select distinct * from raw
     where
-        start_date between $first_day and $first_day + 6
-        or (start_date is null and (end_date is null or end_date between $first_day and $first_day + 6))
+        start_date between $first_day and $last_day
+        or (start_date is null and (end_date is null or end_date between $first_day and $last_day))
 ),
 
 valid_until_replaced as (
@@ -29,7 +29,7 @@ judged as (
             when start_date is null then 'missing_period'
             when start_date != $first_day then 'misaligned_period'
             when end_date is null then 'missing_period'
-            when end_date != $first_day + 6 then 'misaligned_period'
+            when end_date != $last_day then 'misaligned_period'
             when asin is null or not regexp_full_match(fold(asin), '[0-9A-Za-z]{10}') then 'invalid_asin'
             when search_query is null or fold(search_query) = '' then 'empty_query'
             when contains(search_query, chr(0)) then 'nul_character'

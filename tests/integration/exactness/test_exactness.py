@@ -11,6 +11,7 @@ from google.cloud import bigquery
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.settings import Settings
 from tests.fixtures import settings_for
 from tests.integration.exactness.recompute import recompute
@@ -71,7 +72,7 @@ def tolerant(stages: Stages, settings_of_stages: Settings) -> Stages:
 
 
 def assert_equal_to_recomputation(stages: Stages, run: Run, raw: list[dict[str, Any]], week: date = WEEK) -> None:
-    expected = recompute(raw, week)
+    expected = recompute(raw, Period.starting(SyncType.WEEKLY, week))
     actual = stages.target()
     assert [(row["query"], row["asin"]) for row in actual] == [(row["query"], row["asin"]) for row in expected.rows]
     for row, wanted in zip(actual, expected.rows, strict=True):

@@ -1,0 +1,29 @@
+-- A month or quarter from weekly target rows, written apart from the project's own SQL.
+with summed as (
+    select
+        query,
+        asin,
+        count(distinct period_start)::integer as active_weeks,
+        sum(total_impressions)::bigint as total_impressions,
+        sum(total_clicks)::bigint as total_clicks,
+        sum(total_cart_adds)::bigint as total_cart_adds,
+        sum(total_purchases)::bigint as total_purchases,
+        sum(market_impressions)::bigint as market_impressions,
+        sum(market_clicks)::bigint as market_clicks,
+        sum(market_cart_adds)::bigint as market_cart_adds,
+        sum(market_purchases)::bigint as market_purchases,
+        min(query_score) as query_score,
+        if(bool_or(query_volume is null), null, sum(query_volume))::bigint as query_volume
+    from weeks
+    group by query, asin
+)
+
+select
+    *,
+    quotient(total_clicks, total_impressions) as avg_ctr,
+    quotient(total_purchases, total_clicks) as avg_cvr,
+    quotient(total_impressions, market_impressions) as impression_share,
+    quotient(total_clicks, market_clicks) as click_share,
+    quotient(total_cart_adds, market_cart_adds) as cart_add_share,
+    quotient(total_purchases, market_purchases) as purchase_share
+from summed
