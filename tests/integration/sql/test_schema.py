@@ -103,6 +103,15 @@ COLUMNS = {
         attempt integer
         published_at timestamp with time zone default CURRENT_TIMESTAMP
     """,
+    "source_period": """
+        sync_type character varying(50) not null
+        period_start date not null
+        period_end date not null
+        fingerprint text
+        row_count bigint not null
+        reject_count bigint not null
+        seen_at timestamp with time zone not null
+    """,
     "alembic_version": "version_num character varying(32) not null",
 }
 
@@ -122,12 +131,16 @@ CONSTRAINTS = {
         "CHECK ((state = ANY (ARRAY['derived'::text, 'synced'::text])))",
         REFERENCE,
     ],
+    "source_period": ["PRIMARY KEY (sync_type, period_start)"],
     "alembic_version": ["PRIMARY KEY (version_num)"],
 }
 
 INDEXES = {
     "idx_sync_log_status": "sync_log USING btree (sync_status, started_at DESC)",
     "idx_sync_log_type": "sync_log USING btree (sync_type, started_at DESC)",
+    "sync_log_sync_type_period_start_started_at_idx": (
+        "sync_log USING btree (sync_type, period_start, started_at DESC)"
+    ),
     "idx_quality_checks_sync": "data_quality_checks USING btree (sync_log_id)",
     "idx_quality_checks_status": "data_quality_checks USING btree (check_status)",
     "sync_rejects_sync_log_id_idx": "sync_rejects USING btree (sync_log_id)",
