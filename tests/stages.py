@@ -50,6 +50,8 @@ class Run:
     states: dict[str, str | None] = field(default_factory=dict)
     xcoms: dict[tuple[str, str], Any] = field(default_factory=dict)
     errors: dict[str, BaseException] = field(default_factory=dict)
+    at_work: set[str] = field(default_factory=set)
+    """The run ids that Airflow would call queued or running."""
 
     @property
     def dag_id(self) -> str:
@@ -67,6 +69,7 @@ class Run:
             xcom_push=lambda key, value: self.xcoms.__setitem__((task_id, key), value),
             xcom_pull=lambda task_ids, key: self.xcoms.get((task_ids, key)),
             get_task_states=lambda dag_id, run_ids: {self.run_id: self.states},
+            get_dr_count=lambda dag_id, run_ids, states: len(self.at_work.intersection(run_ids)),
         )
         dag_run = SimpleNamespace(dag_id=self.dag_id, run_id=self.run_id, run_after=datetime(2026, 11, 19, tzinfo=UTC))
         return cast("Context", {"ti": ti, "dag_run": dag_run, "params": self.params, "exception": error})

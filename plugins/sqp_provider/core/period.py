@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from sqp_provider.core.errors import InvalidPeriod
@@ -70,6 +70,23 @@ class Period:
         ``Period.latest_before(SyncType.WEEKLY, date(2026, 11, 15))`` is 2026-11-08..2026-11-14.
         """
         return cls.containing(sync_type, _first_day(sync_type, day) - timedelta(days=1))
+
+    @classmethod
+    def latest_due(cls, sync_type: SyncType, moment: datetime, delay: timedelta) -> Period:
+        """Return the newest period whose publication delay had passed at ``moment``.
+
+        ``Period.latest_due(SyncType.WEEKLY, datetime(2026, 11, 19), timedelta(days=4))`` is 2026-11-08..2026-11-14.
+        """
+        return cls.latest_before(sync_type, (moment - delay).date())
+
+    def look_back(self, periods: int) -> list[Period]:
+        """Return this period and those before it, newest first: of 2026-11-08, 2 are 2026-11-08 and 2026-11-01."""
+        found: list[Period] = []
+        period = self
+        while len(found) < periods:
+            found.append(period)
+            period = Period.latest_before(self.sync_type, period.first_day)
+        return found
 
     @property
     def columns(self) -> dict[str, date | int]:

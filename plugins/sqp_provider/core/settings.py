@@ -145,10 +145,29 @@ class ScheduleSettings(_Section):
     retry_delay_seconds: float = Field(default=30, ge=0)
     stage_timeout_minutes: float = Field(default=60, gt=0)
     defer_after_seconds: float = Field(default=20, ge=0, description="a longer BigQuery job frees its worker")
+    stale_after_minutes: float = Field(default=15, gt=0, description="an older started row is asked about in Airflow")
 
     def delay(self, sync_type: SyncType) -> timedelta:
         """``schedule.delay(SyncType.WEEKLY) == timedelta(days=4)``."""
         return timedelta(days=getattr(self, f"{sync_type}_delay_days"))
+
+    @property
+    def stale_after(self) -> timedelta:
+        """``timedelta(minutes=15)``."""
+        return timedelta(minutes=self.stale_after_minutes)
+
+
+class RestatementSettings(_Section):
+    """How far back the daily look for restatements goes; 0 periods: that type is not looked at."""
+
+    weekly_periods: int = Field(default=8, ge=0, le=520)
+    monthly_periods: int = Field(default=3, ge=0, le=120)
+    quarterly_periods: int = Field(default=2, ge=0, le=40)
+    at_once: int = Field(default=3, ge=1, le=100, description="how many periods are synced at the same time")
+
+    def periods(self, sync_type: SyncType) -> int:
+        """``restatements.periods(SyncType.WEEKLY) == 8``."""
+        return int(getattr(self, f"{sync_type}_periods"))
 
 
 class Settings(_Section):
@@ -158,6 +177,7 @@ class Settings(_Section):
     target: TargetSettings = TargetSettings()
     checks: CheckSettings = CheckSettings()
     schedule: ScheduleSettings = ScheduleSettings()
+    restatements: RestatementSettings = RestatementSettings()
     owner: str = Field(default="sqp-sync", min_length=1, description="who is asked, shown in the Dag list")
     owner_link: str | None = Field(
         default=None, pattern=r"^(https?://|mailto:)\S+$", description="where that owner is found"

@@ -111,7 +111,7 @@ class SyncLog:
         self._finish(sync.sync_log_id, sync.attempt, error)
 
     def refuse(self, sync_log_id: int, attempt: int, error: dict[str, Any]) -> None:
-        """Close the row of a run that could not even begin."""
+        """Close the row of a run that could not even begin, or that ended without a word."""
         self._finish(sync_log_id, attempt, error)
 
     def _finish(self, sync_log_id: int, attempt: int, error: dict[str, Any] | None) -> None:

@@ -13,6 +13,7 @@ from sqp_provider.core.run import SyncOptions
 from sqp_provider.hooks.postgres import Database
 from sqp_provider.hooks.sync_log import DagRunIdentity, SyncLog
 from sqp_provider.operators.stage import SyncStageOperator, error_details, fails_plainly
+from sqp_provider.operators.stale_runs import close_stale_runs
 
 
 class SyncLogStartOperator(SyncStageOperator):
@@ -30,7 +31,7 @@ class SyncLogStartOperator(SyncStageOperator):
 
     @fails_plainly
     def execute(self, context: Context) -> int:
-        """Log the start and return the id; a period that does not exist is logged as failed."""
+        """Log the start, close what dead runs left open, and return the id; no such period is logged as failed."""
         options = SyncOptions.model_validate(dict(context["params"]))
         try:
             period = self.find_period(context)
@@ -40,6 +41,7 @@ class SyncLogStartOperator(SyncStageOperator):
         with self.postgres.transaction() as database:
             sync_log_id, attempt = self.start(database, context, period, options)
         self.log.info("%s: sync_log %s, attempt %s", period, sync_log_id, attempt)
+        self.close_stale_runs(context, sync_log_id)
         return sync_log_id
 
     def find_period(self, context: Context) -> Period:
@@ -54,7 +56,7 @@ class SyncLogStartOperator(SyncStageOperator):
         if interval_start and interval_start != context.get("data_interval_end"):
             return Period.starting(self.sync_type, interval_start.date())
         run_after: Any = context["dag_run"].run_after
-        return Period.latest_before(self.sync_type, (run_after - self.settings.schedule.delay(self.sync_type)).date())
+        return Period.latest_due(self.sync_type, run_after, self.settings.schedule.delay(self.sync_type))
 
     def start(
         self, database: Database, context: Context, period: Period | None, options: SyncOptions
@@ -62,6 +64,11 @@ class SyncLogStartOperator(SyncStageOperator):
         """Write the row; return its id and the attempt."""
         run = DagRunIdentity(context["dag_run"].dag_id, context["dag_run"].run_id)
         return SyncLog(database).start(run, self.sync_type, period, self.settings.source.table, options)
+
+    def close_stale_runs(self, context: Context, own: int) -> None:
+        """Close the rows of this type that runs without an end have left as started."""
+        after = self.settings.schedule.stale_after
+        close_stale_runs(self.postgres, context["ti"], self.log, after=after, sync_type=self.sync_type, own=own)
 
     def log_refusal(self, context: Context, options: SyncOptions, error: InvalidPeriod) -> None:
         """Write a row that failed before it began, so that the log has every run."""

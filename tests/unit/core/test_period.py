@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -55,3 +55,34 @@ def test_a_period_says_what_it_is() -> None:
     assert period.compact == "20261108"
     assert period.sync_type.target_table == "weekly_summary"
     assert [sync_type.report_period for sync_type in SyncType] == ["WEEK", "MONTH", "QUARTER"]
+
+
+@pytest.mark.parametrize(
+    ("sync_type", "moment", "delay", "first_day"),
+    [
+        (SyncType.WEEKLY, datetime(2026, 11, 19), 4, date(2026, 11, 8)),
+        (SyncType.WEEKLY, datetime(2026, 11, 18, 23, 59), 4, date(2026, 11, 1)),
+        (SyncType.WEEKLY, datetime(2026, 11, 15), 0, date(2026, 11, 8)),
+        (SyncType.MONTHLY, datetime(2026, 12, 8), 7, date(2026, 11, 1)),
+        (SyncType.MONTHLY, datetime(2026, 12, 7, 23), 7, date(2026, 10, 1)),
+        (SyncType.QUARTERLY, datetime(2027, 1, 8), 7, date(2026, 10, 1)),
+    ],
+)
+def test_a_period_is_due_when_its_publication_delay_has_passed(
+    sync_type: SyncType, moment: datetime, delay: int, first_day: date
+) -> None:
+    assert Period.latest_due(sync_type, moment, timedelta(days=delay)) == Period.starting(sync_type, first_day)
+
+
+@pytest.mark.parametrize(
+    ("sync_type", "newest", "first_days"),
+    [
+        (SyncType.WEEKLY, date(2026, 11, 8), [date(2026, 11, 8), date(2026, 11, 1), date(2026, 10, 25)]),
+        (SyncType.MONTHLY, date(2026, 2, 1), [date(2026, 2, 1), date(2026, 1, 1), date(2025, 12, 1)]),
+        (SyncType.QUARTERLY, date(2026, 4, 1), [date(2026, 4, 1), date(2026, 1, 1), date(2025, 10, 1)]),
+    ],
+)
+def test_looking_back_finds_the_periods_before(sync_type: SyncType, newest: date, first_days: list[date]) -> None:
+    period = Period.starting(sync_type, newest)
+    assert period.look_back(3) == [Period.starting(sync_type, day) for day in first_days]
+    assert period.look_back(0) == []

@@ -28,7 +28,16 @@ def test_the_shipped_file_is_valid() -> None:
     assert settings.source.name_of("ingested_at") == "ingested_at"
     assert settings.target.staging_schema == "sqp_staging"
     assert settings.schedule.delay(SyncType.WEEKLY) == timedelta(days=4)
+    assert settings.schedule.stale_after == timedelta(minutes=15)
+    assert [settings.restatements.periods(sync_type) for sync_type in SyncType] == [8, 3, 2]
+    assert settings.restatements.at_once == 3
     assert settings.owner_links == {"sqp-sync": "mailto:data-team@example.com"}
+
+
+def test_the_shipped_file_shows_the_defaults_of_what_it_need_not_name() -> None:
+    shipped = Settings.load(Path(__file__).parents[3] / "dags" / "sqp_config.yaml")
+    defaults = Settings.checked(MINIMAL, origin="test")
+    assert (shipped.schedule, shipped.restatements) == (defaults.schedule, defaults.restatements)
 
 
 def test_an_optional_column_can_be_missing_from_the_source() -> None:
@@ -54,6 +63,10 @@ def test_an_optional_column_can_be_missing_from_the_source() -> None:
         ),
         (MINIMAL | {"checks": {"reject_rate_warn": 0.5}}, "reject_rate_warn 0.5 is above reject_rate_fail 0.01"),
         (MINIMAL | {"schedule": {"retries": "many"}}, "schedule.retries: Input should be a valid integer"),
+        (MINIMAL | {"schedule": {"stale_after_minutes": 0}}, "schedule.stale_after_minutes: Input should be greater"),
+        (MINIMAL | {"restatements": {"weekly_periods": -1}}, "restatements.weekly_periods: Input should be greater"),
+        (MINIMAL | {"restatements": {"at_once": 0}}, "restatements.at_once: Input should be greater than or equal"),
+        (MINIMAL | {"restatements": {"daily_periods": 3}}, "restatements.daily_periods: is not a setting"),
         (
             {"source": {"table": "a.b", "columns": {"klicks": "x"}}},
             "unknown column 'klicks'; expected one of period_start",

@@ -1,0 +1,63 @@
+"""Closes the rows of ``sync_log`` that a dead scheduler, a deleted Dag run or a timeout left as ``started``."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowRuntimeError
+
+from sqp_provider.core.errors import SyncError
+from sqp_provider.core.period import SyncType
+from sqp_provider.core.stale import OpenRun
+from sqp_provider.hooks.open_runs import OpenRuns
+from sqp_provider.hooks.postgres import SqpPostgresHook
+
+AT_WORK = ["queued", "running"]
+
+
+def close_stale_runs(
+    postgres: SqpPostgresHook,
+    ti: Any,
+    log: Any,
+    *,
+    after: timedelta,
+    sync_type: SyncType | None = None,
+    own: int | None = None,
+) -> list[OpenRun]:
+    """Close every overdue row whose run Airflow has neither queued nor running, and return them.
+
+    To be called within a task. A row that cannot be closed now is left for the next call: whoever calls has work of
+    their own to do.
+
+    :param ti: the calling task's instance, which can ask Airflow.
+    :param after: how old a row must be, ``schedule.stale_after_minutes``.
+    :param sync_type: None for all types.
+    :param own: ``sync_log_id`` of the caller's own row.
+    """
+    with postgres.transaction() as database:
+        open_runs = OpenRuns(database).read(sync_type)
+    overdue = [run for run in open_runs if run.sync_log_id != own and run.is_overdue(after)]
+    return [run for run in overdue if not _is_at_work(run, ti, log) and _closed(run, postgres, log)]
+
+
+def _is_at_work(run: OpenRun, ti: Any, log: Any) -> bool:
+    if not (run.dag_id and run.run_id):
+        return False
+    try:
+        return bool(ti.get_dr_count(dag_id=run.dag_id, run_ids=[run.run_id], states=AT_WORK))
+    except AirflowRuntimeError as error:
+        log.warning("%s says started; Airflow did not tell whether it is at work, so it is left: %s", run, error)
+        return True
+
+
+def _closed(run: OpenRun, postgres: SqpPostgresHook, log: Any) -> bool:
+    try:
+        with postgres.transaction() as database:
+            closed = OpenRuns(database).close(run)
+    except SyncError as error:
+        log.warning("%s could not be closed and is left for the next run: %s", run, error)
+        return False
+    if closed:
+        log.warning("Closed as failed: %s", run.error["message"])
+    return closed

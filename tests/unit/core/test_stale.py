@@ -1,0 +1,66 @@
+"""Which rows that say started are asked about, and what they say when they are closed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from sqp_provider.core.stale import OpenRun
+
+OURS = OpenRun(
+    sync_log_id=12,
+    attempt=2,
+    sync_type="weekly",
+    period_start=date(2026, 11, 8),
+    started_at=datetime(2026, 11, 19, tzinfo=UTC),
+    age=timedelta(minutes=16),
+    dag_id="sqp_weekly_sync",
+    run_id="scheduled__2026-11-19",
+)
+STRANGE = replace(OURS, dag_id=None, run_id=None)
+
+
+@pytest.mark.parametrize(
+    ("run", "age", "after", "overdue"),
+    [
+        (OURS, timedelta(minutes=15), timedelta(minutes=15), False),
+        (OURS, timedelta(minutes=15, seconds=1), timedelta(minutes=15), True),
+        (OURS, timedelta(hours=3), timedelta(hours=4), False),
+        (STRANGE, timedelta(hours=24), timedelta(minutes=15), False),
+        (STRANGE, timedelta(hours=24, seconds=1), timedelta(minutes=15), True),
+        (STRANGE, timedelta(hours=30), timedelta(hours=48), False),
+        (replace(OURS, run_id=None), timedelta(hours=1), timedelta(minutes=15), False),
+        (OURS, timedelta(minutes=-5), timedelta(minutes=15), False),
+    ],
+)
+def test_a_row_is_overdue_after_its_time(run: OpenRun, age: timedelta, after: timedelta, overdue: bool) -> None:
+    assert replace(run, age=age).is_overdue(after) is overdue
+
+
+def test_a_closed_row_says_what_since_when_and_what_to_do() -> None:
+    assert OURS.error == {
+        "stage": None,
+        "type": "Stale",
+        "message": (
+            "weekly 2026-11-08 (sync_log 12): it said started since 2026-11-19 00:00:00 UTC, but Airflow has run "
+            "scheduled__2026-11-19 of sqp_weekly_sync neither queued nor running. It ended without log_finish: its Dag "
+            "run was deleted or timed out, or its scheduler died. The target is what the ledger synced_period says. "
+            "Clear the run, or trigger sqp_weekly_sync with period_start 2026-11-08."
+        ),
+        "traceback": [],
+        "try": None,
+        "log_url": None,
+    }
+
+
+def test_a_row_of_somebody_else_says_so() -> None:
+    message = replace(STRANGE, period_start=None).error["message"]
+    assert message.startswith("weekly without a period (sync_log 12): it said started since 2026-11-19 00:00:00 UTC")
+    assert "names no Dag run, so somebody else wrote it and never closed it" in message
+    assert "There is nothing to do unless its writer is still at work" in message
+
+
+def test_a_run_without_a_period_is_triggered_without_one() -> None:
+    assert replace(OURS, period_start=None).error["message"].endswith("Clear the run, or trigger sqp_weekly_sync.")
