@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import Param
 
 from sqp_provider.core.period import SyncType
@@ -16,6 +17,7 @@ from sqp_provider.operators.load import PostgresStageOperator
 from sqp_provider.operators.log_finish import SyncLogFinishOperator
 from sqp_provider.operators.log_start import SyncLogStartOperator
 from sqp_provider.operators.publish import SyncPublishOperator
+from sqp_provider.operators.restatements import RestatementLookOperator
 from sqp_provider.operators.stage import leave_error
 from sqp_provider.operators.validate import SyncValidateOperator
 
@@ -81,6 +83,46 @@ def sync_period(sync_type: SyncType, settings: Settings) -> None:
         >> publish
         >> log_finish.as_teardown(setups=log_start, on_failure_fail_dagrun=True)
     )
+
+
+def restatement_params() -> dict[str, Param]:
+    """Return the form of a look for restatements that a person starts."""
+    sync_types = [sync_type.value for sync_type in SyncType]
+    return {
+        "sync_types": Param(
+            sync_types,
+            type="array",
+            items={"type": "string", "enum": sync_types},
+            examples=sync_types,
+            title="Types",
+            description="Which periods to look at.",
+        ),
+        "periods": Param(
+            None,
+            type=["null", "integer"],
+            minimum=1,
+            maximum=520,
+            title="Periods",
+            description="How many of each type to look back; empty: as configured.",
+        ),
+        "dry_run": Param(False, type="boolean", title="Dry run", description="Report what is found, sync nothing."),
+    }
+
+
+def sync_restatements(settings: Settings) -> None:
+    """Add the look and one sync for each period it finds to the Dag in whose context this is called."""
+    look = RestatementLookOperator(task_id="look", **_common_arguments(settings))
+    TriggerDagRunOperator.partial(
+        task_id="sync",
+        logical_date=None,  # a Dag has one run a logical date, and several start in the same instant
+        reset_dag_run=True,  # a sync that is cleared runs the same run again, a skip would call it done
+        wait_for_completion=True,
+        deferrable=True,
+        poke_interval=10,
+        fail_when_dag_is_paused=True,
+        max_active_tis_per_dagrun=settings.restatements.at_once,
+        map_index_template="{{ task.trigger_dag_id }} {{ task.conf.period_start }}",
+    ).expand_kwargs(look.output)
 
 
 def _common_arguments(settings: Settings) -> dict[str, Any]:

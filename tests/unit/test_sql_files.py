@@ -44,7 +44,7 @@ def test_a_sign_that_bigquery_would_take_for_a_parameter_is_one(sync_type: SyncT
 
 
 def test_no_two_statements_of_a_file_share_a_name() -> None:
-    for file in ("sync_log", "staging", "quality", "publish", "rerun", "stale"):
+    for file in ("sync_log", "staging", "quality", "publish", "rerun", "stale", "restatements"):
         text = (sql_folder() / "queries" / f"{file}.sql").read_text()
         assert len(named_statements(file)) == text.count("-- name: ")
 

@@ -1,0 +1,130 @@
+"""Which periods of the look-back window have to be synced, and why: the source against the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqp_provider.core.errors import ChecksFailed, DeletesRefused
+from sqp_provider.core.period import Period
+from sqp_provider.core.snapshot import PeriodTotals
+
+FAILS_AGAIN = (ChecksFailed.__name__, DeletesRefused.__name__)
+"""What a sync of the same rows would only run into again."""
+
+
+class Found(StrEnum):
+    """How a period stands."""
+
+    MISSING = "missing"
+    DERIVED = "derived"
+    CHANGED = "changed"
+    OVERWRITTEN = "overwritten"
+    UNCHANGED = "unchanged"
+    ABSENT = "absent"
+    VANISHED = "vanished"
+    RUNNING = "running"
+    REFUSED = "refused"
+
+    @property
+    def action(self) -> str:
+        """``sync`` where a run puts it right, else ``leave``."""
+        return "sync" if self in (Found.MISSING, Found.DERIVED, Found.CHANGED, Found.OVERWRITTEN) else "leave"
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether it stays as it is until somebody looks."""
+        return self in (Found.VANISHED, Found.REFUSED)
+
+
+@dataclass(frozen=True)
+class KnownPeriod:
+    """What Postgres knows of a period: its ledger row, a run at work, and how the newest run that ended failed."""
+
+    state: str | None = None
+    fingerprint: str | None = None
+    row_count: int | None = None
+    running_run: str | None = None
+    failed_run: str | None = None
+    failed_type: str | None = None
+    failed_fingerprint: str | None = None
+
+    def has_failed_on(self, fingerprint: str) -> bool:
+        """Tell whether the newest run refused exactly these rows: ChecksFailed or DeletesRefused."""
+        return self.failed_type in FAILS_AGAIN and self.failed_fingerprint == fingerprint
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One period, how it stands and why that is said."""
+
+    period: Period
+    found: Found
+    reason: str
+
+    @property
+    def action(self) -> str:
+        """``sync`` or ``leave``."""
+        return self.found.action
+
+    def __str__(self) -> str:
+        return f"{self.period}: {self.found}, {self.action}: {self.reason}"
+
+
+def find_restatements(
+    periods: Iterable[Period], source: Mapping[Period, PeriodTotals], known: Mapping[Period, KnownPeriod]
+) -> list[Finding]:
+    """Return one finding a period; a period that ``source`` does not have has no row there."""
+    return [_judge(period, source.get(period), known.get(period, KnownPeriod())) for period in periods]
+
+
+def _judge(period: Period, seen: PeriodTotals | None, known: KnownPeriod) -> Finding:
+    if known.running_run:
+        return Finding(period, Found.RUNNING, f"run {known.running_run} is at work on it")
+    if seen is None or not seen.totals.row_count:
+        return _judge_empty(period, seen, known)
+    if known.state == "synced" and known.fingerprint == seen.fingerprint:
+        return Finding(
+            period, Found.UNCHANGED, f"the source holds the {seen.totals.row_count:,} rows that are published"
+        )
+    if known.has_failed_on(seen.fingerprint):
+        return Finding(
+            period,
+            Found.REFUSED,
+            f"run {known.failed_run} ended as {known.failed_type} on exactly these {seen.totals.row_count:,} rows; "
+            "it is not synced again until the source changes or somebody clears that run",
+        )
+    return _judge_difference(period, seen, known)
+
+
+def _judge_empty(period: Period, seen: PeriodTotals | None, known: KnownPeriod) -> Finding:
+    if known.state == "synced" and known.row_count == 0:
+        return Finding(period, Found.UNCHANGED, "it was published as empty, and the source still has no row of it")
+    if known.state == "synced":
+        rows = "its rows" if known.row_count is None else f"{known.row_count:,} rows"
+        return Finding(
+            period,
+            Found.VANISHED,
+            f"{rows} are published, but the source has none any more. They stay, because an empty source is never a "
+            "success; if it really lost them, sync the period with allow_empty and max_delete_fraction 1",
+        )
+    rejects = f": all {seen.reject_count:,} rows it has are malformed" if seen and seen.reject_count else ""
+    made_of_weeks = "; until then it is made of weeks" if known.state == "derived" else ""
+    return Finding(period, Found.ABSENT, f"not at the source yet{rejects}{made_of_weeks}")
+
+
+def _judge_difference(period: Period, seen: PeriodTotals, known: KnownPeriod) -> Finding:
+    rows = f"{seen.totals.row_count:,}"
+    if known.state is None:
+        return Finding(period, Found.MISSING, f"the source has {rows} rows, nothing is published")
+    if known.state == "derived":
+        return Finding(period, Found.DERIVED, f"made of weeks so far, the source has {rows} rows of its own")
+    if known.fingerprint is None:
+        return Finding(period, Found.OVERWRITTEN, f"somebody else wrote to it; the source has {rows} rows")
+    was = "unknown" if known.row_count is None else f"{known.row_count:,}"
+    return Finding(
+        period,
+        Found.CHANGED,
+        f"fingerprint {known.fingerprint[:8]} → {seen.fingerprint[:8]}, rows {was} → {rows}",
+    )

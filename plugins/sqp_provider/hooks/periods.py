@@ -1,0 +1,45 @@
+"""What Postgres knows of the periods of a window, and what was seen of them at the source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqp_provider.core.period import Period, SyncType
+from sqp_provider.core.restatement import KnownPeriod
+from sqp_provider.core.snapshot import PeriodTotals
+from sqp_provider.hooks.postgres import Database
+
+
+@dataclass(frozen=True)
+class Periods:
+    """The periods of one type that a look is about, inside one transaction."""
+
+    database: Database
+    sync_type: SyncType
+    window: Sequence[Period]
+
+    def known(self) -> dict[Period, KnownPeriod]:
+        """Return ledger row, run at work and last failure of each."""
+        values = {"sync_type": self.sync_type.value, "period_starts": [period.first_day for period in self.window]}
+        rows = self.database.connection.execute(self.database.statement("restatements", "known_periods"), values)
+        return {Period.starting(self.sync_type, row.pop("period_start")): KnownPeriod(**row) for row in rows}
+
+    def record_seen(self, source: Mapping[Period, PeriodTotals], seen_at: datetime) -> None:
+        """Write what the source held at ``seen_at``; a period that is not in ``source`` had no row there."""
+        rows = [
+            {
+                "sync_type": self.sync_type.value,
+                "period_start": period.first_day,
+                "period_end": period.last_day,
+                "fingerprint": seen and seen.fingerprint,
+                "row_count": seen.totals.row_count if seen else 0,
+                "reject_count": seen.reject_count if seen else 0,
+                "seen_at": seen_at,
+            }
+            for period in self.window
+            for seen in [source.get(period)]
+        ]
+        with self.database.connection.cursor() as cursor:
+            cursor.executemany(self.database.statement("restatements", "record_seen"), rows)

@@ -1,0 +1,89 @@
+"""The look for restatements: which periods of the window differ from the source, and the runs that put them right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.sdk import Context
+
+from sqp_provider.core.period import Period, SyncType
+from sqp_provider.core.restatement import Finding, find_restatements
+from sqp_provider.hooks.periods import Periods
+from sqp_provider.operators.stage import SyncStageOperator, fails_plainly
+from sqp_provider.operators.stale_runs import close_stale_runs
+
+
+class RestatementLookOperator(SyncStageOperator):
+    """Compare the source with the ledger and return the arguments of one ``TriggerDagRunOperator`` a period to sync.
+
+    The window ends with the newest period whose publication delay had passed when the run was due. Params:
+    ``sync_types``, ``periods`` (instead of the configured window) and ``dry_run`` (report, return nothing).
+    """
+
+    template_fields: Sequence[str] = ()
+
+    @fails_plainly
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Look at each type, say what was found, and return the runs to trigger."""
+        self.source.refuse_if_unusable()
+        self.close_stale_runs(context)
+        findings = [
+            finding
+            for sync_type in self.sync_types(context)
+            for finding in self.look(sync_type, self.window(context, sync_type))
+        ]
+        self.report(findings)
+        to_sync = [finding.period for finding in findings if finding.action == "sync"]
+        if context["params"]["dry_run"]:
+            return []
+        return [trigger(period, context["dag_run"].run_after) for period in to_sync]
+
+    def close_stale_runs(self, context: Context) -> None:
+        """Close the rows of dead runs first: a period that is being synced is left to its run."""
+        close_stale_runs(self.postgres, context["ti"], self.log, after=self.settings.schedule.stale_after)
+
+    def sync_types(self, context: Context) -> list[SyncType]:
+        """Return the types to look at, in the order of :class:`~sqp_provider.core.period.SyncType`."""
+        return [sync_type for sync_type in SyncType if sync_type.value in context["params"]["sync_types"]]
+
+    def window(self, context: Context, sync_type: SyncType) -> list[Period]:
+        """Return the periods to look at, newest first."""
+        run_after: Any = context["dag_run"].run_after
+        periods = context["params"]["periods"] or self.settings.restatements.periods(sync_type)
+        return Period.latest_due(sync_type, run_after, self.settings.schedule.delay(sync_type)).look_back(periods)
+
+    def look(self, sync_type: SyncType, window: list[Period]) -> list[Finding]:
+        """Ask the source, write down what it said, and compare it with what is known."""
+        if not window:
+            return []
+        seen_at = datetime.now(UTC)
+        source = self.source.window_totals(sync_type, window)
+        with self.postgres.transaction() as database:
+            periods = Periods(database, sync_type, window)
+            periods.record_seen(source, seen_at)
+            known = periods.known()
+        return find_restatements(window, source, known)
+
+    def report(self, findings: list[Finding]) -> None:
+        """Log a line a period; what stays wrong until somebody looks is a warning."""
+        for finding in findings:
+            say = self.log.warning if finding.found.needs_a_person else self.log.info
+            say("%s", finding)
+        to_sync = sum(finding.action == "sync" for finding in findings)
+        self.log.info("%s periods looked at, %s to sync", len(findings), to_sync)
+
+
+def trigger(period: Period, run_after: datetime) -> dict[str, Any]:
+    """Return what starts the period's sync.
+
+    The run id is the same whenever this look is repeated, ``restatement__weekly_2026-11-08__2026-11-23T06:00``: a look
+    or a sync that is cleared comes back to its run instead of starting a second one.
+    """
+    name = f"{period.sync_type}_{period.first_day}"
+    return {
+        "trigger_dag_id": f"sqp_{period.sync_type}_sync",
+        "trigger_run_id": f"restatement__{name}__{run_after:%Y-%m-%dT%H:%M}",
+        "conf": {"period_start": period.first_day.isoformat()},
+    }

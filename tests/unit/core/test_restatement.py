@@ -1,0 +1,133 @@
+"""What the source has and what is published, against what is done about it."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from sqp_provider.core.period import Period, SyncType
+from sqp_provider.core.restatement import Found, KnownPeriod, find_restatements
+from sqp_provider.core.snapshot import PeriodTotals, Totals
+
+WEEK = Period.starting(SyncType.WEEKLY, date(2026, 11, 8))
+MONTH = Period.starting(SyncType.MONTHLY, date(2026, 10, 1))
+OLD, NEW = "a1b2c3d4" * 4, "e5f60718" * 4
+NOTHING = KnownPeriod()
+DERIVED = KnownPeriod(state="derived")
+SYNCED = KnownPeriod(state="synced", fingerprint=OLD, row_count=19001)
+OVERWRITTEN = KnownPeriod(state="synced", fingerprint=None, row_count=19001)
+EMPTY = KnownPeriod(state="synced", fingerprint=OLD, row_count=0)
+
+
+def failed(how: str, fingerprint: str | None, known: KnownPeriod = NOTHING) -> KnownPeriod:
+    """``known``, and its newest run failed on rows of that fingerprint."""
+    failure = {"failed_run": "manual__7", "failed_type": how, "failed_fingerprint": fingerprint}
+    return KnownPeriod(**(vars(known) | failure))
+
+
+def source(rows: int, fingerprint: str = NEW, rejects: int = 0) -> PeriodTotals:
+    totals = Totals(row_count=rows, key_count=rows, row_hash=0, sums={}, nulls={})
+    return PeriodTotals(totals=totals, reject_count=rejects, source_rows=rows + rejects, fingerprint=fingerprint)
+
+
+@pytest.mark.parametrize(
+    ("seen", "known", "found", "action", "reason"),
+    [
+        (source(19001), NOTHING, "missing", "sync", "the source has 19,001 rows, nothing is published"),
+        (source(19001), DERIVED, "derived", "sync", "made of weeks so far, the source has 19,001 rows of its own"),
+        (source(19020), SYNCED, "changed", "sync", "fingerprint a1b2c3d4 → e5f60718, rows 19,001 → 19,020"),
+        (
+            source(19001, OLD),
+            OVERWRITTEN,
+            "overwritten",
+            "sync",
+            "somebody else wrote to it; the source has 19,001 rows",
+        ),
+        (source(19001, OLD), SYNCED, "unchanged", "leave", "the source holds the 19,001 rows that are published"),
+        (None, NOTHING, "absent", "leave", "not at the source yet"),
+        (source(0), NOTHING, "absent", "leave", "not at the source yet"),
+        (source(0, rejects=7), NOTHING, "absent", "leave", "not at the source yet: all 7 rows it has are malformed"),
+        (None, DERIVED, "absent", "leave", "not at the source yet; until then it is made of weeks"),
+        (None, EMPTY, "unchanged", "leave", "it was published as empty, and the source still has no row of it"),
+        (source(0), EMPTY, "unchanged", "leave", "it was published as empty, and the source still has no row of it"),
+        (source(3), EMPTY, "changed", "sync", "fingerprint a1b2c3d4 → e5f60718, rows 0 → 3"),
+    ],
+)
+def test_what_is_found_decides_what_is_done(
+    seen: PeriodTotals | None, known: KnownPeriod, found: str, action: str, reason: str
+) -> None:
+    (finding,) = find_restatements([WEEK], {WEEK: seen} if seen else {}, {WEEK: known})
+    assert (finding.found, finding.action, finding.reason) == (found, action, reason)
+
+
+@pytest.mark.parametrize("known", [SYNCED, OVERWRITTEN])
+@pytest.mark.parametrize("seen", [{}, {WEEK: source(0)}, {WEEK: source(0, rejects=19001)}])
+def test_a_published_period_without_a_source_is_a_warning_and_never_synced(
+    known: KnownPeriod, seen: dict[Period, PeriodTotals]
+) -> None:
+    (finding,) = find_restatements([WEEK], seen, {WEEK: known})
+    assert (finding.found, finding.action, finding.found.needs_a_person) == ("vanished", "leave", True)
+    assert finding.reason == (
+        "19,001 rows are published, but the source has none any more. They stay, because an empty source is never a "
+        "success; if it really lost them, sync the period with allow_empty and max_delete_fraction 1"
+    )
+
+
+@pytest.mark.parametrize(
+    "seen", [None, source(0), source(19001), source(19001, OLD)], ids=["absent", "empty", "changed", "same"]
+)
+@pytest.mark.parametrize("known", [NOTHING, SYNCED, OVERWRITTEN, DERIVED, failed("ChecksFailed", NEW)])
+def test_a_period_that_a_run_is_at_work_on_is_left_to_it(seen: PeriodTotals | None, known: KnownPeriod) -> None:
+    at_work = KnownPeriod(**(vars(known) | {"running_run": "manual__7"}))
+    (finding,) = find_restatements([WEEK], {WEEK: seen} if seen else {}, {WEEK: at_work})
+    assert (finding.found, finding.action) == ("running", "leave")
+    assert finding.reason == "run manual__7 is at work on it"
+
+
+@pytest.mark.parametrize(
+    ("known", "found"),
+    [
+        (failed("ChecksFailed", NEW), Found.REFUSED),
+        (failed("DeletesRefused", NEW), Found.REFUSED),
+        (failed("DeletesRefused", NEW, SYNCED), Found.REFUSED),
+        (failed("ChecksFailed", NEW, OVERWRITTEN), Found.REFUSED),
+        (failed("ChecksFailed", OLD), Found.MISSING),
+        (failed("ChecksFailed", None), Found.MISSING),
+        (failed("DeletesRefused", OLD, SYNCED), Found.CHANGED),
+        (failed("TargetUnreachable", NEW), Found.MISSING),
+        (failed("Stale", NEW, SYNCED), Found.CHANGED),
+        (failed("SourceEmpty", None), Found.MISSING),
+    ],
+)
+def test_rows_that_a_run_has_refused_are_not_tried_again_until_they_change(known: KnownPeriod, found: Found) -> None:
+    (finding,) = find_restatements([WEEK], {WEEK: source(19020)}, {WEEK: known})
+    assert finding.found is found
+    assert finding.found.needs_a_person is (found is Found.REFUSED)
+
+
+def test_a_refused_period_names_the_run_to_clear() -> None:
+    (finding,) = find_restatements([WEEK], {WEEK: source(19020)}, {WEEK: failed("DeletesRefused", NEW, SYNCED)})
+    assert str(finding) == (
+        "weekly 2026-11-08..2026-11-14: refused, leave: run manual__7 ended as DeletesRefused on exactly these 19,020 "
+        "rows; it is not synced again until the source changes or somebody clears that run"
+    )
+
+
+def test_every_period_asked_for_has_its_finding_in_the_same_order() -> None:
+    older = Period.starting(SyncType.WEEKLY, date(2026, 11, 1))
+    findings = find_restatements([WEEK, older, MONTH], {MONTH: source(5)}, {older: SYNCED, MONTH: DERIVED})
+    assert [(finding.period, finding.found) for finding in findings] == [
+        (WEEK, Found.ABSENT),
+        (older, Found.VANISHED),
+        (MONTH, Found.DERIVED),
+    ]
+
+
+def test_only_what_a_run_puts_right_is_synced() -> None:
+    assert {found for found in Found if found.action == "sync"} == {
+        Found.MISSING,
+        Found.DERIVED,
+        Found.CHANGED,
+        Found.OVERWRITTEN,
+    }
