@@ -114,6 +114,7 @@ def sync_restatements(settings: Settings) -> None:
     look = RestatementLookOperator(task_id="look", **_common_arguments(settings))
     TriggerDagRunOperator.partial(
         task_id="sync",
+        retries=0,  # the stages of the run it starts have theirs
         logical_date=None,  # a Dag has one run a logical date, and several start in the same instant
         reset_dag_run=True,  # a sync that is cleared runs the same run again, a skip would call it done
         wait_for_completion=True,

@@ -1,7 +1,7 @@
 """The Dag that looks for restatements, by Airflow's task runner.
 
-Nobody runs what it triggers here, because that takes a scheduler: its syncs are marked success. The look has a test of
-its own for what it finds.
+Nobody runs what it triggers here, because that takes a scheduler: its syncs are marked success. What the look finds has
+tests of its own.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from airflow.models.dagrun import DagRun
 from airflow.serialization.serialized_objects import DagSerialization
 
@@ -61,9 +62,20 @@ def test_a_dry_run_only_reports(landing: Landing, airflow: AirflowRuns) -> None:
 def test_the_syncs_wait_take_turns_and_come_back_to_their_run(airflow: AirflowRuns) -> None:
     dag = airflow.parse().dags["sqp_restatements"]
     assert (dag.max_active_runs, dag.catchup) == (1, False)
+    assert set(dag.params) == {"sync_types", "periods", "dry_run"}
     sync = dag.task_dict["sync"].partial_kwargs
+    assert sync["retries"] == 0
     assert sync["max_active_tis_per_dagrun"] == 3
     told = {name: sync[name] for name in ("wait_for_completion", "deferrable", "reset_dag_run", "logical_date")}
     assert told == {"wait_for_completion": True, "deferrable": True, "reset_dag_run": True, "logical_date": None}
     assert sync["fail_when_dag_is_paused"]
     assert DagSerialization.from_dict(DagSerialization.to_dict(dag)).task_dict["sync"].is_mapped
+
+
+def test_the_form_refuses_what_is_no_type(airflow: AirflowRuns) -> None:
+    params = airflow.parse().dags["sqp_restatements"].params
+    params["sync_types"] = ["monthly"]
+    with pytest.raises(ValueError, match="'daily' is not one of"):
+        params["sync_types"] = ["daily"]
+    with pytest.raises(ValueError, match="0 is less than the minimum of 1"):
+        params["periods"] = 0
