@@ -44,10 +44,12 @@ class Expected:
 
 def recompute(raw: Sequence[Mapping[str, Any]], period: Period) -> Expected:
     """Return the target rows of a period that the source reports on, in key order, and the rejects by reason."""
-    found = _run(_SQL, "raw", [_typed(row) for row in raw], _SCHEMA, first_day=period.first_day, last_day=period.last_day)
+    days = {"first_day": period.first_day, "last_day": period.last_day}
+    found = _run(_SQL, "raw", [_typed(row) for row in raw], _SCHEMA, **days)
     native = {} if period.sync_type is SyncType.WEEKLY else {"active_weeks": None}
     rows = [row for row in found if row["reason"] is None]
-    return Expected(_as_target(rows, period.columns | native), {r["reason"]: r["rejects"] for r in found if r["reason"]})
+    rejects = {row["reason"]: row["rejects"] for row in found if row["reason"]}
+    return Expected(_as_target(rows, period.columns | native), rejects)
 
 
 def roll_up(weeks: Sequence[Mapping[str, Any]], period: Period) -> list[dict[str, Any]]:

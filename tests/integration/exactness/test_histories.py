@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -280,7 +280,7 @@ def make(
     server_dsn: str,
     migrated_template: Callable[[str], str],
     monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Callable[[bool], tuple[Landing, Stages, ExitStack]]]:
+) -> Callable[[bool], tuple[Landing, Stages, ExitStack]]:
     """A new source and a new target for each history."""
 
     def new(native: bool) -> tuple[Landing, Stages, ExitStack]:
@@ -293,7 +293,7 @@ def make(
         settings = settings_for(landing.table, dataset, source={"columns": columns}, **everything)
         return landing, Stages(settings, dsn), stack
 
-    yield new
+    return new
 
 
 @pytest.mark.timeout(900)
