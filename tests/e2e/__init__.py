@@ -1,0 +1,1 @@
+"""The project in a whole Airflow, operated as its UI operates it."""

@@ -1,0 +1,191 @@
+"""A whole Airflow for the tests: API server, scheduler with LocalExecutor, Dag processor, triggerer."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+import httpx
+from psycopg.conninfo import conninfo_to_dict
+
+from tests.e2e import keeper
+
+ROOT = Path(__file__).parents[2]
+COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+USERS = {"admin": "admin", "viewer": "viewer"}
+"""User names, which are their passwords too, and their roles."""
+
+
+class ServerError(RuntimeError):
+    """Airflow did not do what was waited for; the message ends with the log's last lines."""
+
+
+class AirflowServer:
+    """Four processes, their home directory and their metadata database; use it as a context.
+
+    :param home: an empty directory for AIRFLOW_HOME.
+    :param metadata_dsn: an empty database on Postgres.
+    :param environment: what to add to the processes' environment: the configuration file, the connections.
+    """
+
+    def __init__(self, home: Path, metadata_dsn: str, environment: Mapping[str, str]) -> None:
+        self.home = home
+        self.port, *log_ports = _free_ports(3)
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.environment = _inherited() | self._settings(metadata_dsn, log_ports) | environment
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.open = ExitStack()
+
+    def __enter__(self) -> AirflowServer:
+        with self.open:
+            self.keeper = self._start_keeper()
+            self._prepare_home()
+            self.cli("db", "migrate")
+            for component in COMPONENTS:
+                self.start(component)
+            self.wait_until(self.healthy, seconds=120, what="four healthy components")
+            self.open = self.open.pop_all()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.open.close()
+
+    def start(self, component: str) -> None:
+        """Start one of the four in a session of its own, which the keeper ends with the tests."""
+        with self.log(component).open("ab") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "airflow", component],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=self.environment,
+                cwd=self.home,
+                start_new_session=True,
+            )
+        self.processes[component] = process
+        assert self.keeper.stdin
+        self.keeper.stdin.write(f"{process.pid}\n".encode())
+        self.keeper.stdin.flush()
+
+    def kill(self, component: str) -> None:
+        """End one of the four without a warning, with all that it started, as when its container is killed."""
+        process = self.processes.pop(component)
+        keeper.kill({process.pid})
+        process.wait()
+
+    def cli(self, *arguments: str) -> str:
+        """Run an `airflow` command beside the server; return what it printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "airflow", *arguments],
+            env=self.environment,
+            cwd=self.home,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+        )
+        if done.returncode:
+            raise ServerError(f"airflow {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout[-3000:]}")
+        return done.stdout
+
+    def healthy(self) -> bool:
+        """Tell whether all four answer or have a heart beat."""
+        for component, process in self.processes.items():
+            if process.poll() is not None:
+                raise ServerError(f"{component} ended with {process.returncode}:\n{self.tail(component)}")
+        try:
+            states = httpx.get(f"{self.url}/api/v2/monitor/health", timeout=5).raise_for_status().json()
+        except httpx.HTTPError:
+            return False
+        return all(states[part]["status"] == "healthy" for part in ("scheduler", "dag_processor", "triggerer"))
+
+    def wait_until(self, condition: Callable[[], object], *, seconds: float, what: str) -> None:
+        """Wait until it holds.
+
+        :raises ServerError: it did not in time; the message shows what the four said last.
+        """
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                said = "\n".join(f"--- {component}\n{self.tail(component)}" for component in COMPONENTS)
+                raise ServerError(f"no {what} within {seconds:.0f} s\n{said}")
+            time.sleep(0.2)
+
+    def log(self, component: str) -> Path:
+        """The file with what a component says."""
+        return self.home / f"{component}.log"
+
+    def tail(self, component: str, lines: int = 30) -> str:
+        """The last lines of it."""
+        return "\n".join(self.log(component).read_text(errors="replace").splitlines()[-lines:])
+
+    def _start_keeper(self) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen([sys.executable, keeper.__file__], stdin=subprocess.PIPE, start_new_session=True)
+
+        def end() -> None:
+            assert process.stdin
+            process.stdin.close()
+            process.wait()
+            for component in self.processes.values():
+                component.wait()
+
+        self.open.callback(end)
+        return process
+
+    def _prepare_home(self) -> None:
+        self.home.mkdir(parents=True)
+        (self.home / "passwords.json").write_text(json.dumps({name: name for name in USERS}))
+
+    def _settings(self, metadata_dsn: str, log_ports: list[int]) -> dict[str, str]:
+        parts = conninfo_to_dict(metadata_dsn)
+        login = f"{parts['user']}:{parts['password']}" if parts.get("password") else parts["user"]
+        address = f"{login}@{parts['host']}:{parts['port']}/{parts['dbname']}"
+        settings = {
+            "CORE__DAGS_FOLDER": ROOT / "dags",
+            "CORE__PLUGINS_FOLDER": ROOT / "plugins",
+            "CORE__LOAD_EXAMPLES": False,
+            "CORE__EXECUTOR": "tests.e2e.warm_executor.WarmLocalExecutor",
+            "CORE__PARALLELISM": 6,
+            "CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in USERS.items()),
+            "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": self.home / "passwords.json",
+            "DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{address}",
+            "API__HOST": "127.0.0.1",
+            "API__PORT": self.port,
+            "API__BASE_URL": self.url,
+            "API__WORKERS": 1,
+            "API_AUTH__JWT_SECRET": "a secret of at least sixty-four bytes, that only these tests ever use....",
+            "LOGGING__WORKER_LOG_SERVER_PORT": log_ports[0],
+            "LOGGING__TRIGGER_LOG_SERVER_PORT": log_ports[1],
+            # Quick decisions, and no idle work between them.
+            "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": 0.1,
+            "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": 1,
+            "SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": 2,
+            "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": 10,
+            "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": 2,
+            "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": 5,
+            "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": 10,
+            "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": 3600,
+            "USAGE_DATA_COLLECTION__ENABLED": False,
+        }
+        python_path = f"{ROOT / 'plugins'}:{ROOT}"
+        return {"AIRFLOW_HOME": str(self.home), "PYTHONPATH": python_path} | {f"AIRFLOW__{key}": str(value) for key, value in settings.items()}
+
+
+def _inherited() -> dict[str, str]:
+    # Without the measuring of coverage: it would slow each of hundreds of task processes, and leave a file of each.
+    return {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE_", "COV_CORE_"))}
+
+
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as sockets:
+        opened = [sockets.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [int(each.getsockname()[1]) for each in opened]

@@ -1,0 +1,131 @@
+"""One sync Dag at work in a whole Airflow: its source, its target, and what a run left there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from sqp_provider.core.period import Period, SyncType
+from tests.e2e.airflow_ui import AirflowUI
+from tests.landing import Landing, report_row
+
+FIGURES = {"anker": 50, "belkin": 60, "cable": 70}
+"""What most tests land: search queries and their clicks."""
+
+RESTATED = {"anker": 51, "belkin": 60, "cable": 70, "dock": 80}
+"""The same period after Amazon has restated it."""
+
+FIRST_DAY = date(2015, 1, 4)
+"""Where the periods of the tests begin: before those that a schedule or a backfill of the tests takes."""
+
+
+@dataclass
+class Synced:
+    """The Dag, the table it reads, the database it writes to."""
+
+    ui: AirflowUI
+    sync_type: SyncType
+    landing: Landing
+    dsn: str
+    newest: Period = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.newest = Period.latest_before(self.sync_type, FIRST_DAY)
+
+    def new_period(self, figures: Mapping[str, int] | None = FIGURES) -> Period:
+        """A period that no other test knows, with these figures landed; None lands nothing."""
+        self.newest = Period.starting(self.sync_type, self.newest.next_first_day)
+        if figures is not None:
+            self.land(self.newest, figures)
+        return self.newest
+
+    def land(self, period: Period, figures: Mapping[str, int], ingested_at: str = "2026-11-18T06:00:00Z") -> None:
+        """Land clicks by search query; a later ``ingested_at`` restates what landed before."""
+        days = {"start_date": str(period.first_day), "end_date": str(period.last_day)}
+        more = days | {"ingested_at": ingested_at}
+        self.landing.land(*(report_row(query, asin_click_count=clicks, **more) for query, clicks in figures.items()))
+
+    def restate(self, period: Period) -> None:
+        """Land :data:`RESTATED` over what landed before."""
+        self.land(period, RESTATED, ingested_at="2026-11-21T06:00:00Z")
+
+    def trigger(self, period: Period, **conf: Any) -> str:
+        """Trigger a run of a period."""
+        return self.ui.trigger(period_start=str(period.first_day), **conf)
+
+    def synced(self, figures: Mapping[str, int] = FIGURES) -> tuple[Period, str]:
+        """A new period and the run that has synced it."""
+        period = self.new_period(figures)
+        run_id = self.trigger(period)
+        self.ended(run_id, "success", attempt=1)
+        return period, run_id
+
+    def ended(self, run_id: str, colour: str, *, attempt: int, status: str | None = None) -> dict[str, Any]:
+        """Wait for a run's end; check its colour and its one row of sync_log, and return the row."""
+        (run,) = self.ui.wait(run_id)
+        log = self.log(run_id)
+        status = status or {"success": "completed", "failed": "failed"}[colour]
+        assert (run["state"], log["sync_status"], log["attempt"]) == (colour, status, attempt), log["error_message"]
+        assert [each["attempt"] for each in log["sync_metadata"]["attempts"]] == list(range(1, attempt))
+        assert log["completed_at"] is not None
+        return log
+
+    def log(self, run_id: str) -> dict[str, Any]:
+        """The run's one row of sync_log."""
+        (row,) = self.query("select * from sync_log where dag_id = %s and run_id = %s", self.ui.dag_id, run_id)
+        return row
+
+    def published(self, period: Period) -> dict[str, int]:
+        """The target's clicks by search query."""
+        statement = f"select query, total_clicks from {self.sync_type.target_table} where period_start = %s"
+        return {row["query"]: row["total_clicks"] for row in self.query(statement, period.first_day)}
+
+    def ledger(self, period: Period) -> dict[str, Any] | None:
+        """The period's row of the ledger."""
+        statement = "select * from synced_period where sync_type = %s and period_start = %s"
+        return next(iter(self.query(statement, self.sync_type.value, period.first_day)), None)
+
+    def left_started(self) -> list[str]:
+        """The runs whose row still says that they are at work."""
+        return [row["run_id"] for row in self.query("select run_id from sync_log where sync_status = 'started'")]
+
+    def forget(self, run_id: str) -> None:
+        """Close a row that no run will close any more."""
+        self.query("update sync_log set sync_status = 'failed' where run_id = %s returning id", run_id)
+
+    def waits_for_ledger(self) -> None:
+        """Wait until a publish stands before the ledger that :meth:`publishes_wait` holds."""
+        statement = "select from pg_locks where relation = 'synced_period'::regclass and not granted"
+        self.ui.server.wait_until(lambda: self.query(statement), seconds=30, what="publish that waits for the ledger")
+
+    def query(self, statement: Any, *values: Any) -> list[dict[str, Any]]:
+        """Look into the target."""
+        with self._connect() as connection:
+            return connection.execute(statement, values or None).fetchall()
+
+    @contextmanager
+    def loads_wait(self, period: Period) -> Iterator[None]:
+        """Hold the period's lock, as another run's publish does: `load` waits for it."""
+        with self._held("select lock_period(%s, %s)", self.sync_type.value, period.first_day):
+            yield
+
+    @contextmanager
+    def publishes_wait(self) -> Iterator[None]:
+        """Hold the ledger, as a person's forgotten transaction does: `publish` has changed the target and waits."""
+        with self._held("lock table synced_period in share row exclusive mode"):
+            yield
+
+    @contextmanager
+    def _held(self, statement: Any, *values: Any) -> Iterator[None]:
+        with self._connect() as connection, connection.transaction():
+            connection.execute(statement, values or None)
+            yield
+
+    def _connect(self) -> psycopg.Connection[dict[str, Any]]:
+        return psycopg.connect(self.dsn, autocommit=True, options="-c search_path=sqp", row_factory=dict_row)
