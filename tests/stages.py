@@ -126,6 +126,7 @@ class Stages:
 
     def run_task(self, run: Run, task_id: str) -> bool:
         """Run one task and note its state; False when those after it must not run."""
+        run.states[task_id] = "running"
         try:
             run.xcoms[task_id, "return_value"] = self.operator(run, task_id).execute(run.context(task_id))
         except AirflowSkipException:

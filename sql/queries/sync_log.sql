@@ -45,7 +45,7 @@ returning id, attempt;
 
 
 -- name: read_sync
-select id, attempt, sync_type, period_start, started_at, run_id, sync_metadata
+select id, attempt, sync_status, sync_type, period_start, started_at, dag_id, run_id, sync_metadata
 from sync_log
 where id = %(sync_log_id)s;
 

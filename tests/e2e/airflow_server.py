@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -177,7 +176,9 @@ class AirflowServer:
             "USAGE_DATA_COLLECTION__ENABLED": False,
         }
         python_path = f"{ROOT / 'plugins'}:{ROOT}"
-        return {"AIRFLOW_HOME": str(self.home), "PYTHONPATH": python_path} | {f"AIRFLOW__{key}": str(value) for key, value in settings.items()}
+        return {"AIRFLOW_HOME": str(self.home), "PYTHONPATH": python_path} | {
+            f"AIRFLOW__{key}": str(value) for key, value in settings.items()
+        }
 
 
 def _inherited() -> dict[str, str]:

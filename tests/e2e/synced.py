@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -47,9 +47,20 @@ class Synced:
 
     def land(self, period: Period, figures: Mapping[str, int], ingested_at: str = "2026-11-18T06:00:00Z") -> None:
         """Land clicks by search query; a later ``ingested_at`` restates what landed before."""
-        days = {"start_date": str(period.first_day), "end_date": str(period.last_day)}
-        more = days | {"ingested_at": ingested_at}
-        self.landing.land(*(report_row(query, asin_click_count=clicks, **more) for query, clicks in figures.items()))
+        self.land_many([(period, figures)], ingested_at)
+
+    def land_many(
+        self, periods: Iterable[tuple[Period, Mapping[str, int]]], ingested_at: str = "2026-11-18T06:00:00Z"
+    ) -> None:
+        """Land several periods in one go."""
+        rows = [
+            report_row(
+                query, asin_click_count=clicks, ingested_at=ingested_at, start_date=str(first), end_date=str(last)
+            )
+            for (first, last), figures in (((each.first_day, each.last_day), figures) for each, figures in periods)
+            for query, clicks in figures.items()
+        ]
+        self.landing.land(*rows)
 
     def restate(self, period: Period) -> None:
         """Land :data:`RESTATED` over what landed before."""
@@ -119,6 +130,12 @@ class Synced:
     def publishes_wait(self) -> Iterator[None]:
         """Hold the ledger, as a person's forgotten transaction does: `publish` has changed the target and waits."""
         with self._held("lock table synced_period in share row exclusive mode"):
+            yield
+
+    @contextmanager
+    def log_finish_waits(self, run_id: str) -> Iterator[None]:
+        """Hold the run's row, as a person's forgotten transaction does: `log_finish` cannot close it."""
+        with self._held("select from sync_log where run_id = %s for update", run_id):
             yield
 
     @contextmanager

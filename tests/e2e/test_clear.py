@@ -75,5 +75,5 @@ def test_clear_what_failed_after_its_cause_was_mended(sync: Synced) -> None:
         log = sync.ended(run_id, "success", attempt=2)
         (earlier,) = log["sync_metadata"]["attempts"]
         assert (earlier["status"], log["records_inserted"], log["error_message"]) == ("failed", 3, None)
-        assert "no rows" in earlier["error_message"]
+        assert "no usable rows" in earlier["error_message"]
     assert sync.published(period) == sync.published(sync.newest) == FIGURES

@@ -16,7 +16,7 @@ def test_kill_a_task_once_then_twice(sync: Synced) -> None:
     once, twice = sync.new_period(), sync.new_period()
     with sync.loads_wait(once), sync.loads_wait(twice):
         first = sync.trigger(once)
-        kill_load(sync, first)
+        kill(sync, first, "load")
         sync.ui.wait_for(first, "load", "running")
     log = sync.ended(first, "success", attempt=1)
     assert log["records_inserted"] == 3
@@ -24,7 +24,7 @@ def test_kill_a_task_once_then_twice(sync: Synced) -> None:
     with sync.loads_wait(twice):
         second = sync.trigger(twice)
         for _ in range(2):
-            kill_load(sync, second)
+            kill(sync, second, "load")
         log = sync.ended(second, "failed", attempt=1)
     assert (log["error_details"]["type"], log["error_details"]["stage"]) == ("Killed", "load")
     assert sync.published(twice) == {}
@@ -33,14 +33,14 @@ def test_kill_a_task_once_then_twice(sync: Synced) -> None:
     assert sync.published(twice) == FIGURES
 
 
-def kill_load(sync: Synced, run_id: str) -> None:
-    """Kill the process of the run's load."""
-    task = sync.ui.wait_for(run_id, "load")
+def kill(sync: Synced, run_id: str, task_id: str) -> None:
+    """Kill the process of a running task, and wait until Airflow has noticed."""
+    task = sync.ui.wait_for(run_id, task_id)
     os.kill(task["pid"], signal.SIGKILL)
     sync.ui.server.wait_until(
-        lambda: (now := sync.ui.tasks(run_id)["load"])["pid"] != task["pid"] or now["state"] != "running",
+        lambda: (now := sync.ui.tasks(run_id)[task_id])["pid"] != task["pid"] or now["state"] != "running",
         seconds=60,
-        what="end of the killed load",
+        what=f"end of the killed {task_id}",
     )
 
 
@@ -70,20 +70,31 @@ def test_kill_the_scheduler_in_the_middle_of_a_run(sync: Synced) -> None:
     assert sync.published(period) == FIGURES
 
 
-def test_delete_a_run_at_work(sync: Synced) -> None:
+def test_kill_log_finish_then_clear_it_or_delete_the_run(sync: Synced) -> None:
+    cleared, deleted = (run_whose_log_finish_is_killed(sync) for _ in range(2))
+    assert sync.left_started() == [cleared, deleted]
+    sync.ui.clear_run(cleared, only_failed=True)
+    sync.ui.delete_run(deleted)
+    assert sync.ended(cleared, "success", attempt=1)["records_inserted"] == 3
+    assert sync.left_started() == [deleted]
+    assert sync.published(sync.newest) == {}
+    sync.ended(sync.trigger(sync.newest), "success", attempt=1)
+    assert sync.published(sync.newest) == FIGURES
+    sync.forget(deleted)
+
+
+def run_whose_log_finish_is_killed(sync: Synced) -> str:
+    """A run that is red, and whose row nobody has closed."""
     period = sync.new_period()
     with sync.loads_wait(period):
         run_id = sync.trigger(period)
         sync.ui.wait_for(run_id, "load")
         refused = sync.ui.http.delete(f"/dags/{sync.ui.dag_id}/dagRuns/{run_id}")
         assert (refused.status_code, "cannot be deleted in running state" in refused.text) == (409, True)
-        # What Airflow refuses while a run is running it does for one that was marked failed, its teardown still due.
-        sync.ui.mark_run(run_id, "failed")
-        sync.ui.delete_run(run_id)
-    assert sync.ui.http.get(f"/dags/{sync.ui.dag_id}/dagRuns/{run_id}").status_code == 404
-    assert sync.published(period) == {}
-    assert sync.left_started() == [run_id]
-    again = sync.trigger(period)
-    sync.ended(again, "success", attempt=1)
-    assert sync.published(period) == FIGURES
-    sync.forget(run_id)
+        with sync.log_finish_waits(run_id):
+            sync.ui.mark_task(run_id, "load", "failed")
+            for _ in range(2):
+                kill(sync, run_id, "log_finish")
+            (run,) = sync.ui.wait(run_id)
+    assert run["state"] == "failed"
+    return run_id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psutil
 import pytest
 
 from tests.e2e.synced import FIGURES, Synced
@@ -47,10 +48,10 @@ def test_mark_a_publish_at_work(sync: Synced, state: str) -> None:
     period = sync.new_period()
     with sync.publishes_wait():
         run_id = sync.trigger(period)
-        sync.ui.wait_for(run_id, "publish")
+        process = psutil.Process(sync.ui.wait_for(run_id, "publish")["pid"])
         sync.waits_for_ledger()
         sync.ui.mark_task(run_id, "publish", state)
-        sync.ui.wait_for(run_id, "log_finish", "failed")
+        process.wait(timeout=30)
     log = sync.ended(run_id, "failed", attempt=1)
     assert log["error_details"]["type"] == ("Killed" if state == "failed" else "NothingPublished")
     assert sync.published(period) == {}

@@ -1,9 +1,19 @@
 """Airflow's own LocalExecutor, which imports what every task will before it forks the workers.
 
 A task is a fork of a worker, so what the worker has imported need not be imported again by each of hundreds of tasks.
+Nothing else is different from what a person runs.
 """
 
+from importlib import import_module
+
 from airflow.executors.local_executor import LocalExecutor
+
+NEEDED = (
+    "airflow.sdk.execution_time.task_runner",
+    "google.cloud.bigquery_storage_v1",
+    "pgpq",
+    "sqp_provider.sync",
+)
 
 
 class WarmLocalExecutor(LocalExecutor):
@@ -11,10 +21,6 @@ class WarmLocalExecutor(LocalExecutor):
 
     def start(self) -> None:
         """Import, then fork."""
-        import airflow.sdk.execution_time.task_runner
-        import google.cloud.bigquery_storage_v1
-        import pgpq
-
-        import sqp_provider.sync  # noqa: F401
-
+        for module in NEEDED:
+            import_module(module)
         super().start()

@@ -28,6 +28,19 @@ def refuse_replaced_attempt(sync: SyncRun, current: Mapping[str, Any]) -> None:
         )
 
 
+def refuse_ended_task(sync: SyncRun, task_id: str, state: str | None) -> None:
+    """Stop a task whose run was closed before it had begun, unless Airflow still wants it.
+
+    :param state: what Airflow says of the task now; one that was cleared after the run's end is running.
+    :raises Superseded: a person marked the task, or Airflow gave it up.
+    """
+    if state != "running":
+        raise Superseded(
+            f"{sync}: the run was closed as {sync.sync_status} and {task_id} is {state}. Nothing was changed. "
+            "Clear the task to try again."
+        )
+
+
 def refuse_older_run(sync: SyncRun, newer: Mapping[str, Any] | None) -> None:
     """Stop a run of a period that a later run has taken on.
 

@@ -30,7 +30,9 @@ class SyncRun(BaseModel):
     attempt: int
     period: Period
     started_at: datetime
+    dag_id: str
     run_id: str
+    sync_status: str = "started"
     options: SyncOptions = SyncOptions()
 
     @classmethod
@@ -41,9 +43,16 @@ class SyncRun(BaseModel):
             attempt=row["attempt"],
             period=Period.starting(SyncType(row["sync_type"]), row["period_start"]),
             started_at=row["started_at"],
+            dag_id=row["dag_id"],
             run_id=row["run_id"],
+            sync_status=row["sync_status"],
             options=SyncOptions.model_validate((row["sync_metadata"] or {}).get("options", {})),
         )
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the row says how the run ended."""
+        return self.sync_status != "started"
 
     @property
     def staged_name(self) -> str:

@@ -54,6 +54,12 @@ class Target:
         """Return the ledger's row of the period, or None."""
         return self.database.row("publish", "ledger_row", self.period)
 
+    def published_by_this_attempt(self) -> bool:
+        """Tell whether an earlier try committed and only failed to say so."""
+        ledger = self.ledger()
+        mine = (self.sync.sync_log_id, self.sync.attempt)
+        return ledger is not None and (ledger["sync_log_id"], ledger["attempt"]) == mine
+
     def holds(self, snapshot: Snapshot) -> bool:
         """Tell whether the ledger says that exactly this snapshot is published, and its rows are there."""
         ledger = self.ledger()

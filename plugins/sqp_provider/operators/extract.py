@@ -26,7 +26,7 @@ class BigQuerySnapshotOperator(SyncStageOperator):
     @fails_plainly
     def execute(self, context: Context) -> dict[str, Any]:
         """Start the job, wait or defer, and describe the snapshot."""
-        sync = self.read_sync()
+        sync = self.read_sync(context)
         self.source.refuse_if_unusable()
         schema, try_number = self.settings.target.schema_name, context["ti"].try_number
         self.job = self.source.start_extract(sync, schema, try_number)
@@ -37,7 +37,7 @@ class BigQuerySnapshotOperator(SyncStageOperator):
     def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Go on when the triggerer has seen the job's end."""
         self.job = self.bigquery.get_started(event["job_id"], event["location"])
-        return self.describe(self.read_sync(), self.job)
+        return self.describe(self.read_sync(context), self.job)
 
     def defer_if_long(self, job: QueryJob) -> None:
         """Leave the worker when the job is not done in time."""

@@ -7,14 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from airflow.sdk import Context
-from airflow.sdk.exceptions import AirflowSkipException
 
-from sqp_provider.core.publish import PublishResult
-from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.hooks.snapshot_reader import SnapshotReader
 from sqp_provider.hooks.staging import Staging, copied
-from sqp_provider.hooks.sync_log import SyncLog
 from sqp_provider.hooks.target import Target
 from sqp_provider.operators.stage import SyncStageOperator, fails_plainly
 
@@ -36,8 +32,8 @@ class PostgresStageOperator(SyncStageOperator):
     @fails_plainly
     def execute(self, context: Context) -> dict[str, Any]:
         """Create, copy, keep rejects, add the key; one transaction, so that half a load is never seen."""
-        snapshot, sync, started = Snapshot.model_validate(self.snapshot), self.read_sync(), time.monotonic()
-        self.skip_if_unchanged(sync, snapshot)
+        snapshot, sync, started = Snapshot.model_validate(self.snapshot), self.read_sync(context), time.monotonic()
+        self.skip_if_unchanged(sync, snapshot, force=sync.options.force)
         reader = SnapshotReader(self.bigquery, snapshot.table)
         with self.postgres.transaction() as database:
             staging = Staging(database, sync)
@@ -47,19 +43,6 @@ class PostgresStageOperator(SyncStageOperator):
             staging.add_key()
             Target(database, sync).refuse_if_superseded()
         return self.report(rows, rejects_kept, time.monotonic() - started)
-
-    def skip_if_unchanged(self, sync: SyncRun, snapshot: Snapshot) -> None:
-        """Skip this stage and those after it when the target holds exactly this snapshot."""
-        result = PublishResult(how="unchanged", inserted=0, unchanged=snapshot.totals.row_count)
-        reason = f"unchanged: the target holds these {snapshot.totals.row_count:,} rows already, nothing was written"
-        with self.postgres.transaction() as database:
-            target = Target(database, sync)
-            target.lock()
-            target.refuse_if_superseded()
-            if sync.options.force or not target.holds(snapshot):
-                return
-            SyncLog(database).record_counts(sync, result, {"outcome": result.how, "reason": reason})
-        raise AirflowSkipException(f"{sync.period} is {reason}. Run it with force to publish it again.")
 
     def report(self, rows: int, rejects_kept: int, seconds: float) -> dict[str, Any]:
         """Log and return what was staged."""

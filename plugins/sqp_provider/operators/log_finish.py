@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from airflow.sdk import Context
@@ -36,7 +36,7 @@ class SyncLogFinishOperator(SyncStageOperator):
     @fails_plainly
     def execute(self, context: Context) -> str:
         """Write how the run ended, drop the staged table, then say it."""
-        sync = self.read_sync()
+        sync = self.read_sync(context)
         error = self.find_error(context)
         with self.postgres.transaction() as database:
             error = error or self.find_nothing_done(database, sync)
@@ -47,7 +47,7 @@ class SyncLogFinishOperator(SyncStageOperator):
     def find_error(self, context: Context) -> dict[str, Any] | None:
         """Return the error of the first stage that did not end well, or None."""
         ti: Any = context["ti"]
-        states = self.stage_states(ti)
+        states = self.task_states(ti)
         for stage in self.stages:
             state = states.get(stage)
             if state not in ENDED_WELL:
@@ -69,11 +69,6 @@ class SyncLogFinishOperator(SyncStageOperator):
             "The target is what it was before. Clear 'extract' to sync the period."
         )
         return _error(self.stages[-1], "NothingPublished", message)
-
-    def stage_states(self, ti: Any) -> Mapping[str, str | None]:
-        """Return the states of the run's tasks by task id."""
-        states: dict[str, dict[str, str | None]] = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id])
-        return states.get(ti.run_id, {})
 
     def clean_up(self, staging: Staging, sync: SyncRun, error: dict[str, Any] | None) -> None:
         """Drop what was staged, unless its checks failed: their statements must have something to run on."""

@@ -34,7 +34,8 @@ class SyncPublishOperator(SyncStageOperator):
     @fails_plainly
     def execute(self, context: Context) -> dict[str, Any]:
         """Publish and return what changed."""
-        snapshot, sync = Snapshot.model_validate(self.snapshot), self.read_sync()
+        snapshot, sync = Snapshot.model_validate(self.snapshot), self.read_sync(context)
+        self.skip_if_published(sync, snapshot)
         if sync.options.dry_run:
             result = self.compare(sync, snapshot)
         else:
@@ -50,7 +51,7 @@ class SyncPublishOperator(SyncStageOperator):
             target.lock()
             target.refuse_if_superseded()
             refuse_older_snapshot(sync, snapshot, target.ledger())
-            if self.published_by_this_attempt(target):
+            if target.published_by_this_attempt():
                 return PublishResult(how="already published", inserted=0, unchanged=snapshot.totals.row_count)
             target.staging.refuse_if_missing()
             result = self.change(target, snapshot)
@@ -97,9 +98,3 @@ class SyncPublishOperator(SyncStageOperator):
         """Create missing month and quarter partitions first: their locks are not to be held while rows move."""
         with self.postgres.transaction() as database:
             Target(database, sync).ensure_rollup_partitions()
-
-    def published_by_this_attempt(self, target: Target) -> bool:
-        """Tell whether an earlier try committed and only failed to say so."""
-        ledger = target.ledger()
-        mine = (target.sync.sync_log_id, target.sync.attempt)
-        return ledger is not None and (ledger["sync_log_id"], ledger["attempt"]) == mine

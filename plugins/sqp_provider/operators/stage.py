@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import functools
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 from airflow.sdk import BaseOperator, Context
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowNotFoundException,
+    AirflowSkipException,
+)
 
 from sqp_provider.core.errors import SyncError
+from sqp_provider.core.fence import refuse_ended_task
+from sqp_provider.core.publish import PublishResult
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.settings import Settings
+from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.hooks.bigquery import SqpBigQueryHook
 from sqp_provider.hooks.postgres import SqpPostgresHook
 from sqp_provider.hooks.source import Source
+from sqp_provider.hooks.staging import Staging
 from sqp_provider.hooks.sync_log import SyncLog
+from sqp_provider.hooks.target import Target
 
 STAGE_ERROR = "stage_error"
 """The XCom key under which a failed stage leaves what log_finish writes into ``sync_log``."""
@@ -55,12 +65,48 @@ class SyncStageOperator(BaseOperator):
         """The source table."""
         return Source(self.bigquery, self.settings.source)
 
-    def read_sync(self) -> SyncRun:
-        """Read which run this is, in which attempt; every stage asks anew, so that a clear is noticed."""
+    def read_sync(self, context: Context) -> SyncRun:
+        """Read which run this is, in which attempt; every stage asks anew, so that a clear is noticed.
+
+        Clearing only what failed leaves log_start out, which had succeeded: then the stage comes back to the row.
+        """
         with self.postgres.transaction() as database:
-            sync = SyncLog(database).read(self.sync_log_id)
+            log = SyncLog(database)
+            sync = log.read(self.sync_log_id)
+            if sync.is_closed:
+                refuse_ended_task(sync, self.task_id, self.task_states(context["ti"]).get(self.task_id))
+                sync = log.reopen(sync, self.settings.source.table)
         self.log.info("%s: %s", self.task_id, sync)
         return sync
+
+    def task_states(self, ti: Any) -> Mapping[str, str | None]:
+        """Return the states of the run's tasks by task id."""
+        states: dict[str, dict[str, str | None]] = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id])
+        return states.get(ti.run_id, {})
+
+    def skip_if_unchanged(self, sync: SyncRun, snapshot: Snapshot, *, force: bool = False) -> None:
+        """Skip this stage and those after it when the target holds exactly this snapshot; count it again."""
+        result = PublishResult(how="unchanged", inserted=0, unchanged=snapshot.totals.row_count)
+        reason = f"unchanged: the target holds these {snapshot.totals.row_count:,} rows already, nothing was written"
+        with self.postgres.transaction() as database:
+            target, log = Target(database, sync), SyncLog(database)
+            target.lock()
+            target.refuse_if_superseded()
+            log.record_snapshot(sync, snapshot)
+            if force or not target.holds(snapshot):
+                return
+            log.record_counts(sync, result, {"outcome": result.how, "reason": reason})
+        raise AirflowSkipException(f"{sync.period} is {reason}. Run it with force to publish it again.")
+
+    def skip_if_published(self, sync: SyncRun, snapshot: Snapshot) -> None:
+        """Skip a stage that was cleared alone after its run had published and dropped what it staged.
+
+        :raises StagedMissing: nothing is staged, and the target holds something else.
+        """
+        with self.postgres.transaction() as database:
+            if Staging(database, sync).exists() or Target(database, sync).published_by_this_attempt():
+                return
+        self.skip_if_unchanged(sync, snapshot)
 
 
 def fails_plainly(execute: Callable[P, R]) -> Callable[P, R]:

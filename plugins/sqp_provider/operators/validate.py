@@ -32,7 +32,8 @@ class SyncValidateOperator(SyncStageOperator):
     @fails_plainly
     def execute(self, context: Context) -> dict[str, int]:
         """Check, record, and stop the sync when a check failed."""
-        snapshot, sync = Snapshot.model_validate(self.snapshot), self.read_sync()
+        snapshot, sync = Snapshot.model_validate(self.snapshot), self.read_sync(context)
+        self.skip_if_published(sync, snapshot)
         with self.postgres.transaction() as database:
             Staging(database, sync).refuse_if_missing()
             results = self.check(Checks(database, sync), snapshot)

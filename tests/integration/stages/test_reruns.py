@@ -184,13 +184,40 @@ def test_clearing_the_run_reuses_its_log_row_and_counts_attempts(landing: Landin
 
 
 @pytest.mark.parametrize("stage", ["validate", "publish"])
-def test_a_stage_cleared_alone_after_the_end_says_to_clear_load(landing: Landing, stages: Stages, stage: str) -> None:
-    landing.land(*TEN)
+def test_a_stage_cleared_alone_after_its_run_published_is_skipped(landing: Landing, stages: Stages, stage: str) -> None:
+    rejects = [report_row("bad", asin="?")]
+    landing.land(*(report_row(f"query {n}") for n in range(200)), *rejects)
     run = stages.sync(WEEK)
+    before = versions(stages)
     stages.run_task(run, "log_start")
     assert not stages.run_task(run, stage)
-    assert isinstance(run.errors[stage].__cause__, StagedMissing)
-    assert "Clear 'load' to stage the rows again." in str(run.errors[stage])
+    assert run.states[stage] == "skipped"
+    assert stages.run_task(run, "log_finish")
+    log = stages.log(run)
+    assert (log["sync_status"], log["attempt"], log["records_failed"]) == ("completed", 2, 1)
+    assert log["sync_metadata"]["outcome"] == "unchanged"
+    assert log["sync_metadata"]["snapshot"]["table"] == run["extract"]["table"]
+    assert versions(stages) == before
+
+
+@pytest.mark.parametrize(
+    ("stage", "kind", "remedy"),
+    [
+        ("validate", StagedMissing, "Clear 'load' to stage the rows again."),
+        ("publish", Superseded, "Clear 'extract' to take a new snapshot."),
+    ],
+)
+def test_a_stage_cleared_alone_after_another_run_published_says_what_to_clear(
+    landing: Landing, stages: Stages, stage: str, kind: type[Exception], remedy: str
+) -> None:
+    landing.land(*TEN)
+    run = stages.sync(WEEK)
+    landing.land(report_row("query 0", asin_click_count=51, ingested_at="2026-11-21T06:00:00Z"))
+    assert stages.sync(WEEK)["publish"]["updated"] == 1
+    stages.run_task(run, "log_start")
+    assert not stages.run_task(run, stage)
+    assert isinstance(run.errors[stage].__cause__, kind)
+    assert remedy in str(run.errors[stage])
 
 
 def test_clearing_load_and_what_follows_ends_in_the_same_rows(landing: Landing, stages: Stages) -> None:
@@ -259,10 +286,41 @@ def test_a_task_that_outlives_its_run_cannot_publish(landing: Landing, stages: S
     run = Run("r", {"period_start": "2026-11-08"})
     for task in ("log_start", "extract", "load", "validate"):
         assert stages.run_task(run, task)
+    operator = stages.operator(run, "publish")
+    begun = operator.read_sync(run.context("publish"))
     stages.query("update sync_log set sync_status = 'failed'")
-    assert not stages.run_task(run, "publish")
-    assert "the run was closed as failed while this task was still at work" in str(run.errors["publish"])
+    operator.read_sync = lambda context: begun
+    with pytest.raises(Exception, match="the run was closed as failed while this task was still at work"):
+        operator.execute(run.context("publish"))
     assert stages.target() == []
+
+
+def test_a_task_marked_failed_before_it_begins_does_not_open_the_closed_run(landing: Landing, stages: Stages) -> None:
+    landing.land(*TEN)
+    run = Run("r", {"period_start": "2026-11-08"})
+    for task in ("log_start", "extract"):
+        assert stages.run_task(run, task)
+    run.states["load"] = "failed"
+    stages.run_task(run, "log_finish")
+    with pytest.raises(Exception, match=r"closed as failed and load is failed\. Nothing was changed"):
+        stages.operator(run, "load").execute(run.context("load"))
+    assert (stages.log(run)["sync_status"], stages.log(run)["attempt"]) == ("failed", 1)
+
+
+def test_clearing_only_what_failed_is_a_further_attempt_although_log_start_is_left_out(
+    landing: Landing, stages: Stages
+) -> None:
+    run = stages.sync(WEEK, allow_empty=False)
+    assert stages.log(run)["sync_status"] == "failed"
+    landing.land(*TEN)
+    for task in ("extract", "load", "validate", "publish", "log_finish"):
+        assert stages.run_task(run, task)
+    log = stages.log(run)
+    assert (log["attempt"], log["sync_status"], log["error_message"]) == (2, "completed", None)
+    (earlier,) = log["sync_metadata"]["attempts"]
+    assert (earlier["attempt"], earlier["status"]) == (1, "failed")
+    assert log["sync_metadata"]["options"]["allow_empty"] is False
+    assert counts(stages, run) == (10, 10, 0)
 
 
 @pytest.mark.parametrize(
@@ -340,9 +398,9 @@ def test_an_old_attempt_that_wakes_up_cannot_publish(landing: Landing, stages: S
     for task in ("log_start", "extract"):
         stages.run_task(run, task)
     operator = stages.operator(run, "load")
-    slow_attempt = operator.read_sync()
+    slow_attempt = operator.read_sync(run.context("load"))
     stages.run_task(run, "log_start")  # the run is cleared meanwhile: attempt 2
-    operator.read_sync = lambda: slow_attempt
+    operator.read_sync = lambda context: slow_attempt
     with pytest.raises(Exception, match="attempt 2 of the same run has taken over, this one is attempt 1") as raised:
         operator.execute(run.context("load"))
     assert isinstance(raised.value.__cause__, Superseded)

@@ -78,7 +78,8 @@ def test_the_job_has_an_id_of_its_attempt_labels_and_a_price_limit(
     assert re.fullmatch(r"sqp_weekly_20261108_1_1_1_[0-9a-f]{8}", job_id)
     assert run["extract"]["table"].endswith(job_id)
     operator = stages.operator(run, "extract")
-    sync = operator.read_sync()
+    run.states["extract"] = "running"  # cleared
+    sync = operator.read_sync(run.context("extract"))
     job = operator.source.start_extract(sync, "sqp", try_number=2)
     assert job.labels == {"product": "sqp-sync", "sync_type": "weekly", "period": "20261108"}
     assert job.maximum_bytes_billed == 100 * 2**30
@@ -143,6 +144,7 @@ def test_killing_the_task_cancels_its_job_in_the_worker_and_in_the_triggerer(
     operator = stages.operator(run, "extract")
     operator.on_kill()
     assert cancelled == []  # no job was started yet
+    run.states["extract"] = "running"  # cleared
     operator.execute(run.context("extract"))
     operator.on_kill()
     assert operator.job is not None
