@@ -1,1 +1,1 @@
-"""The demo: sample weeks through the real Dag, and what a person would look at afterwards."""
+"""The demo: sample periods through the real Dags, and what a person would look at afterwards."""

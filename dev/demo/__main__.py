@@ -1,11 +1,11 @@
-"""`make demo`: sync sample weeks through the Dag, restate one at the source, sync again, show what happened."""
+"""`make demo`: sync sample weeks, a month and a quarter through the Dags, restate a week at the source, heal it."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -19,37 +19,62 @@ ROOT = Path(__file__).resolve().parents[2]
 LOG = ROOT / ".dev" / "log" / "demo.log"
 LAST_WEEK = date(2026, 11, 8)
 WEEKS = 4
+LOOKED_ON = date(2026, 11, 23)  # the sample's weeks are those before this day, whatever today is
 
 
 class Demo:
-    """The story: weeks arrive, one is synced twice, one is restated."""
+    """The story: weeks, a month and a quarter arrive, one week comes again, the source restates another."""
 
-    def __init__(self, report: Report, dag: Any) -> None:
+    def __init__(self, report: Report, dags: Mapping[str, Any]) -> None:
         self.report = report
-        self.dag = dag
+        self.dags = dags
         self.runs: list[tuple[str, Any]] = []
+        self.looks: list[Any] = []
 
-    def sync(self, week: date, why: str) -> None:
-        """Run the Dag for one week and print a line about it."""
+    def sync(self, sync_type: str, first_day: date, why: str) -> None:
+        """Run the type's Dag for one period and print a line about it."""
         started = time.monotonic()
         with output_to(LOG):
-            run = self.dag.test(run_after=datetime.now(UTC), run_conf={"period_start": week.isoformat()})
-        self.runs.append((f"{week} {why}", run))
+            conf = {"period_start": first_day.isoformat()}
+            run = self.dags[f"sqp_{sync_type}_sync"].test(run_after=datetime.now(UTC), run_conf=conf)
+        self.runs.append((f"{sync_type} {first_day} {why}", run))
         (log,) = self.report.query("log", run_ids=[run.run_id])
         changed = ", ".join(f"{log[what]:,} {what}" for what in ("inserted", "updated", "deleted", "rejects"))
         outcome = f"{log['status']}, {log['outcome']}: {changed}"
-        self.report.say(f"  {week} {why:<22} {outcome}  ({time.monotonic() - started:.1f} s)")
+        self.report.say(f"  {sync_type:<9} {first_day} {why:<10} {outcome}  ({time.monotonic() - started:.1f} s)")
+
+    def look(self) -> list[dict[str, Any]]:
+        """Let sqp_restatements compare the source with the ledger; return and print what has to be synced."""
+        conf = {"periods": WEEKS, "dry_run": True}  # its own syncs need a scheduler, so the demo runs them
+        run_after = datetime.combine(LOOKED_ON, datetime.now(UTC).timetz())  # a run is known by its moment
+        with output_to(LOG):
+            self.looks.append(self.dags["sqp_restatements"].test(run_after=run_after, run_conf=conf))
+        found = self.report.query("to_sync")
+        for period in found:
+            rows = f"{period['source_row_count']:,} rows at the source, {period['row_count'] or 0:,} published"
+            self.report.say(f"  {period['sync_type']:<9} {period['period_start']} {period['status']:<10} {rows}")
+        if not found:
+            self.report.say("  every period equals the source")
+        return found
 
     def tell(self) -> None:
-        """Sync the weeks, one of them again unchanged, one again restated."""
+        """Sync weeks, a month and a quarter; then the same again; then what the source restates."""
         weeks = [LAST_WEEK - timedelta(weeks=n) for n in reversed(range(WEEKS))]
-        self.report.say(f"Syncing {WEEKS} weeks through the Dag sqp_weekly_sync (its log: {LOG.relative_to(ROOT)})")
+        self.report.say(f"Syncing {WEEKS} weeks, a month and a quarter (Airflow's log: {LOG.relative_to(ROOT)})")
         for week in weeks:
-            self.sync(week, "sync")
-        self.sync(weeks[-1], "the same week again")
+            self.sync("weekly", week, "sync")
+        self.sync("monthly", date(2026, 10, 1), "sync")
+        self.sync("quarterly", date(2026, 7, 1), "sync")
+        self.report.say("The same week again")
+        self.sync("weekly", weeks[-1], "again")
         restated = SampleSource(emulator.client()).restate(weeks[1], changed_percent=3)
-        self.report.say(f"  The source restates {restated.landed:,} rows of {weeks[1]} and loses {restated.deleted:,}.")
-        self.sync(weeks[1], "restated")
+        lost = f"loses {restated.deleted:,}"
+        self.report.say(f"The source restates {restated.landed:,} rows of week {weeks[1]} and {lost}")
+        self.report.say("sqp_restatements looks at the source and finds")
+        for period in self.look():
+            self.sync(period["sync_type"], period["period_start"], "healed")
+        self.report.say("sqp_restatements looks again and finds")
+        self.look()
 
     def show(self) -> None:
         """Print what a person would look at."""
@@ -57,15 +82,19 @@ class Demo:
         self.report.stage_times(self.runs)
         log = self.report.show("sync_log", "log", run_ids=run_ids)
         self.report.show("Quality checks of these runs", "checks", run_ids=run_ids)
-        self.report.show(f"Rejects of sync {log[0]['sync']}", "rejects", sync_log_id=log[0]["sync"])
-        self.report.show("Ledger: what is published, and since when", "ledger")
+        with_rejects = next((row["sync"] for row in log if row["outcome"] != "unchanged"), log[0]["sync"])
+        self.report.show(f"Rejects of sync {with_rejects}", "rejects", sync_log_id=with_rejects)
+        self.report.show("How each period stands (the view period_status)", "periods")
         self.report.show("Freshness", "freshness")
         self.report.show(f"Top queries of the week {LAST_WEEK}", "top_queries", period_start=LAST_WEEK)
 
     @property
     def failed(self) -> list[str]:
-        """The runs that did not succeed."""
-        return [title for title, run in self.runs if run.state != "success"]
+        """What did not succeed, and what still differs after it was healed."""
+        runs = [title for title, run in self.runs if run.state != "success"]
+        looks = [f"look {n}" for n, run in enumerate(self.looks, 1) if run.state != "success"]
+        differing = [f"{p['sync_type']} {p['period_start']} is {p['status']}" for p in self.report.query("to_sync")]
+        return [*runs, *looks, *differing]
 
 
 @contextmanager
@@ -102,7 +131,7 @@ def main() -> int:
         print("\n".join(bag.import_errors.values()), file=sys.stderr)
         return 1
     emulator.client().create_dataset(settings.source.staging_dataset, exists_ok=True)
-    demo = Demo(Report(os.environ["SQP_POSTGRES_DSN"], settings.target.schema_name), bag.dags["sqp_weekly_sync"])
+    demo = Demo(Report(os.environ["SQP_POSTGRES_DSN"], settings.target.schema_name), bag.dags)
     demo.tell()
     demo.show()
     if demo.failed:

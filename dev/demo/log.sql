@@ -1,5 +1,6 @@
 select
     id as sync,
+    sync_type as type,
     period_start::text || ' – ' || to_char(period_end, 'MM-DD') as period,
     sync_status as status,
     coalesce(sync_metadata ->> 'outcome', '') as outcome,

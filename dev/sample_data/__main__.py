@@ -38,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     size = Market()
     parser.add_argument("--table", default=SOURCE_TABLE)
     parser.add_argument("--last-week", type=date.fromisoformat, default=date(2026, 11, 8), help="its Sunday")
-    parser.add_argument("--weeks", type=int, default=6)
+    parser.add_argument("--weeks", type=int, default=8)
     parser.add_argument("--asins", type=int, default=size.asins)
     parser.add_argument("--queries", type=int, default=size.queries)
     parser.add_argument("--rows-per-week", type=int, default=size.rows_per_week)

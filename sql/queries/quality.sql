@@ -35,6 +35,23 @@ order by period_start desc
 limit %(periods)s;
 
 
+-- name: last_period_start
+-- The newest published period before this one, derived or synced.
+select max(period_start) as last_period_start
+from synced_period
+where sync_type = %(sync_type)s and period_start < %(period_start)s;
+
+
+-- name: missing_asins
+-- ASINs of that period that the staged rows lack, the first ten by name.
+select
+    count(*) as asins,
+    count(*) filter (where here.asin is null) as asins_missing,
+    coalesce((array_agg(before.asin order by before.asin) filter (where here.asin is null))[1:10], '{{}}') as examples
+from (select distinct asin from {target} where period_start = {last_period_start}) as before
+left join (select distinct asin from {staged}) as here on here.asin = before.asin;
+
+
 -- name: forget_checks
 -- A validate that is tried again writes its checks again.
 delete from data_quality_checks where sync_log_id = %(sync_log_id)s and attempt = %(attempt)s;

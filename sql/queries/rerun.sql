@@ -32,3 +32,14 @@ select reason, count(*) from {rejects} where sync_log_id = {sync_log_id} and att
 
 -- name: volume_anomaly
 select period_start, row_count from {ledger} where sync_type = {sync_type} order by period_start desc;
+
+
+-- name: asin_coverage
+select asin
+from {target}
+where
+    period_start = (
+        select max(period_start) from {ledger} where sync_type = {sync_type} and period_start < {first_day}
+    )
+except
+select asin from {table} where period_start = {first_day};

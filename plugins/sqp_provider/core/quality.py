@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from statistics import median
@@ -77,17 +78,31 @@ class Staged:
         return cls(totals, row["shares_out_of_range"], row["clicks_above_impressions"])
 
 
+@dataclass(frozen=True)
+class Earlier:
+    """What was published before: rows of the last periods, and the ASINs of the last one that the staged rows lack.
+
+    ``Earlier((19_009, 19_052), date(2026, 11, 1), asins=40, asins_missing=2, examples=("B00TEST001", "B00TEST002"))``
+    """
+
+    row_counts: Sequence[int] = ()
+    last_period_start: date | None = None
+    asins: int = 0
+    asins_missing: int = 0
+    examples: Sequence[str] = ()
+
+
 def check_period(
     snapshot: Snapshot,
     staged: Staged,
-    recent_rows: Sequence[int],
+    earlier: Earlier,
     mapped: Sequence[str],
     settings: CheckSettings,
 ) -> list[CheckResult]:
     """Return every check of one period.
 
-    ``mapped`` are the target columns of the counts that the source has; ``recent_rows`` the row counts of the last
-    published periods. Counts and sums come from the same snapshot, so anything but equality fails.
+    ``mapped`` are the target columns of the counts that the source has. Counts and sums come from the same snapshot,
+    so anything but equality fails.
     """
     source, target = snapshot.totals, staged.totals
     return [
@@ -98,7 +113,8 @@ def check_period(
         _duplicate_check(source, target),
         *_range_checks(staged),
         _reject_rate(snapshot, settings),
-        _volume_anomaly(source.row_count, recent_rows, settings),
+        _volume_anomaly(source.row_count, earlier.row_counts, settings),
+        _asin_coverage(earlier),
     ]
 
 
@@ -185,3 +201,16 @@ def _volume_anomaly(rows: int, recent_rows: Sequence[int], settings: CheckSettin
         message += "; data may have arrived in part or twice, compare with Seller Central"
     metadata = {"recent_rows": list(recent_rows)}
     return CheckResult("volume_anomaly", status, usual, Decimal(rows), message, check_metadata=metadata)
+
+
+def _asin_coverage(earlier: Earlier) -> CheckResult:
+    values = Decimal(earlier.asins), Decimal(earlier.asins - earlier.asins_missing)
+    if earlier.last_period_start is None:
+        message = "no published period before this one to compare with"
+        return CheckResult("asin_coverage", CheckStatus.PASSED, None, None, message, "asin")
+    message = f"{earlier.asins_missing:,} of the {earlier.asins:,} ASINs of {earlier.last_period_start} are missing"
+    if not earlier.asins_missing:
+        return CheckResult("asin_coverage", CheckStatus.PASSED, *values, message, "asin")
+    message += f" ({', '.join(earlier.examples)}{', …' if earlier.asins_missing > len(earlier.examples) else ''})"
+    message += "; reports arrive ASIN by ASIN, so they may be late: the daily look syncs them when they come"
+    return CheckResult("asin_coverage", CheckStatus.WARNING, *values, message, "asin")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from psycopg import sql
 
 from sqp_provider.core.contract import KEYS, METRICS, RATES, SHARES, counts_of
-from sqp_provider.core.quality import CheckResult, CheckStatus, Staged
+from sqp_provider.core.quality import CheckResult, CheckStatus, Earlier, Staged
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.settings import CheckSettings
 from sqp_provider.hooks.postgres import Database
@@ -35,8 +36,25 @@ class Checks:
             keys = self.database.one("quality", "key_count", staged=staging.name)["key_count"]
         return Staged.from_row(row, key_count=keys)
 
-    def recent_row_counts(self, settings: CheckSettings) -> list[int]:
-        """Return the rows of the last published periods before this one, from the ledger."""
+    def earlier(self, settings: CheckSettings) -> Earlier:
+        """Return what was published before this period."""
+        row_counts, last = self._recent_row_counts(settings), self._last_period_start()
+        if last is None:
+            return Earlier(row_counts)
+        found = self.database.one("quality", "missing_asins", None, **self._coverage(last))
+        return Earlier(row_counts, last, found["asins"], found["asins_missing"], found["examples"])
+
+    def _last_period_start(self) -> date | None:
+        period = self.sync.period
+        values = {"sync_type": period.sync_type.value, "period_start": period.first_day}
+        last: date | None = self.database.one("quality", "last_period_start", values)["last_period_start"]
+        return last
+
+    def _coverage(self, last: date | None) -> dict[str, sql.Composable]:
+        staged = Staging(self.database, self.sync).name
+        return {"target": self._target(), "staged": staged, "last_period_start": sql.Literal(last)}
+
+    def _recent_row_counts(self, settings: CheckSettings) -> list[int]:
         period = self.sync.period
         statement = self.database.statement("quality", "recent_row_counts")
         rows = self.database.connection.execute(
@@ -84,6 +102,7 @@ class Checks:
                 "table": table,
                 "column": sql.Identifier(result.column_name or ""),
                 "first_day": sql.Literal(self.sync.period.first_day),
+                "target": self._target(),
                 "rejects": self.database.table("sync_rejects"),
                 "ledger": self.database.table("synced_period"),
                 "sync_log_id": sql.Literal(self.sync.sync_log_id),

@@ -48,7 +48,7 @@ class SyncValidateOperator(SyncStageOperator):
         results = check_period(
             snapshot,
             checks.staged_totals(),
-            checks.recent_row_counts(settings.checks),
+            checks.earlier(settings.checks),
             settings.source.mapped_metrics,
             settings.checks,
         )

@@ -318,6 +318,7 @@ def test_passed_checks_can_be_run_again_on_the_target(stages: Stages) -> None:
         "range_check",
         "reject_rate",
         "volume_anomaly",
+        "asin_coverage",
     }
     for row in rows:
         again = stages.query(row["check_query"])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from sqp_provider.core.contract import KEYS, METRICS
-from sqp_provider.core.quality import CheckResult, CheckStatus, Staged, check_period
+from sqp_provider.core.quality import CheckResult, CheckStatus, Earlier, Staged, check_period
 from sqp_provider.core.settings import CheckSettings
 from sqp_provider.core.snapshot import Snapshot, Totals
 
@@ -48,16 +48,18 @@ def results(
     shares: int = 0,
     clicks: int = 0,
     recent: tuple[int, ...] = (),
+    earlier: Earlier | None = None,
 ) -> dict[tuple[str, str | None], CheckResult]:
     staged = Staged(target or totals(), shares, clicks)
-    found = check_period(snapshot(source or totals(), rejects), staged, recent, COLUMNS, CheckSettings())
+    before = earlier or Earlier(recent)
+    found = check_period(snapshot(source or totals(), rejects), staged, before, COLUMNS, CheckSettings())
     return {(result.check_type, result.column_name): result for result in found}
 
 
 def test_equal_sides_pass_every_check() -> None:
     found = results()
     assert {result.check_status for result in found.values()} == {CheckStatus.PASSED}
-    assert len(found) == 1 + 1 + len(COLUMNS) + len(KEYS) + len(COLUMNS) + 1 + 2 + 1 + 1
+    assert len(found) == 1 + 1 + len(COLUMNS) + len(KEYS) + len(COLUMNS) + 1 + 2 + 1 + 1 + 1
 
 
 @pytest.mark.parametrize(
@@ -131,3 +133,13 @@ def test_a_large_difference_is_clamped_to_what_the_column_holds(source: int, tar
 def test_without_a_source_value_there_is_no_difference() -> None:
     result = CheckResult("volume_anomaly", CheckStatus.PASSED, None, Decimal(1), "m")
     assert (result.difference, result.difference_pct) == (None, None)
+
+
+def test_asins_that_are_missing_now_are_named() -> None:
+    earlier = Earlier((), date(2026, 11, 1), asins=40, asins_missing=12, examples=[f"B00TEST{n:03}" for n in range(10)])
+    check = results(earlier=earlier)["asin_coverage", "asin"]
+    assert (check.check_status, check.source_value, check.target_value) == (CheckStatus.WARNING, 40, 28)
+    assert "12 of the 40 ASINs of 2026-11-01 are missing (B00TEST000, B00TEST001," in check.check_message
+    assert "B00TEST009, …); reports arrive ASIN by ASIN" in check.check_message
+    none_missing = Earlier((), date(2026, 11, 1), asins=40)
+    assert results(earlier=none_missing)["asin_coverage", "asin"].check_status is CheckStatus.PASSED
