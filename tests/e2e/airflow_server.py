@@ -117,7 +117,7 @@ class AirflowServer:
             if time.monotonic() > deadline:
                 said = "\n".join(f"--- {component}\n{self.tail(component)}" for component in COMPONENTS)
                 raise ServerError(f"no {what} within {seconds:.0f} s\n{said}")
-            time.sleep(0.2)
+            time.sleep(0.5)
 
     def log(self, component: str) -> Path:
         """The file with what a component says."""
@@ -153,7 +153,7 @@ class AirflowServer:
             "CORE__PLUGINS_FOLDER": ROOT / "plugins",
             "CORE__LOAD_EXAMPLES": False,
             "CORE__EXECUTOR": "tests.e2e.warm_executor.WarmLocalExecutor",
-            "CORE__PARALLELISM": 6,
+            "CORE__PARALLELISM": 8,
             "CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in USERS.items()),
             "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": self.home / "passwords.json",
             "DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{address}",

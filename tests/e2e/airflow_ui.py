@@ -153,7 +153,7 @@ class AirflowUI:
         while not condition():
             if time.monotonic() > deadline:
                 raise AssertionError(f"no {what} within {seconds:.0f} s\n" + "\n".join(map(self._describe, run_ids)))
-            time.sleep(0.3)
+            time.sleep(0.5)
 
     def _describe(self, run_id: str) -> str:
         lines = [f"=== {run_id}: {self.run(run_id)['state']} {self.states(run_id)}"]

@@ -26,7 +26,7 @@ def test_backfill_a_year_then_again_with_each_behaviour(sync: Synced) -> None:
     sync.land_many(rows)
 
     said = sync.ui.server.cli(
-        *("backfill", "create", "--dag-id", sync.ui.dag_id, "--max-active-runs", "6"),
+        *("backfill", "create", "--dag-id", sync.ui.dag_id, "--max-active-runs", "8"),
         *("--from-date", str(FIRST), "--to-date", str(LAST)),
     )
     assert "Traceback" not in said
@@ -41,7 +41,7 @@ def test_backfill_a_year_then_again_with_each_behaviour(sync: Synced) -> None:
         ("failed", FIRST, {MISSING: (2, "completed")}),
         ("completed", AGAIN, {MISSING: (2, "completed")} | {day: (2, "completed") for day in year if day >= AGAIN}),
     ):
-        sync.ui.wait_for_backfill(sync.ui.backfill(first, LAST, reprocess, max_active_runs=6), seconds=300)
+        sync.ui.wait_for_backfill(sync.ui.backfill(first, LAST, reprocess, max_active_runs=8), seconds=300)
         assert attempts(sync) == dict.fromkeys(year, (1, "completed")) | expected, reprocess
     assert published(sync) == year
     assert states(sync) == {"success": 52}

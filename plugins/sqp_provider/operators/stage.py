@@ -99,12 +99,10 @@ class SyncStageOperator(BaseOperator):
         raise AirflowSkipException(f"{sync.period} is {reason}. Run it with force to publish it again.")
 
     def skip_if_published(self, sync: SyncRun, snapshot: Snapshot) -> None:
-        """Skip a stage that was cleared alone after its run had published and dropped what it staged.
-
-        :raises StagedMissing: nothing is staged, and the target holds something else.
-        """
+        """Skip a stage that was cleared alone after its run had published and dropped what it staged."""
         with self.postgres.transaction() as database:
-            if Staging(database, sync).exists() or Target(database, sync).published_by_this_attempt():
+            target = Target(database, sync)
+            if Staging(database, sync).exists() or target.published_by_this_attempt() or not target.holds(snapshot):
                 return
         self.skip_if_unchanged(sync, snapshot)
 
