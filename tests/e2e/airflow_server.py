@@ -165,7 +165,7 @@ class AirflowServer:
             "LOGGING__WORKER_LOG_SERVER_PORT": log_ports[0],
             "LOGGING__TRIGGER_LOG_SERVER_PORT": log_ports[1],
             # Quick decisions, and no idle work between them.
-            "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": 0.1,
+            "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": 0.5,
             "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": 1,
             "SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": 2,
             "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": 10,
