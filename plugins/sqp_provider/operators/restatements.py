@@ -78,12 +78,12 @@ class RestatementLookOperator(SyncStageOperator):
 def trigger(period: Period, run_after: datetime) -> dict[str, Any]:
     """Return what starts the period's sync.
 
-    The run id is the same whenever this look is repeated, ``restatement__weekly_2026-11-08__2026-11-23T06:00``: a look
+    The run id is the same whenever this look is repeated, ``restatement__weekly_2026-11-08__2026-11-23T06:00:00``: a look
     or a sync that is cleared comes back to its run instead of starting a second one.
     """
     name = f"{period.sync_type}_{period.first_day}"
     return {
         "trigger_dag_id": f"sqp_{period.sync_type}_sync",
-        "trigger_run_id": f"restatement__{name}__{run_after:%Y-%m-%dT%H:%M}",
+        "trigger_run_id": f"restatement__{name}__{run_after:%Y-%m-%dT%H:%M:%S}",
         "conf": {"period_start": period.first_day.isoformat()},
     }

@@ -33,7 +33,7 @@ def test_a_week_that_nobody_synced_is_triggered_under_a_name_of_its_own(landing:
     landing.land(*TEN)
     triggered = {
         "trigger_dag_id": "sqp_weekly_sync",
-        "trigger_run_id": "restatement__weekly_2026-11-08__2026-11-23T06:00",
+        "trigger_run_id": "restatement__weekly_2026-11-08__2026-11-23T06:00:00",
         "conf": {"period_start": "2026-11-08"},
     }
     assert look(stages) == look(stages) == [triggered]
