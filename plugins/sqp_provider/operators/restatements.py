@@ -78,8 +78,8 @@ class RestatementLookOperator(SyncStageOperator):
 def trigger(period: Period, run_after: datetime) -> dict[str, Any]:
     """Return what starts the period's sync.
 
-    The run id is the same whenever this look is repeated, ``restatement__weekly_2026-11-08__2026-11-23T06:00:00``: a look
-    or a sync that is cleared comes back to its run instead of starting a second one.
+    The run id is the same whenever this look is repeated, ``restatement__weekly_2026-11-08__2026-11-23T06:00:00``: a
+    look or a sync that is cleared comes back to its run instead of starting a second one.
     """
     name = f"{period.sync_type}_{period.first_day}"
     return {
