@@ -106,9 +106,11 @@ class Synced:
         """The runs whose row still says that they are at work."""
         return [row["run_id"] for row in self.query("select run_id from sync_log where sync_status = 'started'")]
 
-    def forget(self, run_id: str) -> None:
-        """Close a row that no run will close any more."""
-        self.query("update sync_log set sync_status = 'failed' where run_id = %s returning id", run_id)
+    def let_an_hour_pass(self, run_id: str) -> None:
+        """Make a run's row older: nobody waits ``schedule.stale_after_minutes`` in a test."""
+        self.query(
+            "update sync_log set started_at = started_at - interval '1 hour' where run_id = %s returning id", run_id
+        )
 
     def waits_for_ledger(self) -> None:
         """Wait until a publish stands before the ledger that :meth:`publishes_wait` holds."""

@@ -78,9 +78,12 @@ def test_kill_log_finish_then_clear_it_or_delete_the_run(sync: Synced) -> None:
     assert sync.ended(cleared, "success", attempt=1)["records_inserted"] == 3
     assert sync.left_started() == [deleted]
     assert sync.published(sync.newest) == {}
+    sync.let_an_hour_pass(deleted)
     sync.ended(sync.trigger(sync.newest), "success", attempt=1)
     assert sync.published(sync.newest) == FIGURES
-    sync.forget(deleted)
+    log = sync.log(deleted)
+    assert (log["sync_status"], log["error_details"]["type"]) == ("failed", "Stale")
+    assert f"Airflow has run {deleted} of sqp_weekly_sync neither queued nor running" in log["error_message"]
 
 
 def run_whose_log_finish_is_killed(sync: Synced) -> str:
