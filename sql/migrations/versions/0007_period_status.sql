@@ -185,6 +185,59 @@ comment on column period_status.source_row_count is 'Rows the look for restateme
 comment on column period_status.source_seen_at is 'When it looked.';
 
 
+-- Whoever wrote, the month or quarter is no longer known to be what was published; a publish says so anew afterwards.
+-- Weeks have the same from update_aggregate_summaries. A derived period has no fingerprint to lose.
+create or replace function forget_fingerprint() returns trigger
+language plpgsql
+security definer
+set search_path from current
+as $$
+declare
+    v_type text := tg_argv[0];
+    v_touched text := case tg_op
+        when 'INSERT' then 'select period_start from new_rows'
+        when 'DELETE' then 'select period_start from old_rows'
+        when 'UPDATE' then 'select period_start from old_rows union all select period_start from new_rows'
+        when 'TRUNCATE' then format('select period_start from synced_period where sync_type = %L', v_type)
+    end;
+begin
+    if not exists (select from synced_period where sync_type = v_type and fingerprint is not null) then
+        return null;
+    end if;
+    execute format(
+        'update synced_period set fingerprint = null
+        where sync_type = %L and fingerprint is not null and period_start in (%s)',
+        v_type, v_touched
+    );
+    return null;
+end
+$$;
+
+
+do $$
+declare
+    v_type text;
+    v_event text;
+    v_rows text;
+begin
+    foreach v_type in array array['monthly', 'quarterly'] loop
+        for v_event, v_rows in
+            values
+                ('insert', 'referencing new table as new_rows'),
+                ('update', 'referencing old table as old_rows new table as new_rows'),
+                ('delete', 'referencing old table as old_rows'),
+                ('truncate', '')
+        loop
+            execute format(
+                'create or replace trigger %I after %s on %I %s for each statement execute function forget_fingerprint(%L)',
+                'forget_fingerprint_on_' || v_event, v_event, v_type || '_summary', v_rows, v_type
+            );
+        end loop;
+    end loop;
+end
+$$;
+
+
 create or replace function pg_temp.is_left_invalid(p_index text) returns boolean
 language sql
 as $$

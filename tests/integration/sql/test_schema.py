@@ -161,6 +161,7 @@ FUNCTIONS = {
     "delete_derived()",
     "delete_old_sync_log(p_keep interval)",
     "ensure_period_partition(p_table text, p_first date, p_last date)",
+    "forget_fingerprint()",
     "get_latest_sync_status(p_sync_type character varying)",
     "lock_period(p_sync_type text, p_period_start date)",
     "rate(p_count bigint, p_of bigint)",
@@ -180,6 +181,12 @@ TRIGGERS = {
     ),
     "update_summaries_on_weekly_delete": "AFTER DELETE ON weekly_summary REFERENCING OLD TABLE AS old_rows",
     "update_summaries_on_weekly_truncate": "AFTER TRUNCATE ON weekly_summary",
+}
+
+FORGETTING = {
+    (f"{sync_type}_summary", f"forget_fingerprint_on_{event}", f"forget_fingerprint('{sync_type}')")
+    for sync_type in ("monthly", "quarterly")
+    for event in ("insert", "update", "delete", "truncate")
 }
 
 
@@ -264,6 +271,15 @@ def triggers(connection: Connection) -> dict[str, str]:
     )
 
 
+def forgetting(connection: Connection) -> set[tuple[str, str, str]]:
+    query = """
+        select tgrelid::regclass::text, tgname, substring(pg_get_triggerdef(oid, true) from 'FUNCTION (.*)$')
+        from pg_trigger
+        where tgrelid in ('monthly_summary'::regclass, 'quarterly_summary'::regclass) and not tgisinternal
+    """
+    return {(table, name, function) for table, name, function in connection.execute(query)}
+
+
 def assert_documented(connection: Connection) -> None:
     assert columns(connection) == {
         table: [line.strip() for line in text.strip().splitlines()] for table, text in COLUMNS.items()
@@ -273,6 +289,7 @@ def assert_documented(connection: Connection) -> None:
     assert partitions(connection) == PARTITIONS
     assert functions(connection) == FUNCTIONS
     assert triggers(connection) == TRIGGERS
+    assert forgetting(connection) == FORGETTING
 
 
 def revisions(connection: Connection) -> list[str]:
