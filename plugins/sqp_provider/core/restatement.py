@@ -99,7 +99,7 @@ def _judge(period: Period, seen: PeriodTotals | None, known: KnownPeriod) -> Fin
 
 
 def _judge_empty(period: Period, seen: PeriodTotals | None, known: KnownPeriod) -> Finding:
-    if known.state == "synced" and known.row_count == 0:
+    if known.state == "synced" and known.row_count == 0 and known.fingerprint:
         return Finding(period, Found.UNCHANGED, "it was published as empty, and the source still has no row of it")
     if known.state == "synced":
         rows = "its rows" if known.row_count is None else f"{known.row_count:,} rows"

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
 from airflow.sdk import Context
 
 from sqp_provider.core.period import SyncType
@@ -148,3 +149,47 @@ def test_a_month_made_of_weeks_is_synced_once_and_again_when_one_of_its_weeks_is
     assert look(stages, **month) == []
     landing.land(report_row("q", week=october, asin_click_count=51, ingested_at="2026-11-21T00:00:00Z"))
     assert look(stages, **month) == [triggered]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "update monthly_summary set total_clicks = 0",
+        "delete from monthly_summary",
+        "insert into monthly_summary (period_start, period_end, query, asin)"
+        " values ('2026-10-01', '2026-10-31', 'x', 'y')",
+        "truncate monthly_summary",
+    ],
+)
+def test_a_synced_month_that_somebody_else_wrote_to_is_synced_again(
+    written: str, landing: Landing, stages: Stages
+) -> None:
+    landing.land(report_row("q", week=date(2026, 10, 25)))
+    stages.sync("2026-10-01", SyncType.MONTHLY)
+    stages.sync("2026-10-01", SyncType.QUARTERLY)
+    before = stages.target(SyncType.MONTHLY)
+    stages.query(written)
+    stands = "select sync_type, status from period_status where period_start = '2026-10-01' and sync_type <> 'weekly'"
+    assert {row["sync_type"]: row["status"] for row in stages.query(stands)} == {
+        "monthly": "restated",
+        "quarterly": "synced",
+    }
+    assert len(look(stages, sync_types=["monthly"])) == 1
+    assert stages.sync("2026-10-01", SyncType.MONTHLY, max_delete_fraction=1).errors == {}
+    assert stages.target(SyncType.MONTHLY) == before
+    assert look(stages, sync_types=["monthly"]) == []
+
+
+def test_a_week_published_as_empty_that_somebody_else_wrote_to_stays_restated_until_it_is_synced(
+    landing: Landing, stages: Stages
+) -> None:
+    landing.land(report_row("older", week=date(2026, 11, 1)))
+    stages.sync(WEEK, allow_empty=True)
+    stages.query(
+        "insert into weekly_summary (period_start, period_end, query, asin)"
+        " values ('2026-11-08', '2026-11-14', 'x', 'y')"
+    )
+    assert look(stages) == []
+    assert status(stages) == ["restated"]
+    assert stages.sync(WEEK, allow_empty=True, max_delete_fraction=1).errors == {}
+    assert (stages.target(), status(stages)) == ([], ["synced"])

@@ -74,6 +74,12 @@ def test_a_published_period_without_a_source_is_a_warning_and_never_synced(
     )
 
 
+def test_rows_that_somebody_wrote_to_a_week_published_as_empty_are_a_warning() -> None:
+    known = KnownPeriod(state="synced", fingerprint=None, row_count=0)
+    (finding,) = find_restatements([WEEK], {}, {WEEK: known})
+    assert (finding.found, finding.found.needs_a_person) == ("vanished", True)
+
+
 @pytest.mark.parametrize(
     "seen", [None, source(0), source(19001), source(19001, OLD)], ids=["absent", "empty", "changed", "same"]
 )
