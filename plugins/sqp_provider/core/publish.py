@@ -38,12 +38,14 @@ def refuse_large_delete(
     """Stop a publish that would delete an unlikely part of a period.
 
     Rows that were derived from weeks are no report that could lose rows: Amazon cuts the query list of a month short
-    as it does that of a week, so its own month has other rows than the sum of the weeks.
+    as it does that of a week, so its own month has other rows than the sum of the weeks. A month without any
+    row is none of Amazon's, though, and would stay empty whatever weeks come.
 
     :param ledger: ``state`` of the period, or None.
     :raises DeletesRefused: says how many rows, and how to allow it for one run.
     """
-    if ledger and ledger["state"] == "derived":
+    rows_staged = result.inserted + result.updated + result.unchanged
+    if ledger and ledger["state"] == "derived" and rows_staged:
         return
     rows_before = result.updated + result.deleted + result.unchanged
     asked = sync.options.max_delete_fraction
