@@ -154,3 +154,9 @@ on conflict (sync_type, period_start) do update set
     sync_log_id = excluded.sync_log_id,
     attempt = excluded.attempt,
     published_at = excluded.published_at;
+
+
+-- name: record_confirmed
+-- A later snapshot that held the same.
+update synced_period set snapshot_at = greatest(snapshot_at, %(snapshot_at)s)
+where sync_type = %(sync_type)s and period_start = %(period_start)s;

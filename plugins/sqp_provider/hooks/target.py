@@ -31,7 +31,8 @@ class Target:
         self.staging = Staging(database, sync)
         self.table = database.table(sync.period.sync_type.target_table)
         self.label = self.staging.target_label
-        self.measures = measures_of(sync.period.sync_type)
+        calendar = [column for column in sync.period.columns if column != "period_start"]
+        self.compared = (*calendar, *measures_of(sync.period.sync_type))
         self.period = {"sync_type": sync.period.sync_type.value, "period_start": sync.period.first_day}
 
     def lock(self) -> None:
@@ -98,8 +99,8 @@ class Target:
         current = "current_rows_once" if plain else "current_rows"
         self._run(
             "find_difference",
-            staged_values=_of("s", self.measures),
-            current_values=_of("c", self.measures),
+            staged_values=_of("s", self.compared),
+            current_values=_of("c", self.compared),
             current_rows=self.database.statement("publish", current, self._names()),
         )
         found = self._one("count_difference", self.period)
@@ -114,8 +115,8 @@ class Target:
 
     def apply_difference(self) -> None:
         """Write what :meth:`find_difference` found; rows that did not change are not touched."""
-        updated = (*self.measures, *_SYNC_COLUMNS)
-        inserted = (*self.sync.period.columns, "query", "asin", *updated)
+        updated = (*self.compared, *_SYNC_COLUMNS)
+        inserted = ("period_start", "query", "asin", *updated)
         if not self.staging.target_is_partitioned():
             self._run("delete_duplicates", self.period)
         self._run("delete_vanished")
@@ -136,6 +137,10 @@ class Target:
                 "attempt": self.sync.attempt,
             },
         )
+
+    def record_confirmed(self, snapshot: Snapshot) -> None:
+        """Write into the ledger that the source still looked like this; an older snapshot is refused from then on."""
+        self._run("record_confirmed", self.period | {"snapshot_at": snapshot.snapshot_at})
 
     def _rows(self) -> int:
         return int(self._one("period_rows", self.period)["rows"])

@@ -96,6 +96,8 @@ class SyncStageOperator(BaseOperator):
             if force or not target.holds(snapshot):
                 return
             log.record_counts(sync, result, {"outcome": result.how, "reason": reason})
+            if not sync.options.dry_run:
+                target.record_confirmed(snapshot)
         raise AirflowSkipException(f"{sync.period} is {reason}. Run it with force to publish it again.")
 
     def skip_if_published(self, sync: SyncRun, snapshot: Snapshot) -> None:

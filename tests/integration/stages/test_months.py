@@ -230,3 +230,27 @@ def test_a_look_at_a_window_finds_the_fingerprint_that_each_period_is_published_
     assert found[periods[1]].reject_count == 3
     (alone,) = source.window_totals(sync_type, [between]).values()
     assert (alone.totals.row_count, alone.reject_count) == (5, 1)
+
+
+def test_an_empty_report_does_not_empty_a_month_made_of_weeks(landing: Landing, native: Stages) -> None:
+    """Allow empty alone may not delete what weeks have filled: a synced month no longer follows them."""
+    landing.land(*(native_row(f"q {n}", "WEEK", "2026-11-01", "2026-11-07") for n in range(3)))
+    native.sync(NOVEMBER)
+    refused = native.sync(NOVEMBER, MONTHLY, allow_empty=True)
+    assert isinstance(refused.errors["publish"].__cause__, DeletesRefused)
+    assert len(native.target(MONTHLY)) == 3
+    assert native.sync(NOVEMBER, MONTHLY, allow_empty=True, max_delete_fraction=1).errors == {}
+    assert native.target(MONTHLY) == []
+
+
+def test_a_month_stamped_with_other_days_is_put_right(landing: Landing, stages: Stages) -> None:
+    """Rows of an adopted table may bear the month they were written in, with figures that are right."""
+    landing.land(*(report_row("q", week=week) for week in WEEKS_OF_NOVEMBER))
+    stages.sync(NOVEMBER, MONTHLY)
+    stages.sync(WEEKS_OF_NOVEMBER[0])
+    right = stages.target(MONTHLY), stages.target()
+    stages.query("update monthly_summary set year = 2025, month = 1, period_end = '2026-11-07'")
+    stages.query("update weekly_summary set period_end = '2026-11-08'")
+    for run in (stages.sync(NOVEMBER, MONTHLY), stages.sync(WEEKS_OF_NOVEMBER[0])):
+        assert (run["publish"]["updated"], run["publish"]["unchanged"]) == (1, 0)
+    assert (stages.target(MONTHLY), stages.target()) == right
