@@ -60,7 +60,7 @@ class SyncLog:
         """Come back to a closed row as a further attempt, for the same period with the same options."""
         run = DagRunIdentity(sync.dag_id, sync.run_id)
         self.start(run, sync.period.sync_type, sync.period, source_table, sync.options)
-        return self.read(sync.sync_log_id)
+        return self.read(sync.sync_log_id).model_copy(update={"ended_before": sync.sync_status})
 
     def read(self, sync_log_id: int) -> SyncRun:
         """Return the run as its row tells.

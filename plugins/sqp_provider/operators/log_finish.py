@@ -60,8 +60,11 @@ class SyncLogFinishOperator(SyncStageOperator):
         log, ledger = SyncLog(database), Target(database, sync).ledger()
         if log.outcome(sync) or sync.options.dry_run:
             return None
-        if ledger and ledger["sync_log_id"] == sync.sync_log_id:  # log_finish was cleared alone, after a publish
-            result = PublishResult(how="already published", inserted=0, unchanged=ledger["row_count"])
+        mine = ledger and ledger["sync_log_id"] == sync.sync_log_id
+        # log_finish came back alone: cleared after a publish, or tried again after it had closed the row
+        if ledger and (mine or sync.ended_before == "completed"):
+            how = "already published" if mine else "unchanged"
+            result = PublishResult(how=how, inserted=0, unchanged=ledger["row_count"])
             log.record_counts(sync, result, {"outcome": result.how})
             return None
         message = (

@@ -255,6 +255,48 @@ def test_clearing_an_old_run_does_not_bring_back_its_old_snapshot(landing: Landi
     assert stages.sync(WEEK, run=old)["publish"]["unchanged"] == 1
 
 
+def test_an_older_snapshot_is_not_published_over_one_found_unchanged(landing: Landing, stages: Stages) -> None:
+    """The source goes from A to B and back to A; the run that saw B comes late."""
+    landing.land(*TEN)
+    stages.sync(WEEK)
+    before = stages.target()
+    landing.replace(*(report_row(f"query {n}", asin_click_count=99) for n in range(10)))
+    late = Run("late", NO_OPTIONS | {"period_start": "2026-11-08"})
+    stages.run_task(late, "log_start")
+    stages.run_task(late, "extract")
+    landing.replace(*TEN)
+    assert stages.sync(WEEK).states["publish"] == "skipped"
+    stages.clear(late, "load")
+    assert isinstance(late.errors["publish"].__cause__, Superseded)
+    assert stages.target() == before
+
+
+def test_a_dry_run_that_finds_nothing_changed_leaves_the_ledger(landing: Landing, stages: Stages) -> None:
+    landing.land(*TEN)
+    stages.sync(WEEK)
+    ledger = stages.query("select * from synced_period order by sync_type")
+    assert stages.sync(WEEK, dry_run=True).states["publish"] == "skipped"
+    assert stages.query("select * from synced_period order by sync_type") == ledger
+
+
+def test_log_finish_tried_again_after_it_closed_an_unchanged_run(landing: Landing, stages: Stages) -> None:
+    """Its worker may die after the commit and before it says so; the run had nothing to publish and is green."""
+    landing.land(*TEN)
+    stages.sync(WEEK)
+    run = stages.sync(WEEK)
+    assert stages.run_task(run, "log_finish")
+    log = stages.log(run)
+    assert (log["sync_status"], log["attempt"], log["sync_metadata"]["outcome"]) == ("completed", 2, "unchanged")
+
+
+def test_log_finish_tried_again_after_it_closed_a_failed_run(landing: Landing, stages: Stages) -> None:
+    landing.land(*TEN, report_row("bad", asin="?"))
+    run = stages.sync(WEEK)
+    assert not stages.run_task(run, "log_finish")
+    log = stages.log(run)
+    assert (log["sync_status"], log["error_details"]["type"]) == ("failed", "ChecksFailed")
+
+
 def test_clearing_log_finish_alone_keeps_a_published_run_completed(landing: Landing, stages: Stages) -> None:
     landing.land(*TEN)
     run = stages.sync(WEEK)
