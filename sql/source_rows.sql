@@ -41,6 +41,10 @@ if(
 {# A week belongs to the month of its first day, also where only its last day is known. #}
 {% set from_end = "date_sub(" ~ columns.period_end ~ ", interval 6 day)" if from_weeks else columns.period_end %}
 {% set day = columns.period_start or from_end %}
+{# Days are added to the parameters, not taken from the column: 0001-01-01, which some landings write for none, has no
+   day before it, and one such row would fail the statement for every period. #}
+{% set shift = 6 if from_weeks else 0 %}
+{% set ends_within = columns.period_end ~ " between date_add(@first_day, interval " ~ shift ~ " day) and date_add(@last_day, interval " ~ shift ~ " day)" %}
 {# No table or step may be called like a column: BigQuery would take the name for the whole row. #}
 with mapped as (  -- one scan, pruned on the raw date; columns get their logical names here and keep them
     select
@@ -66,13 +70,9 @@ with mapped as (  -- one scan, pruned on the raw date; columns get their logical
     from `{{ source }}` as landed_row
     where
         (
-{% if from_weeks and not columns.period_start %}
-            {{ columns.period_end }} between date_add(@first_day, interval 6 day) and date_add(@last_day, interval 6 day)
-{% else %}
-            {{ day }} between @first_day and @last_day
-{% endif %}
+            {{ columns.period_start ~ " between @first_day and @last_day" if columns.period_start else ends_within }}
             -- a row without a date belongs to no period; it is reported with each instead of nowhere
-            or ({{ columns.period_start or columns.period_end }} is null{% if columns.period_start and columns.period_end %} and ifnull({{ from_end }} between @first_day and @last_day, true){% endif %})
+            or ({{ columns.period_start or columns.period_end }} is null{% if columns.period_start and columns.period_end %} and ifnull({{ ends_within }}, true){% endif %})
         )
 {% if columns.report_period %}
         -- rows of the other report periods are not ours; an unknown one is nobody's, so it is a reject
