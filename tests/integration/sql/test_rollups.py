@@ -166,8 +166,8 @@ def test_the_ledger_names_derived_periods_while_they_have_rows(connection: Conne
 
 def test_a_period_published_by_its_own_sync_is_never_touched(connection: Connection) -> None:
     insert_week(connection, "2026-11-08")
-    connection.execute("update synced_period set state = 'synced', fingerprint = 'f' where sync_type = 'monthly'")
     connection.execute("update monthly_summary set total_clicks = 999")
+    connection.execute("update synced_period set state = 'synced', fingerprint = 'f' where sync_type = 'monthly'")
     before = versions(connection, "monthly_summary")
     insert_week(connection, "2026-11-15")
     insert_week(connection, "2026-11-15", asin="B000000002")
