@@ -35,7 +35,7 @@ if(
 {# What one landed row reports on: a week, where months and quarters are made of weeks. #}
 {% set row_unit = "week" if from_weeks else unit %}
 {% set row_step = "7 day" if from_weeks else step %}
-{% set raw_key = "period_first, first_day, last_day, asin, search_query, report_period" %}
+{% set raw_key = "period_first, first_day, last_day, asin, search_query, report_period, marketplace" %}
 {% set numbers = ["query_score", "query_volume"] + metrics | map(attribute="source.key") | list %}
 {% set unsure = numbers | select("in", not_whole) | list %}
 {# A week belongs to the month of its first day, also where only its last day is known. #}
@@ -66,6 +66,7 @@ with mapped as (  -- one scan, pruned on the raw date; columns get their logical
         '' as unreadable,
 {% endif %}
         lower({{ fold(columns.report_period) if columns.report_period else "@report_period" }}) as report_period,
+        {{ fold(columns.marketplace) if columns.marketplace else "''" }} as marketplace,
         {{ columns.ingested_at or "cast(null as timestamp)" }} as ingested_at
     from `{{ source }}` as landed_row
     where
@@ -80,7 +81,8 @@ with mapped as (  -- one scan, pruned on the raw date; columns get their logical
             or lower({{ fold(columns.report_period) }}) not in ('week', 'month', 'quarter'), true)
 {% endif %}
 {% if columns.marketplace %}
-        and {{ columns.marketplace }} = @marketplace
+        -- rows of other marketplaces are not ours; one without is nobody's, so it is a reject
+        and ifnull({{ fold(columns.marketplace) }} in (@marketplace, ''), true)
 {% endif %}
 ),
 
@@ -100,12 +102,12 @@ placed as (
 collapsed as (  -- identical copies are one landing
     select
         period_first, row_first, first_day, last_day, asin, search_query, {{ numbers | join(", ") }}, unreadable,
-        report_period, ingested_at,
+        report_period, marketplace, ingested_at,
         count(*) as copy_count
     from placed
     group by
         period_first, row_first, first_day, last_day, asin, search_query, {{ numbers | join(", ") }}, unreadable,
-        report_period, ingested_at
+        report_period, marketplace, ingested_at
 ),
 
 newest as (  -- the newest landing of a key wins; rows without a key are not copies of each other
@@ -134,6 +136,9 @@ checked as (
         case
 {% if columns.report_period %}
             when ifnull(report_period != lower(@report_period), true) then 'unknown_report_period'
+{% endif %}
+{% if columns.marketplace %}
+            when ifnull(marketplace, '') = '' then 'unknown_marketplace'
 {% endif %}
 {% if columns.period_start %}
             when first_day is null then 'missing_period'
@@ -280,7 +285,7 @@ select
     cast(if(asin is null or search_query is null or versions > 1, copy_count, landed_rows) as int64),
     reject_reason,
     to_json_string(struct(
-{% for key in columns if columns[key] and key != "marketplace" %}
+{% for key in columns if columns[key] %}
         {{ {"period_start": "first_day", "period_end": "last_day"}.get(key, key) }} as {{ key }}{{ "," if not loop.last or unsure }}
 {% endfor %}
 {% if unsure %}

@@ -125,6 +125,7 @@ def measures_of(sync_type: SyncType) -> tuple[str, ...]:
 
 REJECT_REASONS = {
     "unknown_report_period": "report period is not WEEK, MONTH or QUARTER",
+    "unknown_marketplace": "no marketplace, where a column names it",
     "missing_period": "no start or end date",
     "misaligned_period": "dates are not those of the period",
     "invalid_asin": "ASIN is not ten letters or digits",

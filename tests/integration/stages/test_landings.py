@@ -221,6 +221,28 @@ def test_a_landing_that_keeps_every_re_landing(landing: Landing, stages: Stages)
     assert {row["query"]: row["total_clicks"] for row in stages.target(SyncType.MONTHLY)} == {"month": 3, "q": 3}
 
 
+def test_a_row_without_a_marketplace_is_a_reject_and_displaces_nothing(
+    landing: Landing, dataset: str, stages: Stages
+) -> None:
+    landing.create(COLUMNS | {"marketplace_id": "STRING"})
+    newer = {"ingested_at": "2026-11-30T00:00:00Z"}
+    landing.land(
+        *(report_row(f"good {n}") | {"marketplace_id": "ATVPDKIKX0DER"} for n in range(200)),
+        report_row("spaced") | {"marketplace_id": " ATVPDKIKX0DER "},
+        report_row("good 1", **newer) | {"marketplace_id": None},
+        report_row("good 2", **newer) | {"marketplace_id": " "},
+        report_row("good 3", **newer) | {"marketplace_id": "A1PA6795UKMFR9"},
+    )
+    columns = {"ingested_at": "ingested_at", "marketplace": "marketplace_id"}
+    source = {"columns": columns, "marketplace": "ATVPDKIKX0DER"}
+    one = Stages(settings_for(landing.table, dataset, source=source), stages.dsn)
+    assert one.sync(WEEK).errors == {}
+    assert len(one.target()) == 201
+    rejects = one.query("select reason, raw ->> 'search_query' as query from sync_rejects order by query")
+    assert [row["query"] for row in rejects] == ["good 1", "good 2"]
+    assert {row["reason"] for row in rejects} == {"unknown_marketplace"}
+
+
 def test_two_marketplaces_in_one_table_never_mix(landing: Landing, dataset: str, stages: Stages) -> None:
     landing.create(COLUMNS | {"marketplace_id": "STRING"})
     for marketplace, clicks in (("ATVPDKIKX0DER", 1), ("A1PA6795UKMFR9", 2)):
