@@ -1,0 +1,57 @@
+"""The page's application: who may see it, what every answer carries, how errors are told."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from functools import cached_property
+from typing import Any
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'self'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cache-control": "no-store",
+}
+
+
+class StatusPage:
+    """The ASGI application, built at its first request: every task loads the plugin, only the API server needs this."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, with the headers that every answer has."""
+
+        async def send_with_headers(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                own = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+                message = {**message, "headers": [*message.get("headers", []), *own]}
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+    @cached_property
+    def app(self) -> Any:
+        """The FastAPI application, every route of it behind Airflow's login."""
+        from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
+        from airflow.api_fastapi.core_api.security import requires_access_view
+        from fastapi import Depends, FastAPI
+
+        from sqp_provider.status import api, errors, pages
+
+        app = FastAPI(
+            title="SQP sync",
+            dependencies=[Depends(requires_access_view(AccessView.WEBSITE))],
+            docs_url=None,
+            redoc_url=None,
+            openapi_url=None,
+        )
+        errors.tell_errors(app)
+        app.include_router(api.router, prefix="/api")
+        app.include_router(pages.router)
+        return app

@@ -1,0 +1,101 @@
+"""Errors as a page or as problem JSON: what failed, and what to do; never a stack trace."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import psycopg
+from airflow.sdk.exceptions import AirflowNotFoundException
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from psycopg import errors as postgres_errors
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from sqp_provider.core.errors import InvalidSettings, SyncError, TargetUnreachable
+from sqp_provider.status.models import Problem
+from sqp_provider.status.templates import inner_path, render
+
+log = logging.getLogger(__name__)
+
+REMEDIES = {
+    400: "Correct the address, or go back to the overview.",
+    401: "Log in to Airflow, then load this page again.",
+    403: "Ask an administrator of Airflow for the right to view it.",
+    404: "Look for it in the history.",
+    405: "Only reading is possible here.",
+    422: "Correct what is named, or reset the filters.",
+}
+
+
+def tell_errors(app: FastAPI) -> None:
+    """Register a handler for everything that can go wrong."""
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(SyncError, _unavailable)
+    app.add_exception_handler(AirflowNotFoundException, _no_connection)
+    app.add_exception_handler(Exception, _broken)
+
+
+async def _refused(request: Request, error: Any) -> Response:
+    remedy = REMEDIES.get(error.status_code, "Go back to the overview.")
+    return answer(request, problem(error.status_code, str(error.detail), remedy), error.headers)
+
+
+async def _invalid(request: Request, error: Any) -> Response:
+    mistakes = "; ".join(_mistake(detail) for detail in error.errors())
+    return answer(request, problem(422, mistakes, REMEDIES[422]))
+
+
+def _mistake(detail: Any) -> str:
+    name = str(detail["loc"][-1]) if len(detail["loc"]) > 1 else "query"
+    if detail["type"] == "extra_forbidden":
+        return f"{name[:100]}: is not a parameter of this page"
+    found = detail.get("input")
+    shown = "" if isinstance(found, dict) else f", found {str(found)[:100]!r}"
+    return f"{name}: {detail['msg'].removeprefix('Value error, ')}{shown}"
+
+
+async def _unavailable(request: Request, error: Any) -> Response:
+    log.warning("The status page is not available: %s", error)
+    return answer(request, _explained(error))
+
+
+def _explained(error: SyncError) -> Problem:
+    cause = error.__cause__
+    said = " ".join(str(cause).split())[:600] if isinstance(cause, psycopg.Error) else str(error)
+    if isinstance(error, InvalidSettings):
+        return problem(503, said, "Correct the configuration, then load this page again.")
+    if isinstance(cause, postgres_errors.QueryCanceled):
+        return problem(503, f"Postgres took too long: {said}", "Narrow the filter, or try again later.")
+    if isinstance(error, TargetUnreachable):
+        return problem(503, f"Postgres does not answer: {said}", "Load this page again when Postgres is back.")
+    if isinstance(cause, (postgres_errors.UndefinedTable, postgres_errors.UndefinedFunction)):
+        return problem(503, f"The schema is not there or not up to date: {said}", "Trigger the Dag sqp_migrate once.")
+    remedy = "Check login, password, database and rights of the Postgres connection that sqp_config.yaml names."
+    return problem(503, said, remedy)
+
+
+async def _no_connection(request: Request, error: Any) -> Response:
+    remedy = "Create the connection in Airflow under Admin, or correct target.conn_id in sqp_config.yaml."
+    return answer(request, problem(503, f"{error}.", remedy))
+
+
+async def _broken(request: Request, error: Any) -> Response:
+    # the server's log has the trace; a reader could do nothing with it
+    return answer(request, problem(500, "This page has a fault.", "Look into the API server's log and report it."))
+
+
+def problem(status: int, detail: str, remedy: str) -> Problem:
+    """Build it, with the status' own words for a title."""
+    return Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, remedy=remedy)
+
+
+def answer(request: Request, found: Problem, headers: Any = None) -> Response:
+    """Answer with problem JSON below ``/api``, with a page elsewhere."""
+    if inner_path(request).startswith("/api/"):
+        content = found.model_dump()
+        return JSONResponse(content, found.status, headers, media_type="application/problem+json")
+    return render(request, "problem.html.j2", status=found.status, headers=headers, problem=found)

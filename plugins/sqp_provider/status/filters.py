@@ -1,0 +1,74 @@
+"""What a reader may ask for in an address, and what is refused with 422."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from fastapi import Path
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from sqp_provider.status.models import SyncTypeName
+
+LARGEST_ID = 2**63 - 1
+
+SyncLogId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="id of a row of sync_log")]
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("holds a NUL character, which no text in Postgres has")
+    return text
+
+
+RunPart = Annotated[str, Path(max_length=250, description="dag_id or run_id"), AfterValidator(_storable)]
+
+
+class _Query(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: Any) -> Any:
+        """A form sends the fields that nobody filled in, too."""
+        return None if isinstance(value, str) and not _storable(value).strip() else value
+
+
+class HistoryFilter(_Query):
+    """``?type=weekly&status=failed&period_from=2026-10-01&text=Superseded&before=4711``."""
+
+    type: SyncTypeName | None = None
+    status: Literal["started", "completed", "failed"] | None = None
+    period_from: date | None = None
+    period_to: date | None = None
+    dag_id: str | None = Field(default=None, max_length=250)
+    text: str | None = Field(default=None, max_length=200, description="in run id, error or sync id")
+    before: int | None = Field(default=None, ge=1, le=LARGEST_ID, description="runs older than this id")
+
+    @model_validator(mode="after")
+    def _from_before_to(self) -> HistoryFilter:
+        if self.period_from and self.period_to and self.period_from > self.period_to:
+            raise ValueError(f"period_from {self.period_from} is after period_to {self.period_to}")
+        return self
+
+    @property
+    def asked(self) -> dict[str, str]:
+        """The fields that are set, but for the place in the list, as an address spells them."""
+        return {key: str(value) for key, value in self.model_dump(exclude={"before"}).items() if value is not None}
+
+
+class PeriodFilter(_Query):
+    """``?type=monthly&periods=12``."""
+
+    type: SyncTypeName | None = None
+    periods: int | None = Field(default=None, ge=1, le=520)
+
+
+class RejectsFilter(_Query):
+    """``?format=csv``."""
+
+    format: Literal["csv", "ndjson"] | None = None
+
+
+class NoQuery(_Query):
+    """A page that takes no parameters."""

@@ -1,0 +1,38 @@
+"""Panels put together from several questions, for the pages and for JSON alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from fastapi import HTTPException
+
+from sqp_provider.core.period import SyncType
+from sqp_provider.core.settings import Settings
+from sqp_provider.status.models import Headline, PeriodStatus, SyncDetail
+from sqp_provider.status.queries import StatusReader
+from sqp_provider.status.view import attempts, headline, stages
+
+
+def headlines(settings: Settings, periods: Sequence[PeriodStatus]) -> list[Headline]:
+    """One answer a type."""
+    now = datetime.now(UTC)
+    return [headline(sync_type, periods, now, settings.schedule.delay(sync_type)) for sync_type in SyncType]
+
+
+def sync_detail(reader: StatusReader, sync_log_id: int) -> SyncDetail:
+    """All of a run.
+
+    :raises HTTPException: 404, there is no such row.
+    """
+    sync = reader.sync(sync_log_id)
+    if sync is None:
+        raise HTTPException(404, f"sync_log has no row {sync_log_id}. Old rows may have been deleted.")
+    checks = reader.checks(sync_log_id)
+    return SyncDetail(
+        sync=sync,
+        stages=stages(sync, checks),
+        attempts=attempts(sync),
+        checks=checks,
+        rejects=reader.rejects(sync_log_id),
+    )

@@ -1,0 +1,106 @@
+"""The page's statements in one read-only transaction; their text is ``sql/queries/status.sql``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqp_provider.core.settings import TargetSettings
+from sqp_provider.hooks.postgres import Database, SqpPostgresHook
+from sqp_provider.status.filters import HistoryFilter, PeriodFilter
+from sqp_provider.status.models import (
+    Check,
+    Failure,
+    Freshness,
+    HistoryPage,
+    HistoryRow,
+    Latest,
+    PeriodStatus,
+    RejectReason,
+    Row,
+    Sync,
+)
+
+STATEMENT_MILLISECONDS = 10_000
+"""A page that takes longer is given up, so that readers can never hold up the syncs."""
+
+PAGE_ROWS = 50
+FAILURES = 5
+
+SomeRow = TypeVar("SomeRow", bound=Row)
+
+
+@dataclass(frozen=True)
+class StatusReader:
+    """All that the page asks, inside one transaction."""
+
+    database: Database
+
+    def freshness(self) -> list[Freshness]:
+        """How old each summary table's newest period is."""
+        return self._rows(Freshness, "freshness")
+
+    def latest(self) -> list[Latest]:
+        """The last run of each type."""
+        return self._rows(Latest, "latest")
+
+    def periods(self, asked: PeriodFilter) -> list[PeriodStatus]:
+        """How the newest periods of each type stand, oldest first."""
+        return self._rows(PeriodStatus, "periods", sync_type=asked.type, periods=asked.periods)
+
+    def failures(self) -> list[Failure]:
+        """The newest runs that failed."""
+        return self._rows(Failure, "failures", rows=FAILURES)
+
+    def history(self, asked: HistoryFilter) -> HistoryPage:
+        """A page of runs that fit the filter."""
+        values = asked.model_dump(exclude={"type"}) | {"sync_type": asked.type, "rows": PAGE_ROWS + 1}
+        rows = self._rows(HistoryRow, "history", **values)
+        shown = rows[:PAGE_ROWS]
+        return HistoryPage(rows=shown, next_before=shown[-1].sync_log_id if len(rows) > PAGE_ROWS else None)
+
+    def dags(self) -> list[str]:
+        """The Dags that have runs in the log."""
+        return [row["dag_id"] for row in self._query("dags")]
+
+    def sync(self, sync_log_id: int) -> Sync | None:
+        """A run, or None."""
+        return next(iter(self._rows(Sync, "sync", sync_log_id=sync_log_id)), None)
+
+    def sync_of_run(self, dag_id: str, run_id: str) -> int | None:
+        """The id of a Dag run's row, or None."""
+        row = self.database.row("status", "sync_of_run", {"dag_id": dag_id, "run_id": run_id})
+        return int(row["sync_log_id"]) if row else None
+
+    def checks(self, sync_log_id: int) -> list[Check]:
+        """A run's checks: the newest attempt first, what was not passed first."""
+        return self._rows(Check, "checks", sync_log_id=sync_log_id)
+
+    def rejects(self, sync_log_id: int) -> list[RejectReason]:
+        """A run's kept rejects by reason."""
+        return self._rows(RejectReason, "reject_reasons", sync_log_id=sync_log_id)
+
+    def reject_columns(self, sync_log_id: int) -> list[str]:
+        """The names in the raw rows of a run's rejects."""
+        return [row["name"] for row in self._query("reject_columns", sync_log_id=sync_log_id)]
+
+    def rejects_after(self, sync_log_id: int, after: int, rows: int) -> list[dict[str, Any]]:
+        """Some rejects, those with the next ids."""
+        return self._query("rejects_after", sync_log_id=sync_log_id, after=after, rows=rows)
+
+    def _rows(self, model: type[SomeRow], name: str, **values: Any) -> list[SomeRow]:
+        return [model.model_validate(row) for row in self._query(name, **values)]
+
+    def _query(self, name: str, **values: Any) -> list[dict[str, Any]]:
+        return self.database.connection.execute(self.database.statement("status", name), values or None).fetchall()
+
+
+@contextmanager
+def reading(target: TargetSettings) -> Iterator[StatusReader]:
+    """Open a transaction that sees one moment, can change nothing and ends soon."""
+    with SqpPostgresHook(target).transaction() as database:
+        database.run("status", "read_only")
+        database.run("status", "statement_timeout", {"milliseconds": STATEMENT_MILLISECONDS})
+        yield StatusReader(database)

@@ -1,0 +1,68 @@
+"""Templates and static files: escaped always, linked relative to where Airflow is served."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from sqp_provider.status.addresses import URL_PREFIX, run_address
+from sqp_provider.status.view import WORDS, period_label
+
+FOLDER = Path(__file__).parent
+STATIC = {"status.css": "text/css", "status.js": "text/javascript", "icon.svg": "image/svg+xml"}
+
+
+@cache
+def environment() -> Environment:
+    """The templates, with the formats they use."""
+    found = Environment(
+        loader=FileSystemLoader(FOLDER / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters |= {"count": _count, "moment": _moment, "seconds": _seconds, "web_address": _web_address}
+    found.globals |= {"period_label": period_label, "words": WORDS, "urlencode": urlencode}
+    return found
+
+
+def render(
+    request: Request, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
+) -> HTMLResponse:
+    """Answer with a template; ``page`` is where this page's addresses begin."""
+    root = request.scope.get("root_path", "")
+    airflow = root.removesuffix(URL_PREFIX)
+    values |= {"page": root, "run_address": partial(run_address, airflow), "here": inner_path(request)}
+    return HTMLResponse(environment().get_template(template).render(values), status, headers)
+
+
+def inner_path(request: Request) -> str:
+    """Return the path below the page's own prefix: ``/sync/12``."""
+    path: str = request.scope["path"]
+    return path.removeprefix(request.scope.get("root_path", "")) or "/"
+
+
+def _count(value: int | None) -> str:
+    return "–" if value is None else f"{value:,}"
+
+
+def _moment(value: datetime | None) -> str:
+    return "–" if value is None else f"{value:%Y-%m-%d %H:%M:%S}"
+
+
+def _seconds(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.1f} s"
+
+
+def _web_address(value: Any) -> str | None:
+    """An address that may stand behind a link, or None: the log may hold anything, ``javascript:`` too."""
+    return value if isinstance(value, str) and value.startswith(("http://", "https://")) else None

@@ -1,0 +1,192 @@
+"""What the rows mean to a reader: can the newest period be trusted, how far did a run come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqp_provider.core.period import Period, SyncType
+from sqp_provider.status.models import Attempt, Check, Headline, PeriodStatus, Stage, StageState, Sync, Verdict
+
+STAGES = ("log_start", "extract", "load", "validate", "publish", "log_finish")
+"""The tasks of a sync, in their order."""
+
+WORDS = {SyncType.WEEKLY: "week", SyncType.MONTHLY: "month", SyncType.QUARTERLY: "quarter"}
+
+VERDICTS: Mapping[str, tuple[Verdict, str]] = {
+    "synced": ("yes", "can be trusted"),
+    "derived": ("care", "is the sum of its weeks, not Amazon's own report"),
+    "restated": ("care", "is published, but differs from the source by now"),
+    "running": ("wait", "is being synced"),
+    "failed": ("no", "cannot be trusted: its last sync failed"),
+    "missing": ("no", "is not there"),
+}
+"""How a status of the view ``period_status`` answers the question."""
+
+
+def headline(sync_type: SyncType, periods: Sequence[PeriodStatus], now: datetime, delay: timedelta) -> Headline:
+    """Answer for the newest period whose publication delay has passed.
+
+    On 2026-11-19, with a delay of four days, the weekly answer is about 2026-11-08..2026-11-14.
+    """
+    due = Period.latest_due(sync_type, now, delay)
+    found = next((row for row in periods if row.sync_type == sync_type and row.period_start == due.first_day), None)
+    verdict, answer = VERDICTS[found.status if found else "missing"]
+    return Headline(
+        sync_type=sync_type.value,
+        verdict=verdict,
+        period_start=due.first_day,
+        period_end=due.last_day,
+        answer=f"The {WORDS[sync_type]} {due.first_day} to {due.last_day} {answer}.",
+        reason=_reason(found),
+        todo=_todo(sync_type, found),
+        sync_log_id=_run_of(found),
+    )
+
+
+def _reason(found: PeriodStatus | None) -> str:
+    """Say what is published and what the source was seen to hold."""
+    published = "Nothing is published."
+    if found and found.state == "derived":
+        published = "Derived from the weeks; the rows follow them."
+    elif found and found.state:
+        published = f"{found.row_count or 0:,} rows, published {found.published_at:%Y-%m-%d %H:%M} UTC."
+    if found and found.status in ("restated", "missing") and found.source_row_count is not None:
+        seen = f"{found.source_seen_at:%Y-%m-%d %H:%M} UTC"
+        published += f" The source held {found.source_row_count:,} rows when it was looked at, {seen}."
+    if found and found.status == "failed":
+        published += " What is published stays as it was." if found.state else ""
+    return published
+
+
+def _todo(sync_type: SyncType, found: PeriodStatus | None) -> str | None:
+    """Say what a person should do, or None when there is nothing to do."""
+    status = found.status if found else "missing"
+    dag_id = f"sqp_{sync_type}_sync"
+    if status == "failed":
+        return "Open the sync: its error says what to do."
+    if status == "running":
+        return "Wait for the run."
+    if status == "restated":
+        return f"sqp_restatements syncs it at its next look; to have it now, trigger {dag_id} for it."
+    if status == "missing":
+        return f"See that {dag_id} is unpaused, or trigger it for this {WORDS[sync_type]}."
+    return None
+
+
+def _run_of(found: PeriodStatus | None) -> int | None:
+    if found is None:
+        return None
+    return found.last_sync_log_id if found.status in ("failed", "running") else found.sync_log_id
+
+
+def period_label(period: PeriodStatus) -> str:
+    """One line on a period, for the eye and for the ear.
+
+    ``week 2026-11-08 to 2026-11-14: synced, 19,001 rows, published 2026-11-18 06:02 UTC``
+    """
+    parts = [period.status]
+    if period.row_count is not None:
+        parts.append(f"{period.row_count:,} rows")
+    if period.published_at:
+        parts.append(f"published {period.published_at:%Y-%m-%d %H:%M} UTC")
+    if period.source_row_count is not None and period.status in ("restated", "missing"):
+        parts.append(f"the source held {period.source_row_count:,} rows")
+    dates = f"{period.period_start} to {period.period_end}"
+    return f"{WORDS[SyncType(period.sync_type)]} {dates}: {', '.join(parts)}"
+
+
+def attempts(sync: Sync) -> list[Attempt]:
+    """All attempts of a run, the current one last."""
+    metadata = sync.sync_metadata or {}
+    earlier = [_earlier(row) for row in metadata.get("attempts") or [] if isinstance(row, dict)]
+    current = Attempt(
+        attempt=sync.attempt,
+        started_at=sync.started_at,
+        completed_at=sync.completed_at,
+        status=sync.sync_status,
+        outcome=metadata.get("outcome"),
+        inserted=sync.records_inserted,
+        updated=sync.records_updated,
+        rejects=sync.rejects,
+        error_message=sync.error_message,
+    )
+    return [*earlier, current]
+
+
+def _earlier(row: Mapping[str, Any]) -> Attempt:
+    return Attempt.model_validate({name: row.get(name) for name in Attempt.model_fields})
+
+
+def stages(sync: Sync, checks: Sequence[Check]) -> list[Stage]:
+    """Say of each stage of the current attempt how it stands, from what it left in the database."""
+    states = stage_states(sync, checks)
+    moments, found = _moments(sync, checks), _found(sync, checks)
+    return [Stage(name=name, state=states[name], at=moments.get(name), found=found.get(name, "")) for name in STAGES]
+
+
+def stage_states(sync: Sync, checks: Sequence[Check]) -> dict[str, StageState]:
+    """Done, skipped, failed, running or not reached, by stage."""
+    if sync.sync_status == "completed":
+        skipped = (sync.sync_metadata or {}).get("outcome") == "unchanged"
+        return {name: "skipped" if skipped and name in STAGES[2:5] else "done" for name in STAGES}
+    reached = _reached(sync, checks)
+    if sync.sync_status != "failed":
+        return _states(reached, "running")
+    stage = (sync.error_details or {}).get("stage")
+    states = _states(STAGES.index(stage) if stage in STAGES else reached, "failed")
+    closed = bool(stage) and stage != "log_finish"  # a row without a stage was closed by another run
+    return states | {"log_finish": "done" if closed and sync.period_start else states["log_finish"]}
+
+
+def _states(current: int, state: StageState) -> dict[str, StageState]:
+    after: dict[str, StageState] = dict.fromkeys(STAGES[current + 1 :], "not reached")
+    before: dict[str, StageState] = dict.fromkeys(STAGES[:current], "done")
+    return before | {STAGES[current]: state} | after
+
+
+def _reached(sync: Sync, checks: Sequence[Check]) -> int:
+    """Which stage comes after the last one that left something."""
+    metadata = sync.sync_metadata or {}
+    if metadata.get("outcome"):
+        return STAGES.index("log_finish")
+    if any(check.attempt == sync.attempt for check in checks):
+        return STAGES.index("publish")
+    return STAGES.index("load") if metadata.get("snapshot") else STAGES.index("extract")
+
+
+def _moments(sync: Sync, checks: Sequence[Check]) -> dict[str, datetime | None]:
+    snapshot = (sync.sync_metadata or {}).get("snapshot") or {}
+    checked = [check.created_at for check in checks if check.attempt == sync.attempt and check.created_at]
+    return {
+        "log_start": sync.started_at,
+        "extract": _moment(snapshot.get("snapshot_at")),
+        "validate": max(checked, default=None),
+        "publish": sync.published_at,
+        "log_finish": sync.completed_at,
+    }
+
+
+def _moment(text: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+
+
+def _found(sync: Sync, checks: Sequence[Check]) -> dict[str, str]:
+    metadata = sync.sync_metadata or {}
+    found: dict[str, str] = {}
+    if snapshot := metadata.get("snapshot"):
+        rows, rejects = snapshot.get("source_rows", 0), snapshot.get("reject_count", 0)
+        found["extract"] = f"{rows:,} source rows, {rejects:,} rejects, {snapshot.get('bytes_processed', 0):,} bytes"
+    own = [check.check_status for check in checks if check.attempt == sync.attempt]
+    if own:
+        counts = ", ".join(f"{own.count(each)} {each}" for each in ("passed", "warning", "failed") if each in own)
+        found["validate"] = f"{len(own)} checks: {counts}"
+    if outcome := metadata.get("outcome"):
+        changed = {"inserted": sync.records_inserted, "updated": sync.records_updated}
+        changed |= {name: metadata.get(name) for name in ("deleted", "unchanged")}
+        found["publish"] = f"{outcome}: " + ", ".join(f"{count or 0:,} {name}" for name, count in changed.items())
+    return found

@@ -1,0 +1,231 @@
+-- What the status page reads. Nothing here writes.
+
+
+-- name: read_only
+-- First in the transaction: all panels of a page tell of one moment, and nothing can be changed.
+set transaction isolation level repeatable read, read only;
+
+
+-- name: statement_timeout
+select set_config('statement_timeout', %(milliseconds)s::text, true);
+
+
+-- name: freshness
+select
+    table_name,
+    latest_period as newest_day,
+    days_old,
+    is_stale,
+    current_timestamp as asked_at
+from check_data_freshness();
+
+
+-- name: latest
+-- The last run of each type; get_latest_sync_status says when, the row beside it which.
+select
+    asked.sync_type,
+    newest.id as sync_log_id,
+    newest.period_start,
+    newest.period_end,
+    newest.started_at,
+    newest.dag_id,
+    newest.run_id,
+    newest.sync_metadata ->> 'outcome' as outcome,
+    status.last_sync_status,
+    status.last_sync_time,
+    status.records_processed,
+    status.next_sync_due
+from unnest(array['weekly', 'monthly', 'quarterly']) with ordinality as asked (sync_type, position)
+left join lateral get_latest_sync_status(asked.sync_type) as status on true
+left join lateral (
+    select id, period_start, period_end, started_at, dag_id, run_id, sync_metadata
+    from sync_log
+    where sync_type = asked.sync_type
+    order by started_at desc
+    limit 1
+) as newest on true
+order by asked.position;
+
+
+-- name: periods
+-- The newest periods of each type, oldest first: a year of weeks, two of months, three of quarters unless asked.
+with asked (sync_type, position, days, periods) as (
+    values
+        ('weekly', 1, 7, coalesce(%(periods)s::integer, 53)),
+        ('monthly', 2, 31, coalesce(%(periods)s::integer, 24)),
+        ('quarterly', 3, 92, coalesce(%(periods)s::integer, 12))
+)
+
+select
+    p.sync_type,
+    p.period_start,
+    p.period_end,
+    p.status,
+    p.state,
+    p.row_count,
+    p.published_at,
+    p.sync_log_id,
+    p.last_sync_log_id,
+    p.last_status,
+    p.last_error,
+    p.last_ended_at,
+    p.source_row_count,
+    p.source_seen_at
+from asked
+join period_status as p
+    on p.sync_type = asked.sync_type and p.period_start > current_date - asked.days * (asked.periods + 1)
+where %(sync_type)s::text is null or asked.sync_type = %(sync_type)s
+order by asked.position, p.period_start;
+
+
+-- name: failures
+-- The newest runs that failed.
+select
+    id as sync_log_id,
+    sync_type,
+    period_start,
+    period_end,
+    started_at,
+    completed_at,
+    dag_id,
+    run_id,
+    error_details ->> 'stage' as stage,
+    error_details ->> 'type' as error_type,
+    error_message
+from sync_log
+where sync_status = 'failed'
+order by started_at desc
+limit %(rows)s;
+
+
+-- name: history
+-- A page of runs, newest first: those before the id of the last one seen, so that new runs shift no page.
+select
+    id as sync_log_id,
+    sync_type,
+    sync_status,
+    period_start,
+    period_end,
+    started_at,
+    completed_at,
+    extract(epoch from completed_at - started_at)::float8 as seconds,
+    attempt,
+    dag_id,
+    run_id,
+    sync_metadata ->> 'outcome' as outcome,
+    records_processed,
+    records_inserted,
+    records_updated,
+    coalesce((sync_metadata ->> 'deleted')::bigint, 0) as records_deleted,
+    records_failed as rejects,
+    error_details ->> 'stage' as stage,
+    left(error_message, 300) as error_message
+from sync_log
+where
+    (%(sync_type)s::text is null or sync_type = %(sync_type)s)
+    and (%(status)s::text is null or sync_status = %(status)s)
+    and (%(period_from)s::date is null or period_start >= %(period_from)s)
+    and (%(period_to)s::date is null or period_start <= %(period_to)s)
+    and (%(dag_id)s::text is null or dag_id = %(dag_id)s)
+    and (
+        %(text)s::text is null
+        or strpos(lower(concat_ws(' ', id, run_id, error_message)), lower(%(text)s)) > 0
+    )
+    and (%(before)s::bigint is null or id < %(before)s)
+order by id desc
+limit %(rows)s;
+
+
+-- name: dags
+-- The Dags that have runs here, from index entry to index entry.
+with recursive dag (dag_id) as (
+    select min(dag_id) from sync_log
+    union all
+    select (select min(later.dag_id) from sync_log as later where later.dag_id > dag.dag_id)
+    from dag
+    where dag.dag_id is not null
+)
+
+select dag_id from dag where dag_id is not null;
+
+
+-- name: sync
+select
+    s.id as sync_log_id,
+    s.sync_type,
+    s.sync_status,
+    s.started_at,
+    s.completed_at,
+    extract(epoch from s.completed_at - s.started_at)::float8 as seconds,
+    s.source_table,
+    s.target_table,
+    s.period_start,
+    s.period_end,
+    s.records_processed,
+    s.records_inserted,
+    s.records_updated,
+    s.records_failed as rejects,
+    s.error_message,
+    s.error_details,
+    s.sync_metadata,
+    s.dag_id,
+    s.run_id,
+    s.attempt,
+    case when ledger.sync_log_id = s.id and ledger.attempt = s.attempt then ledger.published_at end as published_at
+from sync_log as s
+left join synced_period as ledger
+    on ledger.sync_type = s.sync_type and ledger.period_start = s.period_start
+where s.id = %(sync_log_id)s;
+
+
+-- name: sync_of_run
+select id as sync_log_id from sync_log where dag_id = %(dag_id)s and run_id = %(run_id)s;
+
+
+-- name: checks
+select
+    attempt,
+    check_type,
+    check_status,
+    column_name,
+    source_value,
+    target_value,
+    difference,
+    difference_pct,
+    check_message,
+    check_query,
+    created_at
+from data_quality_checks
+where sync_log_id = %(sync_log_id)s
+order by attempt desc nulls last, array_position(array['failed', 'warning', 'passed'], check_status), id
+limit 500;
+
+
+-- name: reject_reasons
+-- How many of each reason and attempt are kept, with the first three rows as they came.
+select
+    attempt,
+    reason,
+    count(*) as rows,
+    (array_agg(raw order by id))[1:3] as examples
+from sync_rejects
+where sync_log_id = %(sync_log_id)s
+group by attempt, reason
+order by attempt desc, count(*) desc, reason;
+
+
+-- name: reject_columns
+-- What the raw rows are made of, for the heading of a download.
+select distinct jsonb_object_keys(raw) as name
+from sync_rejects
+where sync_log_id = %(sync_log_id)s and jsonb_typeof(raw) = 'object'
+order by name;
+
+
+-- name: rejects_after
+-- The next rejects of a download; no cursor is held open while a slow reader takes them.
+select id, attempt, reason, raw
+from sync_rejects
+where sync_log_id = %(sync_log_id)s and id > %(after)s
+order by id
+limit %(rows)s;

@@ -1,0 +1,172 @@
+"""Each panel on a real Postgres: what is there is told, what is not is told as well."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import psycopg
+from fastapi.testclient import TestClient
+
+from sqp_provider.core.period import Period, SyncType
+from tests.integration.status.conftest import PAGE, add_sync
+
+FAILURE = {
+    "sync_status": "failed",
+    "error_message": "weekly 2026-11-08..2026-11-14: 1 of 9 checks failed. Clear 'load'.",
+    "error_details": {"stage": "validate", "type": "ChecksFailed", "log_url": "http://airflow/log"},
+}
+
+
+def newest_due_week() -> Period:
+    """The week that the headline is about, with the delay of four days."""
+    return Period.latest_due(SyncType.WEEKLY, datetime.now(UTC), timedelta(days=4))
+
+
+def publish(connection: psycopg.Connection[Any], period: Period, **other: Any) -> int:
+    """A completed run that published the period."""
+    sync = add_sync(connection, period_start=period.first_day, period_end=period.last_day, **other)
+    connection.execute(
+        "insert into synced_period (sync_type, period_start, period_end, state, fingerprint, snapshot_at, row_count,"
+        " sync_log_id, attempt, published_at)"
+        " values (%s, %s, %s, 'synced', 'f', '2026-11-18', 19001, %s, 1, '2026-11-18 07:02:00+01')",
+        [period.sync_type.value, period.first_day, period.last_day, sync],
+    )
+    return sync
+
+
+def test_empty_tables_say_what_to_do(viewer: TestClient) -> None:
+    page = viewer.get(f"{PAGE}/").text
+    assert page.count("is not there.") == 3
+    assert "No period is known yet. Trigger <code>sqp_weekly_sync</code>" in page
+    assert "never: unpause or trigger <code>sqp_quarterly_sync</code>" in page
+    assert "No sync has failed." in page
+    assert "No sync has run yet." in viewer.get(f"{PAGE}/history").text
+    assert [row["is_stale"] for row in viewer.get(f"{PAGE}/api/freshness").json()] == [True, True, True]
+    assert viewer.get(f"{PAGE}/api/periods").json() == []
+    assert viewer.get(f"{PAGE}/api/history").json() == {"rows": [], "next_before": None}
+
+
+def test_a_published_week_can_be_trusted(viewer: TestClient, connection: psycopg.Connection[Any]) -> None:
+    week = newest_due_week()
+    sync = publish(connection, week)
+    (weekly, monthly, _) = viewer.get(f"{PAGE}/api/headlines").json()
+    assert (weekly["verdict"], weekly["sync_log_id"], weekly["todo"]) == ("yes", sync, None)
+    assert weekly["reason"] == "19,001 rows, published 2026-11-18 06:02 UTC."
+    assert monthly["verdict"] == "no"
+    page = viewer.get(f"{PAGE}/").text
+    assert f"The week {week.first_day} to {week.last_day} can be trusted." in page
+    assert f'aria-label="week {week.first_day} to {week.last_day}: synced, 19,001 rows' in page
+
+
+def test_a_failed_week_leads_to_its_error(viewer: TestClient, connection: psycopg.Connection[Any]) -> None:
+    week = newest_due_week()
+    sync = add_sync(connection, period_start=week.first_day, period_end=week.last_day, **FAILURE)
+    weekly = viewer.get(f"{PAGE}/api/headlines").json()[0]
+    assert (weekly["verdict"], weekly["sync_log_id"]) == ("no", sync)
+    assert weekly["reason"] == "Nothing is published."
+    (failure,) = viewer.get(f"{PAGE}/api/failures").json()
+    assert (failure["stage"], failure["error_type"]) == ("validate", "ChecksFailed")
+    assert f'class="cell failed" href="/sqp-sync/sync/{sync}"' in viewer.get(f"{PAGE}/").text
+
+
+def test_freshness_and_last_status_are_those_of_the_functions(
+    viewer: TestClient, connection: psycopg.Connection[Any]
+) -> None:
+    connection.execute(
+        "insert into weekly_summary (period_start, period_end, query, asin)"
+        " values (current_date - 27, current_date - 21, 'q', 'B00TEST001')"
+    )
+    add_sync(connection, sync_metadata={"outcome": "attached"}, run_id="manual__7")
+    (weekly, *_) = viewer.get(f"{PAGE}/api/freshness").json()
+    assert (weekly["table_name"], weekly["days_old"], weekly["is_stale"]) == ("weekly_summary", 21, True)
+    (latest, *_) = viewer.get(f"{PAGE}/api/latest").json()
+    assert (latest["last_sync_status"], latest["records_processed"]) == ("completed", 19001)
+    assert (latest["outcome"], latest["next_sync_due"]) == ("attached", "2026-11-19T06:00:12.500000Z")
+    page = viewer.get(f"{PAGE}/").text
+    assert 'href="/dags/sqp_weekly_sync/runs/manual__7"' in page
+    assert '<span class="badge stale">stale</span> See whether' in page
+
+
+def test_the_calendar_has_gaps_and_is_cut_to_what_was_asked(
+    viewer: TestClient, connection: psycopg.Connection[Any]
+) -> None:
+    newest = newest_due_week()
+    weeks = newest.look_back(4)
+    publish(connection, weeks[0])
+    publish(connection, weeks[3])
+    found = {row["period_start"]: row["status"] for row in viewer.get(f"{PAGE}/api/periods?type=weekly").json()}
+    assert [found[str(week.first_day)] for week in weeks] == ["synced", "missing", "missing", "synced"]
+    assert len(viewer.get(f"{PAGE}/api/periods?type=weekly&periods=2").json()) <= 3
+    assert viewer.get(f"{PAGE}/api/periods?type=monthly").json() == []
+
+
+def test_history_is_filtered(viewer: TestClient, connection: psycopg.Connection[Any]) -> None:
+    week = add_sync(connection, run_id="manual__week")
+    failed = add_sync(connection, run_id="manual__failed", period_start=date(2026, 10, 4), **FAILURE)
+    month = add_sync(connection, sync_type="monthly", dag_id="sqp_monthly_sync", period_start=date(2026, 10, 1))
+
+    def ids(query: str) -> list[int]:
+        answer = viewer.get(f"{PAGE}/api/history?{query}")
+        assert answer.status_code == 200, answer.text
+        return [row["sync_log_id"] for row in answer.json()["rows"]]
+
+    assert ids("") == [month, failed, week]
+    assert ids("type=&status=&dag_id=&period_from=&period_to=&text=") == [month, failed, week]
+    assert ids("type=monthly") == [month]
+    assert ids("status=failed") == [failed]
+    assert ids("dag_id=sqp_weekly_sync") == [failed, week]
+    assert ids("period_from=2026-10-02&period_to=2026-11-07") == [failed]
+    assert ids("text=CHECKS%20failed") == [failed]
+    assert ids("text=%25") == []
+    page = viewer.get(f"{PAGE}/history?status=failed").text
+    assert "<option selected>failed</option>" in page
+    assert f'aria-label="sync {failed}, weekly 2026-10-04: 12.5 s"' in page
+    assert "No sync fits the filter." in viewer.get(f"{PAGE}/history?text=nowhere").text
+
+
+def test_a_sync_tells_stages_attempts_checks_and_rejects(
+    viewer: TestClient, connection: psycopg.Connection[Any]
+) -> None:
+    earlier = {"attempt": 1, "started_at": "2026-11-18T05:00:00+00:00", "completed_at": None, "status": "failed"}
+    metadata = {
+        "attempts": [earlier | {"outcome": None, "error_message": "connection lost"}],
+        "snapshot": {"snapshot_at": "2026-11-18T06:00:02Z", "source_rows": 19014, "reject_count": 13},
+    }
+    sync = add_sync(connection, attempt=2, run_id="manual__d", records_failed=13, sync_metadata=metadata, **FAILURE)
+    connection.execute(
+        "insert into data_quality_checks (sync_log_id, attempt, check_type, check_status, source_value, target_value,"
+        " difference, difference_pct, column_name, check_query, check_message) values"
+        " (%(id)s, 2, 'row_count', 'passed', 19001, 19001, 0, 0, null, 'select 1', 'as many'),"
+        " (%(id)s, 2, 'sum_validation', 'failed', 81204, 81190, -14, -0.02, 'total_clicks', 'select 2', 'differs')",
+        {"id": sync},
+    )
+    connection.execute(
+        "insert into sync_rejects (sync_log_id, attempt, reason, raw)"
+        """ select %s, 2, 'asin', '{"asin": "no", "search_query": "anker"}' from generate_series(1, 13)""",
+        [sync],
+    )
+    detail = viewer.get(f"{PAGE}/api/sync/{sync}").json()
+    assert [(stage["name"], stage["state"]) for stage in detail["stages"]] == [
+        ("log_start", "done"),
+        ("extract", "done"),
+        ("load", "done"),
+        ("validate", "failed"),
+        ("publish", "not reached"),
+        ("log_finish", "done"),
+    ]
+    assert [(row["attempt"], row["status"]) for row in detail["attempts"]] == [(1, "failed"), (2, "failed")]
+    assert [row["difference"] for row in detail["checks"] if row["check_type"] == "sum_validation"] == ["-14"]
+    assert detail["checks"][0]["check_status"] == "failed"
+    assert [(row["reason"], row["rows"], len(row["examples"])) for row in detail["rejects"]] == [("asin", 13, 3)]
+    page = viewer.get(f"{PAGE}/run/sqp_weekly_sync/manual__d").text
+    for text in ("81,204", "81,190", "-14", "connection lost", "Error in validate: ChecksFailed", "19,014 source rows"):
+        assert text in page
+    assert viewer.get(f"{PAGE}/api/run/sqp_weekly_sync/manual__d").json() == detail
+
+
+def test_the_run_id_of_a_backfill_finds_its_sync(viewer: TestClient, connection: psycopg.Connection[Any]) -> None:
+    add_sync(connection, run_id="scheduled__2026-11-08T00:00:00+00:00/x y")
+    page = viewer.get(f"{PAGE}/run/sqp_weekly_sync/scheduled__2026-11-08T00%3A00%3A00%2B00%3A00%2Fx%20y")
+    assert page.status_code == 200
+    assert 'href="/dags/sqp_weekly_sync/runs/scheduled__2026-11-08T00%3A00%3A00%2B00%3A00%2Fx%20y"' in page.text
