@@ -18,7 +18,7 @@ SHELL := /bin/sh
 .SHELLFLAGS := -euc
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install lock services services-stop migrate sample-data demo lint types test format clean distclean
+.PHONY: help install lock services services-stop migrate sample-data demo ui lint types test format clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ sample-data: services ## Fill the emulator with weeks of sample figures (SAMPLE_
 
 demo: services migrate sample-data ## Sync sample weeks through Airflow and show what happened
 	@$(WITH_ENV) python -m dev.demo
+
+ui: services migrate ## Start Airflow on the demo's data, with the status page; Ctrl-C ends it
+	@$(WITH_ENV) exec python -m dev.ui
 
 lint: install ## Check style and format
 	@.venv/bin/ruff check .

@@ -119,7 +119,7 @@ class Synced:
 
     def query(self, statement: Any, *values: Any) -> list[dict[str, Any]]:
         """Look into the target."""
-        with self._connect() as connection:
+        with self.connected() as connection:
             return connection.execute(statement, values or None).fetchall()
 
     @contextmanager
@@ -142,9 +142,10 @@ class Synced:
 
     @contextmanager
     def _held(self, statement: Any, *values: Any) -> Iterator[None]:
-        with self._connect() as connection, connection.transaction():
+        with self.connected() as connection, connection.transaction():
             connection.execute(statement, values or None)
             yield
 
-    def _connect(self) -> psycopg.Connection[dict[str, Any]]:
+    def connected(self) -> psycopg.Connection[dict[str, Any]]:
+        """A connection of the test's own to the target."""
         return psycopg.connect(self.dsn, autocommit=True, options="-c search_path=sqp", row_factory=dict_row)

@@ -10,6 +10,7 @@ from google.cloud.bigquery import QueryJob
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.hooks.sync_log import SyncLog
+from sqp_provider.operators.links import BigQueryJobLink, SyncPageLink
 from sqp_provider.operators.stage import SyncStageOperator, fails_plainly
 from sqp_provider.triggers.bigquery_job import BigQueryJobTrigger, wait_until_done
 
@@ -21,6 +22,7 @@ class BigQuerySnapshotOperator(SyncStageOperator):
     the task cancels the job in either place.
     """
 
+    operator_extra_links = (SyncPageLink(), BigQueryJobLink())
     job: QueryJob | None = None
 
     @fails_plainly

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
-from airflow.sdk import BaseOperator, Context
+from airflow.sdk import BaseOperator, BaseOperatorLink, Context
 from airflow.sdk.exceptions import (
     AirflowException,
     AirflowFailException,
@@ -27,6 +27,7 @@ from sqp_provider.hooks.source import Source
 from sqp_provider.hooks.staging import Staging
 from sqp_provider.hooks.sync_log import SyncLog
 from sqp_provider.hooks.target import Target
+from sqp_provider.operators.links import SyncPageLink
 
 STAGE_ERROR = "stage_error"
 """The XCom key under which a failed stage leaves what log_finish writes into ``sync_log``."""
@@ -43,6 +44,7 @@ class SyncStageOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("sync_log_id",)
+    operator_extra_links: Collection[BaseOperatorLink] = (SyncPageLink(),)
 
     def __init__(self, *, settings: Settings, sync_log_id: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)

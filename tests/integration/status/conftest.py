@@ -1,4 +1,4 @@
-"""The page as the API server has it: Airflow's own application with the plugin mounted, its real login, a real target."""
+"""The page as the API server has it: Airflow's own application with the plugin, its real login, a real target."""
 
 from __future__ import annotations
 

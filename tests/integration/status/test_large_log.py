@@ -19,7 +19,7 @@ insert into sync_log (
 )
 select
     type, case when mod(n, 50) = 0 then 'failed' else 'completed' end,
-    now() - (%(rows)s - n) * interval '5 minutes', now() - (%(rows)s - n) * interval '5 minutes' + interval '10 seconds',
+    now() - (%(rows)s - n) * interval '5 minutes', now() - (%(rows)s - n) * interval '5 minutes' + interval '9 seconds',
     'amazon.report', 'sqp.' || type || '_summary', first, first + 6, 'sqp_' || type || '_sync', 'manual__' || n, n,
     case when mod(n, 50) = 0 then 'failure number ' || n end
 from generate_series(1, %(rows)s) as n

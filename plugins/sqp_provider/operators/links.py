@@ -1,0 +1,36 @@
+"""Buttons on a task in the Airflow UI: the BigQuery job in the console, the sync's page."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from airflow.sdk import BaseOperatorLink
+
+from sqp_provider.status.addresses import sync_address
+
+CONSOLE = "https://console.cloud.google.com/bigquery"
+
+
+class SyncPageLink(BaseOperatorLink):
+    """The sync of the task's Dag run, among the run's own tabs."""
+
+    name = "SQP sync"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """``/dags/sqp_weekly_sync/runs/manual__1/plugin/sqp-sync-run``."""
+        return sync_address(ti_key.dag_id, ti_key.run_id)
+
+
+class BigQueryJobLink(BaseOperatorLink):
+    """The job of this try, in the Google Cloud console; none when the task ended before it had a job."""
+
+    name = "BigQuery job"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """Return the address of the job's details: project, job and location are all it takes."""
+        job = getattr(operator, "job", None)
+        if job is None:
+            return ""
+        project, location, job_id = (quote(str(part), safe="") for part in (job.project, job.location, job.job_id))
+        return f"{CONSOLE}?project={project}&ws=!1m5!1m4!1m3!1s{project}!2s{job_id}!3s{location}"
