@@ -19,7 +19,9 @@ from sqp_provider.operators.log_start import SyncLogStartOperator
 from sqp_provider.operators.publish import SyncPublishOperator
 from sqp_provider.operators.restatements import RestatementLookOperator
 from sqp_provider.operators.stage import leave_error
+from sqp_provider.operators.stale_runs import StaleRunsOperator
 from sqp_provider.operators.validate import SyncValidateOperator
+from sqp_provider.sensors.freshness import SqpFreshnessSensor
 
 STAGES = ("extract", "load", "validate", "publish")
 """The task ids of the stages between log_start and log_finish, in their order."""
@@ -124,6 +126,22 @@ def sync_restatements(settings: Settings) -> None:
         max_active_tis_per_dagrun=settings.restatements.at_once,
         map_index_template="{{ task.trigger_dag_id }} {{ task.conf.period_start }}",
     ).expand_kwargs(look.output)
+
+
+def check_freshness(settings: Settings) -> None:
+    """Add one look a table, and the closing of dead runs' rows, to the Dag in whose context this is called."""
+    target, common = settings.target, _common_arguments(settings)
+    StaleRunsOperator(task_id="close_stale_runs", **common)
+    common.pop("settings")
+    for sync_type in SyncType:
+        SqpFreshnessSensor(
+            task_id=sync_type.target_table,
+            table_name=sync_type.target_table,
+            when_stale="fail",
+            postgres_conn_id=target.conn_id,
+            schema=target.schema_name,
+            **common,
+        )
 
 
 def _common_arguments(settings: Settings) -> dict[str, Any]:

@@ -5,15 +5,37 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowRuntimeError
 
 from sqp_provider.core.errors import SyncError
 from sqp_provider.core.period import SyncType
+from sqp_provider.core.settings import Settings
 from sqp_provider.core.stale import OpenRun
 from sqp_provider.hooks.open_runs import OpenRuns
 from sqp_provider.hooks.postgres import SqpPostgresHook
+from sqp_provider.operators.stage import fails_plainly
 
 AT_WORK = ["queued", "running"]
+
+
+class StaleRunsOperator(BaseOperator):
+    """Close what dead runs left as ``started``, of all types, and return the ids of the rows.
+
+    :param settings: the checked configuration file.
+    """
+
+    def __init__(self, *, settings: Settings, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.settings = settings
+
+    @fails_plainly
+    def execute(self, context: Context) -> list[int]:
+        """Close them."""
+        postgres, after = SqpPostgresHook(self.settings.target), self.settings.schedule.stale_after
+        closed = close_stale_runs(postgres, context["ti"], self.log, after=after)
+        self.log.info("%s rows of dead runs closed", len(closed))
+        return [run.sync_log_id for run in closed]
 
 
 def close_stale_runs(

@@ -171,6 +171,7 @@ FUNCTIONS = {
     "rollup_figures(p_unit text, p_first date, p_last date, p_touched text, p_sources regclass[])",
     "rollup_merge(p_unit text, p_first date, p_last date, p_touched text, p_sources regclass[])",
     "rollup_statements(p_weeks date[], p_touched text, p_sources regclass[])",
+    "table_freshness()",
     "update_aggregate_summaries()",
 }
 

@@ -1,0 +1,90 @@
+"""Whether a table is fresh, and the sentence that says so with all that a person asks next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqp_provider.core.errors import InvalidSettings
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """A row of ``table_freshness()``.
+
+    ``days_old`` counts from the newest period's end: 9 on 2026-11-23 for 2026-11-08..2026-11-14, and -7 for the month
+    2026-11-01..2026-11-30 that is made of the weeks there are so far. None: the table is empty.
+    """
+
+    sync_type: str
+    table_name: str
+    period_start: date | None
+    period_end: date | None
+    state: str | None
+    days_old: int | None
+    days_allowed: int
+    is_stale: bool
+    synced_period_start: date | None
+    synced_period_end: date | None
+    last_sync_log_id: int | None
+    last_status: str | None
+    last_ended_at: datetime | None
+    last_error: str | None
+
+    @property
+    def remedy(self) -> str:
+        """What to do about a stale table."""
+        cause = "do what the error of the last sync says" if self.last_status == "failed" else "see whether it has runs"
+        return f"Nothing was changed. Look at the Dag sqp_{self.sync_type}_sync: {cause}, or trigger it."
+
+    def __str__(self) -> str:
+        verdict = "stale" if self.is_stale else "fresh"
+        return f"{self.table_name} is {verdict}: {self._newest()}. {self._last_sync()}"
+
+    def _newest(self) -> str:
+        if self.period_start is None:
+            return "it has no rows"
+        return f"newest period {self.period_start}..{self.period_end}, {self._origin()}, {self._age()}{self._synced()}"
+
+    def _origin(self) -> str:
+        return {"derived": "derived from weeks", "synced": "synced"}.get(self.state or "", "not in the ledger")
+
+    def _age(self) -> str:
+        if self.days_old is None:
+            return "without an end"
+        allowed = f"{self.days_allowed} days are allowed"
+        if self.days_old < 0:
+            return f"not over for another {_days(-self.days_old)} and not complete before ({allowed} after its end)"
+        return f"ended {_days(self.days_old)} ago ({allowed})"
+
+    def _synced(self) -> str:
+        """Name the newest period with a sync of its own where the newest of all has none."""
+        if self.state == "synced" or self.sync_type == "weekly":
+            return ""
+        if self.synced_period_start is None:
+            return "; none has been synced by a run of its own"
+        return f"; newest synced by its own run {self.synced_period_start}..{self.synced_period_end}"
+
+    def _last_sync(self) -> str:
+        if self.last_sync_log_id is None:
+            return f"No {self.sync_type} sync has run yet."
+        ended = f" at {self.last_ended_at:%Y-%m-%d %H:%M %Z}" if self.last_ended_at else ""
+        error = f": {self.last_error}" if self.last_error else "."
+        return f"Last sync (sync_log {self.last_sync_log_id}): {self.last_status}{ended}{error}"
+
+
+def freshness_of(table_name: str, tables: Sequence[Freshness]) -> Freshness:
+    """Return the one of that table.
+
+    :raises InvalidSettings: there is no such table.
+    """
+    for freshness in tables:
+        if freshness.table_name == table_name:
+            return freshness
+    known = ", ".join(freshness.table_name for freshness in tables)
+    raise InvalidSettings(f"table_name {table_name!r}: expected one of {known}. Nothing was read or written.")
+
+
+def _days(number: int) -> str:
+    return "1 day" if number == 1 else f"{number} days"

@@ -1,0 +1,106 @@
+"""The sensor that knows whether a summary table is fresh; for other people's Dags too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from airflow.sdk import BaseSensorOperator, Context
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from pydantic import ValidationError
+
+from sqp_provider.core.errors import InvalidSettings
+from sqp_provider.core.freshness import Freshness
+from sqp_provider.core.settings import TargetSettings
+from sqp_provider.hooks.freshness import read_freshness
+from sqp_provider.operators.stage import fails_plainly
+from sqp_provider.triggers.freshness import FreshnessTrigger
+
+
+class SqpFreshnessSensor(BaseSensorOperator):
+    """Wait until a table is fresh, or look once and fail or skip when it is stale.
+
+    ``SqpFreshnessSensor(task_id="weekly", table_name="weekly_summary", timeout=timedelta(hours=12))``
+
+    The log, and the error of a stale table, say table, newest period, its age, how old it may be, the last sync and its
+    error. The newest period's first and last day are returned.
+
+    :param table_name: ``weekly_summary``, ``monthly_summary`` or ``quarterly_summary`` (templated).
+    :param when_stale: ``wait`` up to ``timeout``, then fail; ``fail`` or ``skip`` at once.
+    :param postgres_conn_id: the connection (templated).
+    :param schema: the schema of the table (templated).
+    :param deferrable: whether the triggerer does the waiting; if not, the worker does, as ``mode`` says.
+    """
+
+    template_fields: Sequence[str] = ("table_name", "postgres_conn_id", "schema")
+
+    def __init__(
+        self,
+        *,
+        table_name: str,
+        when_stale: Literal["wait", "fail", "skip"] = "wait",
+        postgres_conn_id: str = "sqp_postgres",
+        schema: str = "sqp",
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if when_stale not in ("wait", "fail", "skip"):
+            raise ValueError(f"when_stale {when_stale!r}: expected 'wait', 'fail' or 'skip'")
+        self.table_name = table_name
+        self.when_stale = when_stale
+        self.postgres_conn_id = postgres_conn_id
+        self.schema = schema
+        self.deferrable = deferrable
+
+    @fails_plainly
+    def execute(self, context: Context) -> Any:
+        """Look; wait for a table that is stale where that was asked for."""
+        if self.when_stale == "wait" and not self.deferrable:
+            super().execute(context)
+        freshness = self.look()
+        if freshness.is_stale and self.when_stale == "wait" and self.deferrable:
+            self.wait()
+        return self.conclude(context, freshness)
+
+    def poke(self, context: Context) -> bool:
+        """Tell whether the table is fresh."""
+        return not self.look().is_stale
+
+    def look(self) -> Freshness:
+        """Read how fresh the table is, and log it."""
+        freshness = read_freshness(self.target(), self.table_name)
+        self.log.info("%s", freshness)
+        return freshness
+
+    def wait(self) -> None:
+        """Leave the worker; the triggerer looks every ``poke_interval`` seconds."""
+        give_up_at = datetime.now(UTC) + timedelta(seconds=self.timeout)
+        trigger = FreshnessTrigger(
+            self.postgres_conn_id, self.schema, self.table_name, self.poke_interval, give_up_at.isoformat()
+        )
+        self.defer(trigger=trigger, method_name="resume")
+
+    @fails_plainly
+    def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Go on when the table is fresh or the time is up."""
+        return self.conclude(context, self.look())
+
+    def conclude(self, context: Context, freshness: Freshness) -> dict[str, Any]:
+        """Return the newest period of a fresh table; fail or skip when it is stale."""
+        if not freshness.is_stale:
+            return {"period_start": str(freshness.period_start), "period_end": str(freshness.period_end)}
+        message = f"{freshness} {freshness.remedy}"
+        if self.when_stale == "skip":
+            raise AirflowSkipException(message)
+        waited = f"waited {timedelta(seconds=self.timeout)}, and " if self.when_stale == "wait" else ""
+        raise AirflowFailException(f"{waited}{message}")
+
+    def target(self) -> TargetSettings:
+        """Return where the table is."""
+        try:
+            return TargetSettings(conn_id=self.postgres_conn_id, schema=self.schema)
+        except ValidationError as error:
+            reason = error.errors(include_url=False)[0]["msg"]
+            raise InvalidSettings(f"schema {self.schema!r}: {reason}. Nothing was read or written.") from None

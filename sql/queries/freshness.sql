@@ -1,0 +1,20 @@
+-- How fresh the tables are; table_freshness() of migration 0008 knows.
+
+
+-- name: tables
+select
+    sync_type,
+    table_name,
+    period_start,
+    period_end,
+    state,
+    days_old,
+    days_allowed,
+    is_stale,
+    synced_period_start,
+    synced_period_end,
+    last_sync_log_id,
+    last_status,
+    last_ended_at,
+    last_error
+from table_freshness();
