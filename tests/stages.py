@@ -15,6 +15,7 @@ import psycopg
 from airflow.sdk import Context
 from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.execution_time.context import OutletEventAccessors
 from psycopg.rows import dict_row
 
 from sqp_provider.core.period import SyncType
@@ -52,6 +53,8 @@ class Run:
     errors: dict[str, BaseException] = field(default_factory=dict)
     at_work: set[str] = field(default_factory=set)
     """The run ids that Airflow would call queued or running."""
+    events: Any = None
+    """The asset events of the task that ran last, in Airflow's own accessors."""
 
     @property
     def dag_id(self) -> str:
@@ -72,7 +75,9 @@ class Run:
             get_dr_count=lambda dag_id, run_ids, states: len(self.at_work.intersection(run_ids)),
         )
         dag_run = SimpleNamespace(dag_id=self.dag_id, run_id=self.run_id, run_after=datetime(2026, 11, 19, tzinfo=UTC))
-        return cast("Context", {"ti": ti, "dag_run": dag_run, "params": self.params, "exception": error})
+        self.events = OutletEventAccessors()
+        context = {"ti": ti, "dag_run": dag_run, "params": self.params, "exception": error}
+        return cast("Context", context | {"outlet_events": self.events})
 
     @property
     def colour(self) -> str:

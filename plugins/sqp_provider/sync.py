@@ -10,6 +10,7 @@ from typing import Any
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import Param
 
+from sqp_provider.assets import outlet
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import Settings
 from sqp_provider.operators.extract import BigQuerySnapshotOperator
@@ -74,7 +75,8 @@ def sync_period(sync_type: SyncType, settings: Settings) -> None:
     extract = BigQuerySnapshotOperator(task_id="extract", **stage)
     load = PostgresStageOperator(task_id="load", snapshot=extract.output, **stage)
     validate = SyncValidateOperator(task_id="validate", snapshot=extract.output, **stage)
-    publish = SyncPublishOperator(task_id="publish", snapshot=extract.output, **stage)
+    outlets = [outlet(sync_type, settings.target.schema_name)]
+    publish = SyncPublishOperator(task_id="publish", snapshot=extract.output, outlets=outlets, **stage)
     log_finish = SyncLogFinishOperator(task_id="log_finish", stages=STAGES, **stage)
 
     (

@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow.sdk import Context
 
+from sqp_provider.assets import emit_published
 from sqp_provider.core.errors import DeletesRefused
 from sqp_provider.core.fence import refuse_older_snapshot
 from sqp_provider.core.publish import PublishResult, refuse_large_delete
@@ -20,7 +21,8 @@ from sqp_provider.operators.stage import SyncStageOperator, fails_plainly
 class SyncPublishOperator(SyncStageOperator):
     """Attach the staged table as a new period's partition, or write only the rows that differ.
 
-    Returns a :class:`~sqp_provider.core.publish.PublishResult` as a dict. A dry run compares and writes nothing.
+    Returns a :class:`~sqp_provider.core.publish.PublishResult` as a dict. A dry run compares and writes nothing. What
+    was published is an event of the asset :func:`sqp_provider.assets.published`.
 
     :param snapshot: the extract stage's result (templated).
     """
@@ -41,6 +43,7 @@ class SyncPublishOperator(SyncStageOperator):
         else:
             self.make_room_for_rollups(sync)
             result = self.publish(sync, snapshot)
+            emit_published(context["outlet_events"], sync, result, self.settings.target.schema_name)
         self.log.info("%s: %s", sync.period, result)
         return result.model_dump(mode="json")
 
