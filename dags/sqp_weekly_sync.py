@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from airflow.sdk import DAG
 
 from sqp_provider.core.period import SyncType
-from sqp_provider.sync import read_config, sync_params, sync_period
+from sqp_provider.sync import overdue, read_config, sync_params, sync_period
 from sqp_provider.timetables.period import PeriodTimetable
 
 settings = read_config(__file__)
@@ -33,6 +33,7 @@ with DAG(
     catchup=False,
     max_active_runs=4,
     params=sync_params(SyncType.WEEKLY),
+    deadline=overdue(settings),
     doc_md=__doc__,
     tags=["sqp", "weekly"],
     default_args={"owner": settings.owner},

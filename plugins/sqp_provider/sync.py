@@ -9,11 +9,15 @@ from typing import Any
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import Param
+from airflow.sdk.definitions.callback import SyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from sqp_provider.assets import outlet
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import Settings
+from sqp_provider.operators.alerts import tell_overdue, tell_unlogged
 from sqp_provider.operators.extract import BigQuerySnapshotOperator
+from sqp_provider.operators.freshness import FreshnessCheckOperator
 from sqp_provider.operators.load import PostgresStageOperator
 from sqp_provider.operators.log_finish import SyncLogFinishOperator
 from sqp_provider.operators.log_start import SyncLogStartOperator
@@ -22,7 +26,6 @@ from sqp_provider.operators.restatements import RestatementLookOperator
 from sqp_provider.operators.stage import leave_error
 from sqp_provider.operators.stale_runs import StaleRunsOperator
 from sqp_provider.operators.validate import SyncValidateOperator
-from sqp_provider.sensors.freshness import SqpFreshnessSensor
 
 STAGES = ("extract", "load", "validate", "publish")
 """The task ids of the stages between log_start and log_finish, in their order."""
@@ -70,14 +73,15 @@ def sync_params(sync_type: SyncType) -> dict[str, Param]:
 def sync_period(sync_type: SyncType, settings: Settings) -> None:
     """Add the six stages to the Dag in whose context this is called."""
     common = _common_arguments(settings)
-    log_start = SyncLogStartOperator(task_id="log_start", sync_type=sync_type, **common)
+    logging = {"on_failure_callback": [leave_error, tell_unlogged]}
+    log_start = SyncLogStartOperator(task_id="log_start", sync_type=sync_type, **common | logging)
     stage = common | {"sync_log_id": log_start.output}
     extract = BigQuerySnapshotOperator(task_id="extract", **stage)
     load = PostgresStageOperator(task_id="load", snapshot=extract.output, **stage)
     validate = SyncValidateOperator(task_id="validate", snapshot=extract.output, **stage)
     outlets = [outlet(sync_type, settings.target.schema_name)]
     publish = SyncPublishOperator(task_id="publish", snapshot=extract.output, outlets=outlets, **stage)
-    log_finish = SyncLogFinishOperator(task_id="log_finish", stages=STAGES, **stage)
+    log_finish = SyncLogFinishOperator(task_id="log_finish", stages=STAGES, **stage | logging)
 
     (
         log_start
@@ -132,18 +136,23 @@ def sync_restatements(settings: Settings) -> None:
 
 def check_freshness(settings: Settings) -> None:
     """Add one look a table, and the closing of dead runs' rows, to the Dag in whose context this is called."""
-    target, common = settings.target, _common_arguments(settings)
-    StaleRunsOperator(task_id="close_stale_runs", **common)
-    common.pop("settings")
+    common = _common_arguments(settings)
+    StaleRunsOperator(task_id="close_stale_runs", **common | {"on_failure_callback": tell_unlogged})
     for sync_type in SyncType:
-        SqpFreshnessSensor(
-            task_id=sync_type.target_table,
-            table_name=sync_type.target_table,
-            when_stale="fail",
-            postgres_conn_id=target.conn_id,
-            schema=target.schema_name,
-            **common,
-        )
+        FreshnessCheckOperator(task_id=sync_type.target_table, table_name=sync_type.target_table, **common)
+
+
+def overdue(settings: Settings) -> DeadlineAlert | None:
+    """Return the deadline of a run, or None where nobody wants to hear of it."""
+    alerts = settings.alerts
+    if alerts.conn_id is None or "late" not in alerts.causes:
+        return None
+    told = settings.model_dump(mode="json", by_alias=True, include={"source", "target", "alerts"})
+    return DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=timedelta(minutes=alerts.runs_longer_than_minutes),
+        callback=SyncCallback(tell_overdue, kwargs={"settings": told}),
+    )
 
 
 def _common_arguments(settings: Settings) -> dict[str, Any]:

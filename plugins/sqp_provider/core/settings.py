@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
@@ -170,6 +170,17 @@ class RestatementSettings(_Section):
         return int(getattr(self, f"{sync_type}_periods"))
 
 
+AlertKind = Literal["failed", "stale", "warning", "late", "recovered"]
+
+
+class AlertSettings(_Section):
+    """Whom to tell what; without a connection nobody is told anything."""
+
+    conn_id: str | None = Field(default=None, min_length=1, description="an Apprise connection; None: no alerts")
+    runs_longer_than_minutes: float = Field(default=15, gt=0, le=7 * 24 * 60)
+    causes: tuple[AlertKind, ...] = ("failed", "stale", "warning", "late", "recovered")
+
+
 class Settings(_Section):
     """The whole of ``dags/sqp_config.yaml``."""
 
@@ -178,6 +189,7 @@ class Settings(_Section):
     checks: CheckSettings = CheckSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     restatements: RestatementSettings = RestatementSettings()
+    alerts: AlertSettings = AlertSettings()
     owner: str = Field(default="sqp-sync", min_length=1, description="who is asked, shown in the Dag list")
     owner_link: str | None = Field(
         default=None, pattern=r"^(https?://|mailto:)\S+$", description="where that owner is found"

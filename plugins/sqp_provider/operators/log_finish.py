@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from airflow.sdk import Context
-from airflow.sdk.exceptions import AirflowFailException
 
 from sqp_provider.core.errors import ChecksFailed
 from sqp_provider.core.publish import PublishResult
@@ -15,6 +14,7 @@ from sqp_provider.hooks.postgres import Database
 from sqp_provider.hooks.staging import Staging
 from sqp_provider.hooks.sync_log import SyncLog
 from sqp_provider.hooks.target import Target
+from sqp_provider.operators.alerts import SyncFailed, tell_run_ended
 from sqp_provider.operators.stage import STAGE_ERROR, SyncStageOperator, fails_plainly
 
 ENDED_WELL = ("success", "skipped")
@@ -35,13 +35,14 @@ class SyncLogFinishOperator(SyncStageOperator):
 
     @fails_plainly
     def execute(self, context: Context) -> str:
-        """Write how the run ended, drop the staged table, then say it."""
+        """Write how the run ended, drop the staged table, then say it to people and to Airflow."""
         sync = self.read_sync(context)
         error = self.find_error(context)
         with self.postgres.transaction() as database:
             error = error or self.find_nothing_done(database, sync)
             SyncLog(database).finish(sync, error)
             self.clean_up(Staging(database, sync), sync, error)
+        tell_run_ended(self.settings, sync.sync_log_id)
         return self.conclude(sync, error)
 
     def find_error(self, context: Context) -> dict[str, Any] | None:
@@ -83,7 +84,7 @@ class SyncLogFinishOperator(SyncStageOperator):
     def conclude(self, sync: SyncRun, error: dict[str, Any] | None) -> str:
         """Log the outcome; raise when the run failed."""
         if error:
-            raise AirflowFailException(f"{sync} failed in {error['stage']}: {error['message']}")
+            raise SyncFailed(f"{sync} failed in {error['stage']}: {error['message']}")
         self.log.info("%s completed", sync)
         return "completed"
 

@@ -12,6 +12,7 @@ from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.run import SyncOptions
 from sqp_provider.hooks.postgres import Database
 from sqp_provider.hooks.sync_log import DagRunIdentity, SyncLog
+from sqp_provider.operators.alerts import tell_run_ended
 from sqp_provider.operators.stage import SyncStageOperator, error_details, fails_plainly
 from sqp_provider.operators.stale_runs import close_stale_runs
 
@@ -68,7 +69,9 @@ class SyncLogStartOperator(SyncStageOperator):
     def close_stale_runs(self, context: Context, own: int) -> None:
         """Close the rows of this type that runs without an end have left as started."""
         after = self.settings.schedule.stale_after
-        close_stale_runs(self.postgres, context["ti"], self.log, after=after, sync_type=self.sync_type, own=own)
+        postgres, ti = self.postgres, context["ti"]
+        for run in close_stale_runs(postgres, ti, self.log, after=after, sync_type=self.sync_type, own=own):
+            tell_run_ended(self.settings, run.sync_log_id)
 
     def log_refusal(self, context: Context, options: SyncOptions, error: InvalidPeriod) -> None:
         """Write a row that failed before it began, so that the log has every run."""

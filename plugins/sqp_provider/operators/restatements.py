@@ -11,6 +11,7 @@ from airflow.sdk import Context
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.restatement import Finding, find_restatements
 from sqp_provider.hooks.periods import Periods
+from sqp_provider.operators.alerts import tell_run_ended
 from sqp_provider.operators.stage import SyncStageOperator, fails_plainly
 from sqp_provider.operators.stale_runs import close_stale_runs
 
@@ -42,7 +43,9 @@ class RestatementLookOperator(SyncStageOperator):
 
     def close_stale_runs(self, context: Context) -> None:
         """Close the rows of dead runs first: a period that is being synced is left to its run."""
-        close_stale_runs(self.postgres, context["ti"], self.log, after=self.settings.schedule.stale_after)
+        after = self.settings.schedule.stale_after
+        for run in close_stale_runs(self.postgres, context["ti"], self.log, after=after):
+            tell_run_ended(self.settings, run.sync_log_id)
 
     def sync_types(self, context: Context) -> list[SyncType]:
         """Return the types to look at, in the order of :class:`~sqp_provider.core.period.SyncType`."""

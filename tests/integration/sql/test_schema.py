@@ -103,6 +103,15 @@ COLUMNS = {
         attempt integer
         published_at timestamp with time zone default CURRENT_TIMESTAMP
     """,
+    "sent_alert": """
+        id bigint not null default nextval('sent_alert_id_seq'::regclass)
+        kind text not null
+        subject text not null
+        cause text not null
+        title text not null
+        sent_at timestamp with time zone not null default clock_timestamp()
+        resolved_at timestamp with time zone
+    """,
     "source_period": """
         sync_type character varying(50) not null
         period_start date not null
@@ -131,6 +140,7 @@ CONSTRAINTS = {
         "CHECK ((state = ANY (ARRAY['derived'::text, 'synced'::text])))",
         REFERENCE,
     ],
+    "sent_alert": ["PRIMARY KEY (id)"],
     "source_period": ["PRIMARY KEY (sync_type, period_start)"],
     "alembic_version": ["PRIMARY KEY (version_num)"],
 }
@@ -144,6 +154,7 @@ INDEXES = {
     "idx_quality_checks_sync": "data_quality_checks USING btree (sync_log_id)",
     "idx_quality_checks_status": "data_quality_checks USING btree (check_status)",
     "sync_rejects_sync_log_id_idx": "sync_rejects USING btree (sync_log_id)",
+    "sent_alert_kind_subject_cause_idx": "sent_alert USING btree (kind, subject, cause) WHERE (resolved_at IS NULL)",
     "idx_weekly_summary_sync": "ONLY weekly_summary USING btree (last_synced_at, bigquery_sync_id)",
     "weekly_summary_sync_log_id_idx": "ONLY weekly_summary USING btree (sync_log_id)",
     "monthly_summary_sync_log_id_idx": "ONLY monthly_summary USING btree (sync_log_id)",
@@ -233,7 +244,9 @@ def indexes(connection: Connection) -> dict[str, str]:
     return dict(
         connection.execute(
             r"""
-            select c.relname, regexp_replace(pg_get_indexdef(c.oid), '^CREATE INDEX \S+ ON (ONLY )?\w+\.', '\1')
+            select
+                c.relname,
+                regexp_replace(pg_get_indexdef(c.oid), '^CREATE (?:UNIQUE )?INDEX \S+ ON (ONLY )?\w+\.', '\1')
             from pg_class as c join pg_index as i on i.indexrelid = c.oid
             where c.relnamespace = current_schema()::regnamespace and not c.relispartition
                 and not exists (select from pg_constraint where conindid = c.oid)

@@ -1,0 +1,150 @@
+"""What is worth telling, and in which words; sending and remembering happen elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqp_provider.core.freshness import Freshness
+
+LONGEST_ERROR = 1500
+"""How much of an error's message an alert carries; the whole of it is in ``sync_log``."""
+
+ORDINALS = {2: "second", 3: "third"}
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One message. Alerts of the same kind, subject and cause are told once until the cause is gone."""
+
+    kind: str
+    subject: str
+    cause: str
+    title: str
+    body: str
+
+    @property
+    def level(self) -> str:
+        """The word Apprise colours it by."""
+        return {"recovered": "success", "warning": "warning", "late": "warning"}.get(self.kind, "failure")
+
+
+@dataclass(frozen=True)
+class EndedRun:
+    """A row of the statement ``ended_run``."""
+
+    sync_log_id: int
+    attempt: int
+    sync_type: str
+    sync_status: str
+    period_start: date | None
+    period_end: date | None
+    dag_id: str | None
+    run_id: str | None
+    records_processed: int
+    records_inserted: int
+    records_updated: int
+    records_failed: int
+    error_message: str | None
+    stage: str | None
+    error_type: str | None
+    outcome: str | None
+    is_dry: bool
+    failures_in_a_row: int
+    warnings: list[str]
+    warned_of: list[str]
+
+    @property
+    def subject(self) -> str:
+        """``weekly 2026-11-08..2026-11-14``; a run that found no period is a subject of its own."""
+        if self.period_start is None:
+            return f"{self.sync_type} run {self.run_id}"
+        return f"{self.sync_type} {self.period_start}..{self.period_end}"
+
+    def alert(self, link: str) -> Alert | None:
+        """Return the failure or the warnings that this run wants told, or None."""
+        if self.is_dry:
+            return None
+        if self.sync_status == "failed":
+            return self._failure(link)
+        return self._warning(link) if self.warnings else None
+
+    def recovery(self, link: str) -> Alert:
+        """Return what to tell when an earlier failure of the period was told."""
+        title = f"SQP sync recovered: {self.subject}"
+        body = _lines(f"{self.subject} is synced again ({self.outcome}).", self._counts(), self._run(link))
+        return Alert("recovered", self.subject, f"sync_log {self.sync_log_id} attempt {self.attempt}", title, body)
+
+    def _failure(self, link: str) -> Alert:
+        where = f"{self.stage or 'no stage'} {self.error_type or 'Unknown'}"
+        again = self.failures_in_a_row > 1
+        number = ORDINALS.get(self.failures_in_a_row, f"{self.failures_in_a_row}th")
+        title = f"SQP sync failed: {self.subject}" + (f" ({number} failure in a row)" if again else "")
+        body = _lines(
+            f"Stage: {self.stage or 'none'}. Error: {self.error_type or 'Unknown'}.",
+            f"Reason: {_cut(self.error_message or 'no message')}",
+            f"In a row: the {number} run of this period that failed since one completed." if again else "",
+            self._counts(),
+            *self.warnings,
+            self._run(link),
+        )
+        return Alert("failed", self.subject, where + (" again" if again else ""), title, body)
+
+    def _warning(self, link: str) -> Alert:
+        title = f"SQP sync completed with warnings: {self.subject}"
+        body = _lines(*self.warnings, self._counts(), self._run(link))
+        return Alert("warning", self.subject, ", ".join(self.warned_of), title, body)
+
+    def _counts(self) -> str:
+        return (
+            f"Rows: {self.records_processed:,} processed, {self.records_inserted:,} inserted, "
+            f"{self.records_updated:,} updated, {self.records_failed:,} rejects."
+        )
+
+    def _run(self, link: str) -> str:
+        return f"Run: {self.run_id or 'none'} of {self.dag_id or 'no Dag'} (sync_log {self.sync_log_id}). {link}"
+
+
+def stale_alert(freshness: Freshness, link: str) -> Alert:
+    """Return the alert of a stale table, told once until it is fresh again."""
+    title = f"SQP table stale: {freshness.table_name}"
+    body = _lines(_cut(str(freshness)), freshness.remedy, f"Run: {link}")
+    return Alert("stale", freshness.table_name, "stale", title, body)
+
+
+def fresh_alert(freshness: Freshness, link: str) -> Alert:
+    """Return what to tell when a table that was stale is fresh."""
+    title = f"SQP table fresh again: {freshness.table_name}"
+    cause = f"newest period {freshness.period_start}"
+    return Alert("recovered", freshness.table_name, cause, title, _lines(str(freshness), f"Run: {link}"))
+
+
+def late_alert(dag_id: str, run_id: str, minutes: float, link: str) -> Alert:
+    """Return the alert of a run that takes longer than it should; told once a run."""
+    title = f"SQP sync running long: {dag_id}"
+    body = _lines(
+        f"Run {run_id} of {dag_id} is at work for more than {minutes:g} minutes.",
+        "Nothing is wrong with what is published. See which task it waits in.",
+        f"Run: {link}",
+    )
+    return Alert("late", dag_id, run_id, title, body)
+
+
+def unlogged_alert(ti: Any, error: str, link: str) -> Alert:
+    """Return the alert of a run that could not even write its end, or its start, into ``sync_log``."""
+    title = f"SQP sync failed: {ti.dag_id} could not use its log"
+    body = _lines(
+        f"Stage: {ti.task_id}. The run could not be written into sync_log.",
+        f"Reason: {_cut(error)}",
+        f"Run: {ti.run_id} of {ti.dag_id}. {link}",
+    )
+    return Alert("failed", ti.dag_id, f"{ti.task_id} of {ti.run_id}", title, body)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_ERROR else f"{text[:LONGEST_ERROR]} … (the rest is in sync_log)"
+
+
+def _lines(*lines: str) -> str:
+    return "\n".join(line for line in lines if line)

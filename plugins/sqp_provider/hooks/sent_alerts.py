@@ -1,0 +1,43 @@
+"""The memory of the alerts: what a run came to, and which causes were told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqp_provider.core.alerts import Alert, EndedRun
+from sqp_provider.hooks.postgres import Database
+
+
+@dataclass(frozen=True)
+class SentAlerts:
+    """``sent_alert`` inside one transaction."""
+
+    database: Database
+
+    def ended_run(self, sync_log_id: int) -> EndedRun:
+        """Read what an alert says of a run."""
+        return EndedRun(**self.database.one("alerts", "ended_run", {"sync_log_id": sync_log_id}))
+
+    def failed_run(self, dag_id: str, run_id: str) -> int | None:
+        """Return the ``sync_log`` id of a run whose row says failed, or None."""
+        row = self.database.row("alerts", "run_of", {"dag_id": dag_id, "run_id": run_id})
+        return int(row["sync_log_id"]) if row and row["sync_status"] == "failed" else None
+
+    def is_at_work(self, dag_id: str, run_id: str) -> bool:
+        """Tell whether a run has not written its end, or not even its start."""
+        row = self.database.row("alerts", "run_of", {"dag_id": dag_id, "run_id": run_id})
+        return row is None or row["sync_status"] == "started"
+
+    def claim(self, alert: Alert) -> int | None:
+        """Write the alert down before it is sent; None when its cause was told."""
+        names = ("kind", "subject", "cause", "title")
+        row = self.database.row("alerts", "claim", {name: getattr(alert, name) for name in names})
+        return int(row["id"]) if row else None
+
+    def take_back(self, alert_id: int) -> None:
+        """Forget an alert that could not be sent."""
+        self.database.run("alerts", "take_back", {"id": alert_id})
+
+    def resolve(self, kind: str, subject: str) -> bool:
+        """Close what was told of the subject; True when something was."""
+        return bool(self.database.run("alerts", "resolve", {"kind": kind, "subject": subject}))

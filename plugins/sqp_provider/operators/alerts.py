@@ -1,0 +1,160 @@
+"""Tells people: each cause once, over the connection ``alerts.conn_id``, and never at the cost of a sync."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any, ParamSpec
+from urllib.parse import quote
+
+from airflow.sdk import Context
+from airflow.sdk.configuration import conf
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
+
+from sqp_provider.core.alerts import Alert, fresh_alert, late_alert, stale_alert, unlogged_alert
+from sqp_provider.core.errors import SyncError
+from sqp_provider.core.freshness import Freshness
+from sqp_provider.core.settings import Settings
+from sqp_provider.hooks.alert_channel import AlertChannel
+from sqp_provider.hooks.postgres import SqpPostgresHook
+from sqp_provider.hooks.sent_alerts import SentAlerts
+
+P = ParamSpec("P")
+
+log = logging.getLogger("airflow.task.sqp_alerts")
+
+
+class SyncFailed(AirflowFailException):
+    """A run failed, and its row and its alert say so already."""
+
+
+def harmless(tell: Callable[P, None]) -> Callable[P, None]:
+    """Turn whatever goes wrong while telling into a warning."""
+
+    @functools.wraps(tell)
+    def harmlessly(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            tell(*args, **kwargs)
+        except (SyncError, AirflowNotFoundException) as error:
+            log.warning("No alert was sent: %s", error)
+        except Exception as error:
+            # Its message may hold the service's URL, which is its password.
+            log.warning("No alert was sent: %s. Check the connection alerts.conn_id names.", type(error).__name__)
+
+    return harmlessly
+
+
+@harmless
+def tell_run_ended(settings: Settings, sync_log_id: int) -> None:
+    """Tell a failure, warnings, or that a failure which was told is over."""
+    if settings.alerts.conn_id is None:
+        return
+    recovered = False
+    with SqpPostgresHook(settings.target).transaction() as database:
+        alerts = SentAlerts(database)
+        run = alerts.ended_run(sync_log_id)
+        if run.sync_status == "completed" and not run.is_dry:
+            recovered = alerts.resolve("failed", run.subject)
+            if run.outcome != "unchanged" and not run.warnings:
+                alerts.resolve("warning", run.subject)
+    link = link_to(run.dag_id, run.run_id)
+    for alert in (run.recovery(link) if recovered else None, run.alert(link)):
+        if alert:
+            _tell_once(settings, alert)
+
+
+@harmless
+def tell_freshness(settings: Settings, freshness: Freshness, ti: Any) -> None:
+    """Tell that a table is stale, or that one which was told is fresh again."""
+    if settings.alerts.conn_id is None:
+        return
+    link = link_to(ti.dag_id, ti.run_id)
+    if freshness.is_stale:
+        _tell_once(settings, stale_alert(freshness, link))
+        return
+    with SqpPostgresHook(settings.target).transaction() as database:
+        recovered = SentAlerts(database).resolve("stale", freshness.table_name)
+    if recovered:
+        _tell_once(settings, fresh_alert(freshness, link))
+
+
+@harmless
+def tell_unlogged(context: Context) -> None:
+    """Tell the failure of a task that writes the log: an ``on_failure_callback``.
+
+    When Postgres does not answer, nothing can be remembered: then each such run tells.
+    """
+    ti: Any = context["ti"]
+    task: Any = context["task"]
+    error, settings = context.get("exception"), task.settings
+    if settings.alerts.conn_id is None or isinstance(error, SyncFailed):
+        return
+    try:
+        with SqpPostgresHook(settings.target).transaction() as database:
+            sync_log_id = SentAlerts(database).failed_run(ti.dag_id, ti.run_id)
+    except (SyncError, AirflowNotFoundException):
+        sync_log_id = None
+    if sync_log_id is not None:
+        tell_run_ended(settings, sync_log_id)
+    else:
+        _tell_once(settings, unlogged_alert(ti, str(error), link_to(ti.dag_id, ti.run_id)), remembered=False)
+
+
+@harmless
+def tell_overdue(context: dict[str, Any], settings: dict[str, Any]) -> None:
+    """Tell that a run takes long: what Airflow calls when the deadline has passed.
+
+    :param settings: the sections ``source``, ``target`` and ``alerts``, as JSON can hold them.
+    """
+    checked = Settings.checked(settings, origin="deadline")
+    dag_run = context["dag_run"]
+    dag_id, run_id = dag_run["dag_id"], dag_run["dag_run_id"]
+    if dag_run["state"] == "queued" and dag_run["run_type"] == "backfill":
+        return  # it waits for its turn among many, as it should
+    try:
+        with SqpPostgresHook(checked.target).transaction() as database:
+            if not SentAlerts(database).is_at_work(dag_id, run_id):
+                return
+    except SyncError as error:
+        log.warning("%s", error)
+    minutes = checked.alerts.runs_longer_than_minutes
+    _tell_once(checked, late_alert(dag_id, run_id, minutes, link_to(dag_id, run_id)), remembered=False)
+
+
+def link_to(dag_id: str | None, run_id: str | None) -> str:
+    """Return the address of a run in Airflow, or nothing where there is none."""
+    if not (dag_id and run_id):
+        return ""
+    base = conf.get("api", "base_url", fallback="http://localhost:8080/").rstrip("/")
+    return f"{base}/dags/{quote(dag_id)}/runs/{quote(run_id, safe='')}"
+
+
+def _tell_once(settings: Settings, alert: Alert, *, remembered: bool = True) -> None:
+    """Write it down, then send it; what could not be sent counts as not told.
+
+    :param remembered: whether it must be: if not, it is sent although Postgres does not answer.
+    """
+    if alert.kind not in settings.alerts.causes:
+        return
+    postgres, alert_id = SqpPostgresHook(settings.target), None
+    try:
+        with postgres.transaction() as database:
+            alert_id = SentAlerts(database).claim(alert)
+        if alert_id is None:
+            log.info("Not told again: %s (%s)", alert.title, alert.cause)
+            return
+    except (SyncError, AirflowNotFoundException):
+        if remembered:
+            raise
+    sent = False
+    try:
+        sent = AlertChannel(str(settings.alerts.conn_id)).send(alert)
+    finally:
+        if not sent and alert_id is not None:
+            with postgres.transaction() as database:
+                SentAlerts(database).take_back(alert_id)
+    if sent:
+        log.info("Told: %s", alert.title)
+    else:
+        log.warning("Not told, connection %s did not take it: %s", settings.alerts.conn_id, alert.title)

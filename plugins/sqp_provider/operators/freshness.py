@@ -1,0 +1,29 @@
+"""The sensor as the project's own Dag uses it: it looks once, and tells people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import Context
+
+from sqp_provider.core.freshness import Freshness
+from sqp_provider.core.settings import Settings
+from sqp_provider.operators.alerts import tell_freshness
+from sqp_provider.sensors.freshness import SqpFreshnessSensor
+
+
+class FreshnessCheckOperator(SqpFreshnessSensor):
+    """Fail when the table is stale, after an alert; tell when it is fresh again.
+
+    :param settings: the checked configuration file.
+    """
+
+    def __init__(self, *, settings: Settings, **kwargs: Any) -> None:
+        target = settings.target
+        super().__init__(when_stale="fail", postgres_conn_id=target.conn_id, schema=target.schema_name, **kwargs)
+        self.settings = settings
+
+    def conclude(self, context: Context, freshness: Freshness) -> dict[str, Any]:
+        """Tell, then conclude."""
+        tell_freshness(self.settings, freshness, context["ti"])
+        return super().conclude(context, freshness)
