@@ -10,11 +10,12 @@ from typing import Any
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import Param
 from airflow.sdk.definitions.callback import SyncCallback
-from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+from airflow.sdk.definitions.deadline import DeadlineAlert
 
 from sqp_provider.assets import outlet
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import Settings
+from sqp_provider.deadlines import RunCreated
 from sqp_provider.operators.alerts import tell_overdue, tell_unlogged
 from sqp_provider.operators.extract import BigQuerySnapshotOperator
 from sqp_provider.operators.freshness import FreshnessCheckOperator
@@ -149,7 +150,7 @@ def overdue(settings: Settings) -> DeadlineAlert | None:
         return None
     told = settings.model_dump(mode="json", by_alias=True, include={"source", "target", "alerts"})
     return DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        reference=RunCreated(),
         interval=timedelta(minutes=alerts.runs_longer_than_minutes),
         callback=SyncCallback(tell_overdue, kwargs={"settings": told}),
     )
