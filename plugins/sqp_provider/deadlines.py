@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow.sdk.definitions.deadline import BaseDeadlineReference, deadline_reference
+from airflow.sdk.definitions.deadline import BaseDeadlineReference
 
 
-@deadline_reference
 class RunCreated(BaseDeadlineReference):
     """A deadline that counts from the moment the run was created.
 

@@ -1,19 +1,21 @@
-"""What Airflow learns from us besides operators: the timetable, and the page in its UI."""
+"""What Airflow learns from us besides operators: the timetable, the deadline, and the page in its UI."""
 
 from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
+from sqp_provider.deadlines import RunCreated
 from sqp_provider.status.addresses import RUN_TAB, URL_PREFIX, base_path
 from sqp_provider.status.app import StatusPage
 from sqp_provider.timetables.period import PeriodTimetable
 
 
 class SqpPlugin(AirflowPlugin):
-    """Registers the timetable, so that the scheduler can read serialized Dags, and the status page."""
+    """Registers timetable and deadline, so that the scheduler can read serialized Dags, and the status page."""
 
     name = "sqp_provider"
     timetables = [PeriodTimetable]  # noqa: RUF012 - the base class declares it so
+    deadline_references = [RunCreated]  # noqa: RUF012
     fastapi_apps = [{"name": "SQP sync", "app": StatusPage(), "url_prefix": URL_PREFIX}]  # noqa: RUF012
     external_views = [  # noqa: RUF012
         {
