@@ -98,8 +98,9 @@ class Synced:
         return {row["query"]: row["total_clicks"] for row in self.query(statement, period.first_day)}
 
     def ledger(self, period: Period) -> dict[str, Any] | None:
-        """The period's row of the ledger."""
-        statement = "select * from synced_period where sync_type = %s and period_start = %s"
+        """The period's row of the ledger, without when the source was last seen to hold the same."""
+        statement = """select sync_type, period_start, state, fingerprint, row_count, sync_log_id, attempt, published_at
+            from synced_period where sync_type = %s and period_start = %s"""
         return next(iter(self.query(statement, self.sync_type.value, period.first_day)), None)
 
     def left_started(self) -> list[str]:
