@@ -78,7 +78,8 @@ def test_the_navigation_leads_to_every_panel(viewer: Airflow, rejected: tuple[Pe
 
 
 def test_a_period_tells_its_counts_on_hover_and_by_keyboard(viewer: Airflow, weekly: Synced) -> None:
-    cell = viewer.open(PAGE).locator("#calendar a.cell.synced").last
+    week_of_three = '#calendar a.cell.synced[aria-label^="week "][aria-label*=": synced, 3 rows"]'
+    cell = viewer.open(PAGE).locator(week_of_three).last
     expect(cell).to_have_attribute("aria-label", re.compile(r"^week .*: synced, 3 rows, published "))
     expect(cell.locator(".tip")).to_be_hidden()
     cell.hover()
