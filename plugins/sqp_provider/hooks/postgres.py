@@ -89,9 +89,12 @@ class SqpPostgresHook(PostgresHook):
                 connection.row_factory = cast("Any", dict_row)
                 # what a statement waited for must be seen by the next, whatever the server's default is
                 connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-                connection.execute("select set_config('search_path', %s, false)", [self.target.schema_name])
                 # the locks of a task that was killed while it waited are to go with it, not stay until a time-out
-                connection.execute("set client_connection_check_interval = '5s'")
+                connection.execute(
+                    "select set_config('search_path', %s, false), "
+                    "set_config('client_connection_check_interval', '5s', false)",
+                    [self.target.schema_name],
+                )
                 connection.commit()
                 with connection.transaction():
                     yield Database(connection, self.target)
