@@ -30,6 +30,21 @@ if(
 {% if unit == "week" %}date_sub({{ day }}, interval (extract(dayofweek from {{ day }}) - 1) day)
 {%- else %}cast(date_trunc({{ day }}, {{ unit }}) as date){% endif %}
 {%- endmacro %}
+{# The columns of a row that is none of the target's; its raw text follows. #}
+{% macro rejected(period, source_rows, reason) %}
+select
+    {{ period }},
+    cast(null as string),
+    cast(null as string),
+{% for column in measures %}
+    cast(null as int64),
+{% endfor %}
+{% for metric in metrics %}
+    0,
+{% endfor %}
+    {{ source_rows }},
+    {{ reason }},
+{%- endmacro %}
 {% set unit = {"weekly": "week", "monthly": "month", "quarterly": "quarter"}[sync_type] %}
 {% set step = {"weekly": "7 day", "monthly": "1 month", "quarterly": "3 month"}[sync_type] %}
 {# What one landed row reports on: a week, where months and quarters are made of weeks. #}
@@ -249,18 +264,7 @@ select
     cast(null as string) as raw
 from accepted
 union all
-select
-    period_start,
-    cast(null as string),
-    cast(null as string),
-{% for column in measures %}
-    cast(null as int64),
-{% endfor %}
-{% for metric in metrics %}
-    0,
-{% endfor %}
-    source_rows,
-    'rate_out_of_range',
+{{ rejected("period_start", "source_rows", "'rate_out_of_range'") }}
     to_json_string(struct(
         row_first as first_day,
         query as search_query,
@@ -271,19 +275,12 @@ select
 from ranged
 where rate_out_of_range
 union all
-select
-    period_first,
-    cast(null as string),
-    cast(null as string),
-{% for column in measures %}
-    cast(null as int64),
-{% endfor %}
-{% for metric in metrics %}
-    0,
-{% endfor %}
-    -- rows without a key are not copies of each other, nor are conflicting ones: each counts for itself
-    cast(if(asin is null or search_query is null or versions > 1, copy_count, landed_rows) as int64),
-    reject_reason,
+{# Rows without a key are not copies of each other, nor are conflicting ones: each counts for itself. #}
+{{ rejected(
+    "period_first",
+    "cast(if(asin is null or search_query is null or versions > 1, copy_count, landed_rows) as int64)",
+    "reject_reason"
+) }}
     to_json_string(struct(
 {% for key in columns if columns[key] %}
         {{ {"period_start": "first_day", "period_end": "last_day"}.get(key, key) }} as {{ key }}{{ "," if not loop.last or unsure }}

@@ -40,6 +40,7 @@ _REMEDIES = {
     "notFound": "Check source.table and source.staging_dataset in sqp_config.yaml, and that both exist.",
 }
 _ELSE = "Check source in sqp_config.yaml."
+_AGAIN = "It is tried again. If that does not help, clear the task when BigQuery is back."
 
 
 class SqpBigQueryHook(BigQueryHook):
@@ -179,24 +180,10 @@ def explained(what: str) -> Iterator[None]:
     except google_errors.GoogleAPIError as error:
         reason = _reason(error)
         if _heals(error, reason):
-            raise SourceUnreachable(
-                _message(
-                    what,
-                    "did not succeed",
-                    error,
-                    "It is tried again. If that does not help, clear the task when BigQuery is back.",
-                )
-            ) from error
+            raise SourceUnreachable(_message(what, "did not succeed", error, _AGAIN)) from error
         raise SourceUnusable(_message(what, "was refused", error, _REMEDIES.get(reason, _ELSE))) from error
     except (requests.exceptions.RequestException, grpc.RpcError, auth_errors.TransportError, OSError) as error:
-        raise SourceUnreachable(
-            _message(
-                what,
-                "did not succeed",
-                error,
-                "It is tried again. If that does not help, clear the task when BigQuery is back.",
-            )
-        ) from error
+        raise SourceUnreachable(_message(what, "did not succeed", error, _AGAIN)) from error
     except auth_errors.GoogleAuthError as error:
         remedy = "Check the credentials of the connection source.conn_id names."
         raise SourceUnusable(_message(what, "was refused", error, remedy)) from error
