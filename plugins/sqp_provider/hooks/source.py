@@ -127,11 +127,17 @@ class Source:
         if snapshot.totals.row_count or sync.options.allow_empty:
             return
         newest = self._newest_day(sync)
-        rejected = f" All {snapshot.reject_count:,} of its rows are malformed." if snapshot.reject_count else ""
+        rejected, arrived = "", "the figures have arrived"
+        if snapshot.reject_count:
+            rejected = (
+                f" All {snapshot.reject_count:,} rows are malformed; BigQuery table {snapshot.table} has each with its "
+                "reject_reason."
+            )
+            arrived = "the source is mended"
         raise SourceEmpty(
             f"{sync.period}: BigQuery table {self.settings.table} has no usable rows for this period; "
-            f"the newest it has is {newest}.{rejected} The target is untouched. Clear 'extract' when the figures have "
-            "arrived, or run again with allow_empty if the period is meant to be empty."
+            f"the newest it has is {newest}.{rejected} The target is untouched. Clear 'extract' when {arrived}, "
+            "or run again with allow_empty if the period is meant to be empty."
         )
 
     def _newest_day(self, sync: SyncRun) -> date | str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from typing import Any
 
@@ -57,6 +58,17 @@ def test_a_source_with_ten_times_its_rows_is_published_with_a_warning(landing: L
     status, message = check(usual, run, "volume_anomaly")
     assert (status, message[:60]) == ("warning", "1,000 rows, the median of the last 3 periods is 100; data ma")
     assert run["publish"]["inserted"] == 900
+
+
+def test_a_source_of_nothing_but_malformed_rows_says_where_their_reasons_are(landing: Landing, stages: Stages) -> None:
+    landing.land(*(report_row(f"q {n}", asin_click_count=-1) for n in range(6)))
+    run = stages.sync(WEEK)
+    message = stages.log(run)["error_message"]
+    said = re.search(r"All 6 rows are malformed; BigQuery table (\S+) has each with its reject_reason\.", message)
+    assert said
+    rows = landing.client.query_and_wait(f"select reject_reason from `{said[1]}`")
+    assert [row["reject_reason"] for row in rows] == ["negative_count"] * 6
+    assert "The target is untouched. Clear 'extract' when the source is mended" in message
 
 
 def test_an_asin_that_is_late_is_named_and_comes_with_the_next_sync(landing: Landing, usual: Stages) -> None:
