@@ -31,7 +31,6 @@ _WEEKLY = pa.schema(
         )
     ]
 )
-_RATES = ("avg_ctr", "avg_cvr", "impression_share", "click_share", "cart_add_share", "purchase_share")
 
 
 @dataclass(frozen=True)
@@ -67,20 +66,14 @@ def _run(
 ) -> list[dict[str, Any]]:
     with duckdb.connect() as connection:
         connection.create_function("fold", fold, ["VARCHAR"], "VARCHAR")  # type: ignore[list-item, arg-type]
-        connection.create_function("quotient", quotient, ["BIGINT", "BIGINT"], "VARCHAR")  # type: ignore[list-item, arg-type]
+        connection.create_function("quotient", quotient, ["BIGINT", "BIGINT"], "DECIMAL(38, 6)")  # type: ignore[list-item, arg-type]
         connection.register(table, pa.Table.from_pylist(rows, schema=schema))
         return connection.sql(statement, params=params or None).to_arrow_table().to_pylist()
 
 
 def _as_target(rows: list[dict[str, Any]], constants: Mapping[str, Any]) -> list[dict[str, Any]]:
     found = [
-        dict(constants)
-        | {
-            key: Decimal(value) if key in _RATES else value
-            for key, value in row.items()
-            if key not in ("reason", "rejects")
-        }
-        for row in rows
+        dict(constants) | {key: value for key, value in row.items() if key not in ("reason", "rejects")} for row in rows
     ]
     return sorted(found, key=lambda row: (row["query"].encode(), row["asin"]))
 
@@ -91,12 +84,12 @@ def fold(text: str) -> str:
     return " ".join(part for part in spaced.split(" ") if part)
 
 
-def quotient(count: int, of: int) -> str:
+def quotient(count: int, of: int) -> Decimal:
     """A rate to six places, ties away from zero, with fifty digits on the way."""
     if of == 0:
-        return "0.000000"
+        return Decimal("0.000000")
     exact = Context(prec=50).divide(Decimal(count), Decimal(of))
-    return str(exact.quantize(Decimal("0.000001"), ROUND_HALF_UP, Context(prec=50)))
+    return exact.quantize(Decimal("0.000001"), ROUND_HALF_UP, Context(prec=50))
 
 
 def _typed(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -88,11 +88,11 @@ figures as (
 select
     null as reason, null as rejects, *
 from figures
-where greatest(avg_ctr, avg_cvr, impression_share, click_share, cart_add_share, purchase_share)::decimal(30, 6) <= 9999
+where greatest(avg_ctr, avg_cvr, impression_share, click_share, cart_add_share, purchase_share) <= 9999
 union all by name
 select 'rate_out_of_range' as reason, count(*) as rejects
 from figures
-where greatest(avg_ctr, avg_cvr, impression_share, click_share, cart_add_share, purchase_share)::decimal(30, 6) > 9999
+where greatest(avg_ctr, avg_cvr, impression_share, click_share, cart_add_share, purchase_share) > 9999
 having count(*) > 0
 union all by name
 select reason, count(*) as rejects
