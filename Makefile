@@ -18,7 +18,7 @@ SHELL := /bin/sh
 .SHELLFLAGS := -euc
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install lock services services-stop migrate sample-data demo ui lint types test format clean distclean
+.PHONY: help install lock services services-stop migrate sample-data demo up down lint types test format clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,7 +33,7 @@ lock: $(UV_INSTALLED) ## Lock the newest allowed versions into requirements*.txt
 services: install ## Start PostgreSQL and the BigQuery emulator, write .dev/env
 	@.dev/venv/bin/python -m dev.services start
 
-services-stop: ## Stop both (the emulator forgets its data)
+services-stop: ## Stop both, and Airflow if it runs (the emulator forgets its data)
 	@if test -x .dev/venv/bin/python; then .dev/venv/bin/python -m dev.services stop; fi
 
 migrate: services ## Bring the target schema up to date
@@ -45,8 +45,10 @@ sample-data: services ## Fill the emulator with weeks of sample figures (SAMPLE_
 demo: services migrate sample-data ## Sync sample weeks through Airflow and show what happened
 	@$(WITH_ENV) python -m dev.demo
 
-ui: services migrate ## Start Airflow on the demo's data, with the status page; Ctrl-C ends it
-	@$(WITH_ENV) exec python -m dev.ui
+up: services migrate ## Start Airflow on sample data in the background and print the status page's address
+	@$(WITH_ENV) exec python -m dev.up
+
+down: services-stop ## End everything that was started
 
 lint: install ## Check style and format
 	@.venv/bin/ruff check .
