@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from dev.checkout import AIRFLOW_HOME, LOGS, PROJECT_BIN, STATE
+from dev.checkout import AIRFLOW_HOME, LOGS, PROJECT_BIN, ROOT, STATE
 from dev.services import daemon
 from dev.services.errors import ServiceError, tail
 from dev.services.pidfile import Pidfile, send, wait_for_end
@@ -140,10 +140,13 @@ class Airflow:
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__API__SECRET_KEY": key["session"],
             "AIRFLOW__API_AUTH__JWT_SECRET": key["jwt"],
-            "AIRFLOW__CORE__PARALLELISM": "6",
+            "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "120",  # on a busy machine the Google provider's import takes 30 s
+            "AIRFLOW__CORE__EXECUTOR": "dev.up.warm_executor.WarmLocalExecutor",
+            "AIRFLOW__CORE__PARALLELISM": "4",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+            "PYTHONPATH": f"{ROOT / 'plugins'}:{ROOT}",
             "SPT_NOENV": "1",  # processes that rename themselves keep the environment that we know them by
         }
 
