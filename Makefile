@@ -18,7 +18,7 @@ SHELL := /bin/sh
 .SHELLFLAGS := -euc
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install lock services services-stop migrate sample-data demo up down lint types test format clean distclean
+.PHONY: help install lock services services-stop migrate sample-data demo up down lint types test docs format clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ types: install ## Check types
 
 test: install services lint types ## Lint, types and all tests, with coverage (PYTEST_ARGS="-k week")
 	@$(WITH_ENV) pytest --cov --cov-report=term $(PYTEST_ARGS)
+
+docs: install ## Write docs/configuration.md from the settings
+	@PYTHONPATH=plugins .venv/bin/python -m dev.config_reference
 
 format: install ## Fix style and format
 	@.venv/bin/ruff check --fix --quiet .
