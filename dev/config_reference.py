@@ -18,9 +18,9 @@ PAGE = ROOT / "docs" / "configuration.md"
 
 HEAD = """# Configuration
 
-One file, `dags/sqp_config.yaml`, or the one that `SQP_CONFIG` names. It is checked when the Dags are parsed: a mistake shows as an
-import error that names the key, what was found and what was expected. A key that is left out has its default; only
-`source.table` has none. Written by `make docs` from `plugins/sqp_provider/core/settings.py`.
+One file, `dags/sqp_config.yaml`, or the one that `SQP_CONFIG` names. It is checked when the Dags are parsed: a mistake
+shows as an import error that names the key, what was found and what was expected. A key that is left out has its
+default; only `source.table` has none. Written by `make docs` from `plugins/sqp_provider/core/settings.py`.
 
 | environment variable | what it does |
 |---|---|

@@ -52,7 +52,9 @@ class SourceSettings(_Section):
     marketplace: str | None = Field(
         default=None, description="the one marketplace to sync, where it is a column", examples=["ATVPDKIKX0DER"]
     )
-    maximum_bytes_billed: int | None = Field(default=100 * 2**30, gt=0, description="an extract of more bytes is refused")
+    maximum_bytes_billed: int | None = Field(
+        default=100 * 2**30, gt=0, description="an extract of more bytes is refused"
+    )
     retry_seconds: float = Field(default=60, gt=0, description="how long a lost connection is tried again")
     snapshot_hours: int = Field(default=48, gt=0, le=24 * 30, description="how long a snapshot can be loaded again")
     columns: dict[str, ColumnName | None] = Field(
