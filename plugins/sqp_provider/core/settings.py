@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,6 +19,7 @@ from pydantic import (
 
 from sqp_provider.core.contract import INGESTED_AT, METRICS, REPORT_PERIOD, SOURCE_COLUMNS, Column
 from sqp_provider.core.errors import InvalidSettings
+from sqp_provider.core.mistake import mistake
 from sqp_provider.core.period import SyncType
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]{0,49}$")]
@@ -244,16 +244,5 @@ class Settings(_Section):
         try:
             return cls.model_validate(content)
         except ValidationError as error:
-            mistakes = "; ".join(_mistake(detail) for detail in error.errors(include_url=False))
+            mistakes = "; ".join(mistake(detail) for detail in error.errors(include_url=False))
             raise InvalidSettings(f"{origin}: {mistakes}") from None
-
-
-def _mistake(detail: Any) -> str:
-    key = ".".join(str(part) for part in detail["loc"]) or "file"
-    if detail["type"] == "missing":
-        return f"{key}: is missing"
-    if detail["type"] == "extra_forbidden":
-        return f"{key}: is not a setting; check the spelling"
-    message = re.sub(r"^Value error, ", "", str(detail["msg"]))
-    found = detail["input"]
-    return f"{key}: {message}" + ("" if isinstance(found, (dict, BaseModel)) else f", found {found!r}")
