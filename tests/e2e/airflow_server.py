@@ -188,6 +188,8 @@ class AirflowServer:
             "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": 0.5,
             "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": 1,
             "SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": 2,
+            # A supervisor that misses its task's end by a moment looks again only after this time; by default 5 s.
+            "WORKERS__MIN_HEARTBEAT_INTERVAL": 1,
             "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": 10,
             "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": 2,
             "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": 5,
