@@ -1,4 +1,4 @@
-"""A whole Airflow for the tests: API server, scheduler, Dag processor, triggerer, and what an executor needs besides."""
+"""A whole Airflow for the tests: API server, scheduler, Dag processor, triggerer; a broker and workers if wanted."""
 
 from __future__ import annotations
 

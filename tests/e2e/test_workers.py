@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
@@ -20,6 +21,7 @@ from tests.e2e.conftest import DELAY
 from tests.e2e.synced import FIGURES, Synced
 from tests.e2e.workers import EXECUTOR, SLOTS, WORKERS, Workers, redis_path, running_on
 from tests.fixtures import connection_to
+from tests.integration.compose import Container, services
 from tests.landing import Landing
 
 log = logging.getLogger(__name__)
@@ -77,12 +79,12 @@ def celery(
             yield synced
 
 
-def test_kill_a_worker_in_the_middle_of_a_backfill(celery: Synced, newest_due: Period) -> None:
+def test_kill_a_worker_in_the_middle_of_a_backfill(celery: Synced, newest_due: Period, tmp_path: Path) -> None:
     ui, started = celery.ui, time.monotonic()
     weeks = [Period.starting(SyncType.WEEKLY, FIRST + timedelta(weeks=n)) for n in range(WEEKS)]
     landed = {week: {"anker": 100 + n, "belkin": 200 + n, "cable": 300 + n} for n, week in enumerate(weeks)}
     celery.land_many(landed.items())
-    doomed = WORKERS[0]
+    doomed, survivor = WORKERS
 
     backfill = ui.backfill(weeks[0].first_day, weeks[-1].first_day, max_active_runs=8)
     ui.server.wait_until(lambda: len(completed(celery)) >= ENOUGH, seconds=120, what=f"{ENOUGH} synced weeks")
@@ -94,6 +96,8 @@ def test_kill_a_worker_in_the_middle_of_a_backfill(celery: Synced, newest_due: P
     ui.wait_for_backfill(backfill, seconds=240)
 
     ui.server.wait_until(lambda: len(completed(celery)) == WEEKS + 1, seconds=30, what="scheduled run")
+    assert answers_health_check(celery, doomed, tmp_path) is False
+    assert answers_health_check(celery, survivor, tmp_path) is True
     # Redis gives what the dead worker had taken to the other one, and Airflow refuses to run it a second time.
     ui.server.wait_until(lambda: received_by_both(celery) >= SLOTS, seconds=60, what="second delivery")
     log.info(
@@ -126,6 +130,17 @@ def received_by_both(celery: Synced) -> int:
     said = [celery.ui.server.log(worker).read_text(errors="replace") for worker in WORKERS]
     first, second = (set(re.findall(r"Task execute_workload\[(\S+?)\] received", each)) for each in said)
     return len(first & second)
+
+
+def answers_health_check(celery: Synced, worker: str, folder: Path) -> bool:
+    """Ask a worker as docker-compose.yaml does, where a worker's name is that of its container."""
+    (command,) = Container(services({"AIRFLOW_UID": "1000"})["worker"], {}).healthcheck[2:]
+    environment = celery.ui.server.environment | {"HOSTNAME": worker}
+    done = subprocess.run(
+        ["sh", "-c", command], env=environment, cwd=folder, capture_output=True, text=True, timeout=60
+    )
+    assert ("pong" in done.stdout) == (done.returncode == 0), done.stderr
+    return done.returncode == 0
 
 
 def tries(ui: AirflowUI, run_ids: list[str]) -> dict[tuple[str, str], int]:
