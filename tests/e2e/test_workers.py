@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
@@ -134,12 +133,9 @@ def received_by_both(celery: Synced) -> int:
 
 def answers_health_check(celery: Synced, worker: str, folder: Path) -> bool:
     """Ask a worker as docker-compose.yaml does, where a worker's name is that of its container."""
-    (command,) = Container(services({"AIRFLOW_UID": "1000"})["worker"], {}).healthcheck[2:]
-    environment = celery.ui.server.environment | {"HOSTNAME": worker}
-    done = subprocess.run(
-        ["sh", "-c", command], env=environment, cwd=folder, capture_output=True, text=True, timeout=60
-    )
-    assert ("pong" in done.stdout) == (done.returncode == 0), done.stderr
+    container = Container({"healthcheck": services({"AIRFLOW_UID": "1000"})["worker"]["healthcheck"]}, {})
+    done = container.run(container.healthcheck, folder, **celery.ui.server.environment | {"HOSTNAME": worker})
+    assert ("pong" in done.stdout) == (done.returncode == 0), done.stdout
     return done.returncode == 0
 
 
