@@ -21,7 +21,7 @@ WORKERS = ("worker-1", "worker-2")
 SLOTS = 2
 """How many tasks a worker runs at once."""
 PASSWORD = "only-these-tests-ask-for-it"
-VISIBILITY_SECONDS = 20
+VISIBILITY_SECONDS = 30
 """After how long Redis gives a task that a worker has taken and not finished to another one."""
 
 
