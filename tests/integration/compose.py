@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,3 +94,26 @@ class Container:
             text=True,
             timeout=180,
         )
+
+
+@contextmanager
+def running(service: Container, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A service at work."""
+    with subprocess.Popen(service.command, env=service.environment, cwd=folder, stdout=subprocess.DEVNULL) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def wait_for_port(port: int) -> None:
+    """Wait until somebody listens there."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            assert time.monotonic() < deadline, f"nobody listens on {port}"
+            time.sleep(0.05)
+        else:
+            return

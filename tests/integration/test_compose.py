@@ -6,12 +6,8 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +19,16 @@ from psycopg.conninfo import conninfo_to_dict
 from tests.conftest import new_database
 from tests.e2e.airflow_server import free_ports
 from tests.e2e.workers import redis_path
-from tests.integration.compose import FILE, ROOT, Container, VariableMissing, interpolated, services
+from tests.integration.compose import (
+    FILE,
+    ROOT,
+    Container,
+    VariableMissing,
+    interpolated,
+    running,
+    services,
+    wait_for_port,
+)
 
 VARIABLES = {"AIRFLOW_UID": "1000", "SQP_WORKERS": "3"}
 AIRFLOW = ("init", "api-server", "scheduler", "dag-processor", "triggerer", "worker")
@@ -229,29 +234,6 @@ def test_redis_asks_for_the_password_and_its_health_check_knows_it(secrets: Path
     (secrets / "redis_password").unlink()
     done = redis.run(redis.command, tmp_path)
     assert (done.returncode, "No such file" in done.stdout) == (1, True)
-
-
-@contextmanager
-def running(service: Container, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A service at work."""
-    with subprocess.Popen(service.command, env=service.environment, cwd=folder, stdout=subprocess.DEVNULL) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def wait_for_port(port: int) -> None:
-    """Wait until somebody listens there."""
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            assert time.monotonic() < deadline, f"nobody listens on {port}"
-            time.sleep(0.05)
-        else:
-            return
 
 
 def test_the_demo_needs_nothing_of_the_checkout_but_its_dev_folder(secrets: Path, tmp_path: Path) -> None:
