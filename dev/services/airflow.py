@@ -146,6 +146,7 @@ class Airflow:
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # how late the end of a task may be noticed, 5 otherwise
             "PYTHONPATH": f"{ROOT / 'plugins'}:{ROOT}",
             "SPT_NOENV": "1",  # processes that rename themselves keep the environment that we know them by
         }

