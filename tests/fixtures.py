@@ -15,6 +15,7 @@ from dev import emulator
 from sqp_provider.core.settings import Settings
 from tests.landing import Landing
 from tests.stages import Stages
+from tests.webhook import Webhook
 
 
 @pytest.fixture(scope="session")
@@ -63,6 +64,15 @@ def stages(database: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -
     """The stages from ``landing`` to ``database``."""
     monkeypatch.setenv("AIRFLOW_CONN_SQP_POSTGRES", connection_to(database))
     return Stages(settings, database)
+
+
+@pytest.fixture
+def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
+    """Where the alerts of connection ``sqp_alerts`` arrive."""
+    with Webhook() as webhook:
+        monkeypatch.setenv("AIRFLOW_CONN_SQP_ALERTS", webhook.connection)
+        monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example.com/")
+        yield webhook
 
 
 def connection_to(dsn: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from types import TracebackType
@@ -19,16 +21,20 @@ class Webhook:
     def __init__(self) -> None:
         messages: list[dict[str, str]] = []
 
+        webhook = self
+
         class Receiver(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                messages.append({"path": self.path} | json.loads(body))
-                self.send_response(200)
+                if webhook.is_taking:
+                    messages.append({"path": self.path} | json.loads(body))
+                self.send_response(200 if webhook.is_taking else 503)
                 self.end_headers()
 
             def log_message(self, format: str, *args: object) -> None:
                 """Say nothing."""
 
+        self.is_taking = True
         self.messages = messages
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
         self.thread = Thread(target=self.server.serve_forever, daemon=True)
@@ -39,6 +45,15 @@ class Webhook:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
+
+    @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Take no message meanwhile, and answer 503."""
+        self.is_taking = False
+        try:
+            yield
+        finally:
+            self.is_taking = True
 
     def close(self) -> None:
         """Stop listening: the port is closed from now on."""

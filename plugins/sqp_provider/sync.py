@@ -26,10 +26,14 @@ from sqp_provider.operators.publish import SyncPublishOperator
 from sqp_provider.operators.restatements import RestatementLookOperator
 from sqp_provider.operators.stage import leave_error
 from sqp_provider.operators.stale_runs import StaleRunsOperator
+from sqp_provider.operators.task_alerts import tell_task_failed, tell_task_worked, tell_unread
 from sqp_provider.operators.validate import SyncValidateOperator
 
 STAGES = ("extract", "load", "validate", "publish")
 """The task ids of the stages between log_start and log_finish, in their order."""
+
+TOLD = {"on_failure_callback": tell_task_failed, "on_success_callback": tell_task_worked}
+"""The arguments of a task whose failure no row of sync_log tells."""
 
 
 def read_config(dag_file: str) -> Settings:
@@ -120,7 +124,7 @@ def restatement_params() -> dict[str, Param]:
 
 def sync_restatements(settings: Settings) -> None:
     """Add the look and one sync for each period it finds to the Dag in whose context this is called."""
-    look = RestatementLookOperator(task_id="look", **_common_arguments(settings))
+    look = RestatementLookOperator(task_id="look", **_common_arguments(settings) | TOLD)
     TriggerDagRunOperator.partial(
         task_id="sync",
         retries=0,  # the stages of the run it starts have theirs
@@ -137,8 +141,8 @@ def sync_restatements(settings: Settings) -> None:
 
 def check_freshness(settings: Settings) -> None:
     """Add one look a table, and the closing of dead runs' rows, to the Dag in whose context this is called."""
-    common = _common_arguments(settings)
-    StaleRunsOperator(task_id="close_stale_runs", **common | {"on_failure_callback": tell_unlogged})
+    common = _common_arguments(settings) | {"on_failure_callback": tell_unread}
+    StaleRunsOperator(task_id="close_stale_runs", **common | TOLD)
     for sync_type in SyncType:
         FreshnessCheckOperator(task_id=sync_type.target_table, table_name=sync_type.target_table, **common)
 

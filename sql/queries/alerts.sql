@@ -2,7 +2,8 @@
 
 
 -- name: ended_run
--- Failures in a row: failed runs of the same period, this one included, since one of it completed. Dry runs do not count.
+-- Failures in a row: failed runs of the same period, this one included, since one of it completed. Dry runs do not
+-- count, nor do runs that made way for a newer one.
 select
     s.id as sync_log_id,
     s.attempt,
@@ -29,6 +30,7 @@ select
             and f.period_start = s.period_start
             and f.sync_status = 'failed'
             and f.started_at <= s.started_at
+            and f.error_details ->> 'type' is distinct from 'Superseded'
             and not coalesce(f.sync_metadata @> '{{"options": {{"dry_run": true}}}}', false)
             and not exists (
                 select from sync_log as c
@@ -80,3 +82,62 @@ where id = %(id)s;
 -- name: resolve
 update sent_alert set resolved_at = clock_timestamp()
 where kind = %(kind)s and subject = %(subject)s and resolved_at is null;
+
+
+-- name: is_open
+-- Whether a cause of that kind and subject was told and is not known to be gone.
+select exists (
+    select from sent_alert where kind = %(kind)s and subject = %(subject)s and resolved_at is null
+) as is_open;
+
+
+-- name: resolve_overtaken
+-- Failures that were told before the period was synced again, which nobody could be told: a new failure is news.
+update sent_alert as told set resolved_at = clock_timestamp()
+from sync_log as failed
+where
+    failed.id = %(sync_log_id)s
+    and told.kind = 'failed'
+    and told.subject = %(subject)s
+    and told.resolved_at is null
+    and exists (
+        select from sync_log as c
+        where
+            c.sync_type = failed.sync_type
+            and c.period_start = failed.period_start
+            and c.sync_status = 'completed'
+            and c.completed_at > told.sent_at
+            and not coalesce(c.sync_metadata @> '{{"options": {{"dry_run": true}}}}', false)
+    );
+
+
+-- name: recovered_runs
+-- Of each period whose failure was told, the run that ended last, if it completed since.
+with told (sync_type, period_start, sent_at) as (
+    select
+        split_part(subject, ' ', 1),
+        case
+            when subject ~ '^[a-z]+ \d{{4}}-\d\d-\d\d\.\.' then split_part(split_part(subject, ' ', 2), '..', 1)::date
+        end,
+        min(sent_at)
+    from sent_alert
+    where kind = 'failed' and resolved_at is null
+    group by 1, 2
+)
+
+select ended.id as sync_log_id
+from told
+cross join lateral (
+    select s.id, s.sync_status, s.completed_at
+    from sync_log as s
+    where
+        s.sync_type = told.sync_type
+        and s.period_start = told.period_start
+        and s.sync_status in ('completed', 'failed')
+        and s.error_details ->> 'type' is distinct from 'Superseded'
+        and not coalesce(s.sync_metadata @> '{{"options": {{"dry_run": true}}}}', false)
+    order by s.completed_at desc, s.id desc
+    limit 1
+) as ended
+where ended.sync_status = 'completed' and ended.completed_at > told.sent_at
+order by ended.id;

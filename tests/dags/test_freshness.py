@@ -24,11 +24,19 @@ WEEK = (
     " values (%s::date - 6, %s::date, 'a', 'B000000001')"
 )
 
+ENDED = (
+    "insert into {unit}ly_summary (period_start, period_end, query, asin)"
+    " select first, first + interval '{length} - 1 day', 'b', 'B000000001'"
+    " from date_trunc('{unit}', current_date - interval '{length}') as first on conflict do nothing"
+)
+
 
 def add_week(airflow: AirflowRuns, *, ended_days_ago: int) -> date:
-    """Write a week into the target; its month and quarter are derived from it."""
+    """Write a week into the target, and the month and the quarter that ended last."""
     (row,) = airflow.stages.query("select current_date - %s as last_day", ended_days_ago)
     airflow.stages.query(WEEK, row["last_day"], row["last_day"])
+    for unit, length in (("month", "1 month"), ("quarter", "3 months")):
+        airflow.stages.query(ENDED.format(unit=unit, length=length))
     last_day: date = row["last_day"]
     return last_day
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from google.cloud import bigquery
 
 from sqp_provider.core.period import Period, SyncType
 from tests.conftest import new_database
@@ -24,7 +25,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("an Airflow with alerts")
 LATE_SECONDS = 30
 
 FIRST_DAY = date(2012, 1, 1)
-"""Where the periods of these tests begin: before those of the others, with whom they share the source."""
+"""Where the periods of these tests begin: long ago, so that every table stays stale."""
 
 CONSUMER = """
 from airflow.sdk import DAG, task
@@ -51,12 +52,14 @@ def webhook() -> Iterator[Webhook]:
 def alerting(
     server_dsn: str,
     migrated_template: Callable[[str], str],
-    source: Landing,
+    bigquery_client: bigquery.Client,
     dataset: str,
     webhook: Webhook,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Synced]:
-    """The weekly Dag of an Airflow of its own, with alerts on, beside a Dag that follows it."""
+    """The weekly Dag of an Airflow and a source of its own, with alerts on, beside a Dag that follows it."""
+    source = Landing(bigquery_client, f"{dataset}.alerting")
+    source.create()
     folder: Path = tmp_path_factory.mktemp("alerting")
     dags = shutil.copytree(ROOT / "dags", folder / "dags")
     (dags / "follows.py").write_text(CONSUMER)

@@ -153,6 +153,9 @@ def test_rejects_are_downloaded_from_within_the_frame(
 ) -> None:
     _, run_id = rejected
     frame = viewer.open(f"{PAGE}/sqp-sync/run/sqp_weekly_sync/{quote(run_id)}")
+    frame.locator("#rejects summary").click()
+    frame.locator("#rejects").scroll_into_view_if_needed()
+    viewer.screenshot("sync-rejects")
     with viewer.page.expect_download() as download:
         frame.get_by_role("link", name="Download CSV").click()
     download.value.save_as(tmp_path / "rejects.csv")

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from dev.up.warm_executor import NEEDED
 from tests.e2e.airflow_server import airflow, free_ports
 from tests.e2e.airflow_ui import AirflowUI
-from dev.up.warm_executor import NEEDED
 
 EXECUTOR = "CeleryExecutor"
 WORKERS = ("worker-1", "worker-2")

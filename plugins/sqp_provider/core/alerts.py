@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from sqp_provider.core.errors import Superseded
 from sqp_provider.core.freshness import Freshness
 
 LONGEST_ERROR = 1500
@@ -62,9 +63,19 @@ class EndedRun:
             return f"{self.sync_type} run {self.run_id}"
         return f"{self.sync_type} {self.period_start}..{self.period_end}"
 
+    @property
+    def made_way(self) -> bool:
+        """Tell whether it failed only because a newer run or newer data of its period was there."""
+        return self.sync_status == "failed" and self.error_type == Superseded.__name__
+
+    @property
+    def is_clean(self) -> bool:
+        """Tell whether the checks of this very run found nothing to warn of; unchanged periods are not checked."""
+        return self.sync_status == "completed" and not (self.is_dry or self.warnings or self.outcome == "unchanged")
+
     def alert(self, link: str) -> Alert | None:
         """Return the failure or the warnings that this run wants told, or None."""
-        if self.is_dry:
+        if self.is_dry or self.made_way:
             return None
         if self.sync_status == "failed":
             return self._failure(link)
@@ -129,6 +140,24 @@ def late_alert(dag_id: str, run_id: str, minutes: float, link: str) -> Alert:
         f"Run: {link}",
     )
     return Alert("late", dag_id, run_id, title, body)
+
+
+def failed_task_alert(dag_id: str, task_id: str, error: str, error_type: str, link: str) -> Alert:
+    """Return the alert of a daily task that failed, told once for each type of error until the task works again."""
+    title = f"SQP task failed: {task_id} of {dag_id}"
+    body = _lines(
+        f"Task: {task_id} of {dag_id}. Error: {error_type}.",
+        f"Reason: {_cut(error)}",
+        "What is published stays. It is tried again with the next run, or clear it when its cause is gone.",
+        f"Run: {link}",
+    )
+    return Alert("failed", f"{dag_id} {task_id}", error_type, title, body)
+
+
+def working_task_alert(dag_id: str, task_id: str, run_id: str, link: str) -> Alert:
+    """Return what to tell when a task whose failure was told has succeeded."""
+    title = f"SQP task works again: {task_id} of {dag_id}"
+    return Alert("recovered", f"{dag_id} {task_id}", run_id, title, _lines(f"{task_id} has succeeded.", f"Run: {link}"))
 
 
 def unlogged_alert(ti: Any, error: str, link: str) -> Alert:

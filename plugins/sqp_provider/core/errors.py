@@ -62,4 +62,8 @@ class DeletesRefused(SyncError):
 
 
 class Superseded(SyncError):
-    """A newer attempt of the same period has taken over."""
+    """A newer attempt of the same period has taken over, or has published newer data: the period is in good hands."""
+
+
+class RunClosed(Superseded):
+    """The run was closed while a task of it was still at work; nobody else has taken over."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqp_provider.core.errors import Superseded
+from sqp_provider.core.errors import RunClosed, Superseded
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import Snapshot
 
@@ -15,6 +15,7 @@ def refuse_replaced_attempt(sync: SyncRun, current: Mapping[str, Any]) -> None:
 
     :param current: ``attempt`` and ``sync_status`` of the run's row.
     :raises Superseded: says who has taken over.
+    :raises RunClosed: nobody has.
     """
     if current["attempt"] != sync.attempt:
         raise Superseded(
@@ -22,7 +23,7 @@ def refuse_replaced_attempt(sync: SyncRun, current: Mapping[str, Any]) -> None:
             f"{sync.attempt}. Nothing was changed. There is nothing to do: the newer attempt goes on."
         )
     if current["sync_status"] != "started":
-        raise Superseded(
+        raise RunClosed(
             f"{sync}: the run was closed as {current['sync_status']} while this task was still at work. "
             "Nothing was changed. Clear the task to try again."
         )
@@ -32,10 +33,10 @@ def refuse_ended_task(sync: SyncRun, task_id: str, state: str | None) -> None:
     """Stop a task whose run was closed before it had begun, unless Airflow still wants it.
 
     :param state: what Airflow says of the task now; one that was cleared after the run's end is running.
-    :raises Superseded: a person marked the task, or Airflow gave it up.
+    :raises RunClosed: a person marked the task, or Airflow gave it up.
     """
     if state != "running":
-        raise Superseded(
+        raise RunClosed(
             f"{sync}: the run was closed as {sync.sync_status} and {task_id} is {state}. Nothing was changed. "
             "Clear the task to try again."
         )

@@ -13,8 +13,8 @@ from sqp_provider.core.errors import InvalidSettings
 class Freshness:
     """A row of ``table_freshness()``.
 
-    ``days_old`` counts from the newest period's end: 9 on 2026-11-23 for 2026-11-08..2026-11-14, and -7 for the month
-    2026-11-01..2026-11-30 that is made of the weeks there are so far. None: the table is empty.
+    The period is the newest that is over: on 2026-11-23 the month 2026-10-01..2026-10-31, although November has rows by
+    then, made of the weeks there are so far. ``days_old`` counts from its end, 23. None: no period is over.
     """
 
     sync_type: str
@@ -44,7 +44,7 @@ class Freshness:
 
     def _newest(self) -> str:
         if self.period_start is None:
-            return "it has no rows"
+            return "it has no period that is over"
         return f"newest period {self.period_start}..{self.period_end}, {self._origin()}, {self._age()}{self._synced()}"
 
     def _origin(self) -> str:
@@ -54,12 +54,10 @@ class Freshness:
         if self.days_old is None:
             return "without an end"
         allowed = f"{self.days_allowed} days are allowed"
-        if self.days_old < 0:
-            return f"not over for another {_days(-self.days_old)} and not complete before ({allowed} after its end)"
         return f"ended {_days(self.days_old)} ago ({allowed})"
 
     def _synced(self) -> str:
-        """Name the newest period with a sync of its own where the newest of all has none."""
+        """Name the newest period with a sync of its own where the newest that is over has none."""
         if self.state == "synced" or self.sync_type == "weekly":
             return ""
         if self.synced_period_start is None:

@@ -38,6 +38,19 @@ class SentAlerts:
         """Forget an alert that could not be sent."""
         self.database.run("alerts", "take_back", {"id": alert_id})
 
-    def resolve(self, kind: str, subject: str) -> bool:
-        """Close what was told of the subject; True when something was."""
-        return bool(self.database.run("alerts", "resolve", {"kind": kind, "subject": subject}))
+    def is_open(self, kind: str, subject: str) -> bool:
+        """Tell whether something was told of the subject that is not known to be gone."""
+        return bool(self.database.one("alerts", "is_open", {"kind": kind, "subject": subject})["is_open"])
+
+    def resolve(self, kind: str, subject: str) -> None:
+        """Close what was told of the subject."""
+        self.database.run("alerts", "resolve", {"kind": kind, "subject": subject})
+
+    def resolve_overtaken(self, run: EndedRun) -> None:
+        """Close what was told of the period of a failed run before the period was last synced."""
+        self.database.run("alerts", "resolve_overtaken", {"sync_log_id": run.sync_log_id, "subject": run.subject})
+
+    def recovered_runs(self) -> list[EndedRun]:
+        """Return the runs by which periods recovered, of those whose failure was told and whose recovery was not."""
+        rows = self.database.connection.execute(self.database.statement("alerts", "recovered_runs")).fetchall()
+        return [self.ended_run(row["sync_log_id"]) for row in rows]

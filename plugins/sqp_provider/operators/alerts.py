@@ -47,21 +47,45 @@ def harmless(tell: Callable[P, None]) -> Callable[P, None]:
 
 @harmless
 def tell_run_ended(settings: Settings, sync_log_id: int) -> None:
-    """Tell a failure, warnings, or that a failure which was told is over."""
+    """Tell a failure, warnings, or that failures which were told are over."""
     if settings.alerts.conn_id is None:
         return
-    recovered = False
     with SqpPostgresHook(settings.target).transaction() as database:
         alerts = SentAlerts(database)
         run = alerts.ended_run(sync_log_id)
-        if run.sync_status == "completed" and not run.is_dry:
-            recovered = alerts.resolve("failed", run.subject)
-            if run.outcome != "unchanged" and not run.warnings:
-                alerts.resolve("warning", run.subject)
-    link = link_to(run.dag_id, run.run_id)
-    for alert in (run.recovery(link) if recovered else None, run.alert(link)):
-        if alert:
-            _tell_once(settings, alert)
+        if run.is_clean:
+            alerts.resolve("warning", run.subject)
+        if run.sync_status == "failed":
+            alerts.resolve_overtaken(run)
+    tell_recoveries(settings)
+    alert = run.alert(link_to(run.dag_id, run.run_id))
+    if alert:
+        tell_once(settings, alert)
+
+
+@harmless
+def tell_recoveries(settings: Settings) -> None:
+    """Tell of each period that recovered, those included of which it could not be told when they did."""
+    if settings.alerts.conn_id is None:
+        return
+    with SqpPostgresHook(settings.target).transaction() as database:
+        recovered = SentAlerts(database).recovered_runs()
+    for run in recovered:
+        if not tell_recovery(settings, "failed", run.recovery(link_to(run.dag_id, run.run_id))):
+            return  # the next chance is the next run's end or the next daily look
+
+
+def tell_recovery(settings: Settings, kind: str, recovery: Alert) -> bool:
+    """Tell that what was told of a subject is over, and only then close it; False when it could not be told."""
+    postgres = SqpPostgresHook(settings.target)
+    with postgres.transaction() as database:
+        if not SentAlerts(database).is_open(kind, recovery.subject):
+            return True
+    told = tell_once(settings, recovery)
+    if told:
+        with postgres.transaction() as database:
+            SentAlerts(database).resolve(kind, recovery.subject)
+    return told
 
 
 @harmless
@@ -71,12 +95,9 @@ def tell_freshness(settings: Settings, freshness: Freshness, ti: Any) -> None:
         return
     link = link_to(ti.dag_id, ti.run_id)
     if freshness.is_stale:
-        _tell_once(settings, stale_alert(freshness, link))
-        return
-    with SqpPostgresHook(settings.target).transaction() as database:
-        recovered = SentAlerts(database).resolve("stale", freshness.table_name)
-    if recovered:
-        _tell_once(settings, fresh_alert(freshness, link))
+        tell_once(settings, stale_alert(freshness, link))
+    else:
+        tell_recovery(settings, "stale", fresh_alert(freshness, link))
 
 
 @harmless
@@ -98,7 +119,7 @@ def tell_unlogged(context: Context) -> None:
     if sync_log_id is not None:
         tell_run_ended(settings, sync_log_id)
     else:
-        _tell_once(settings, unlogged_alert(ti, str(error), link_to(ti.dag_id, ti.run_id)), remembered=False)
+        tell_once(settings, unlogged_alert(ti, str(error), link_to(ti.dag_id, ti.run_id)), remembered=False)
 
 
 @harmless
@@ -119,7 +140,7 @@ def tell_overdue(context: dict[str, Any], settings: dict[str, Any]) -> None:
     except SyncError as error:
         log.warning("%s", error)
     minutes = checked.alerts.runs_longer_than_minutes
-    _tell_once(checked, late_alert(dag_id, run_id, minutes, link_to(dag_id, run_id)), remembered=False)
+    tell_once(checked, late_alert(dag_id, run_id, minutes, link_to(dag_id, run_id)), remembered=False)
 
 
 def link_to(dag_id: str | None, run_id: str | None) -> str:
@@ -130,20 +151,21 @@ def link_to(dag_id: str | None, run_id: str | None) -> str:
     return f"{base}/dags/{quote(dag_id)}/runs/{quote(run_id, safe='')}"
 
 
-def _tell_once(settings: Settings, alert: Alert, *, remembered: bool = True) -> None:
+def tell_once(settings: Settings, alert: Alert, *, remembered: bool = True) -> bool:
     """Write it down, then send it; what could not be sent counts as not told.
 
     :param remembered: whether it must be: if not, it is sent although Postgres does not answer.
+    :return: whether it was sent, or nobody wants to hear it.
     """
     if alert.kind not in settings.alerts.causes:
-        return
+        return True
     postgres, alert_id = SqpPostgresHook(settings.target), None
     try:
         with postgres.transaction() as database:
             alert_id = SentAlerts(database).claim(alert)
         if alert_id is None:
             log.info("Not told again: %s (%s)", alert.title, alert.cause)
-            return
+            return False
     except (SyncError, AirflowNotFoundException):
         if remembered:
             raise
@@ -158,3 +180,4 @@ def _tell_once(settings: Settings, alert: Alert, *, remembered: bool = True) -> 
         log.info("Told: %s", alert.title)
     else:
         log.warning("Not told, connection %s did not take it: %s", settings.alerts.conn_id, alert.title)
+    return sent

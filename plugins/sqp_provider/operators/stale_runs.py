@@ -14,7 +14,7 @@ from sqp_provider.core.settings import Settings
 from sqp_provider.core.stale import OpenRun
 from sqp_provider.hooks.open_runs import OpenRuns
 from sqp_provider.hooks.postgres import SqpPostgresHook
-from sqp_provider.operators.alerts import tell_run_ended
+from sqp_provider.operators.alerts import tell_recoveries, tell_run_ended
 from sqp_provider.operators.stage import fails_plainly
 
 AT_WORK = ["queued", "running"]
@@ -37,6 +37,7 @@ class StaleRunsOperator(BaseOperator):
         closed = close_stale_runs(postgres, context["ti"], self.log, after=after)
         for run in closed:
             tell_run_ended(self.settings, run.sync_log_id)
+        tell_recoveries(self.settings)
         self.log.info("%s rows of dead runs closed", len(closed))
         return [run.sync_log_id for run in closed]
 

@@ -18,6 +18,10 @@ from sqp_provider.operators.stage import fails_plainly
 from sqp_provider.triggers.freshness import FreshnessTrigger
 
 
+class TableStale(AirflowFailException):
+    """The look at a table succeeded, and found it stale."""
+
+
 class SqpFreshnessSensor(BaseSensorOperator):
     """Wait until a table is fresh, or look once and fail or skip when it is stale.
 
@@ -95,7 +99,7 @@ class SqpFreshnessSensor(BaseSensorOperator):
         if self.when_stale == "skip":
             raise AirflowSkipException(message)
         waited = f"waited {timedelta(seconds=self.timeout)}, and " if self.when_stale == "wait" else ""
-        raise AirflowFailException(f"{waited}{message}")
+        raise TableStale(f"{waited}{message}")
 
     def target(self) -> TargetSettings:
         """Return where the table is."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -20,15 +19,6 @@ from tests.webhook import SECRET, Webhook
 
 WEEK = "weekly 2026-11-08..2026-11-14"
 LATER = {"ingested_at": "2026-11-21T00:00:00Z"}
-
-
-@pytest.fixture
-def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
-    """Where the alerts arrive."""
-    with Webhook() as webhook:
-        monkeypatch.setenv("AIRFLOW_CONN_SQP_ALERTS", webhook.connection)
-        monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example.com/")
-        yield webhook
 
 
 @pytest.fixture
@@ -79,6 +69,32 @@ def test_a_recovery_is_told_and_the_next_failure_is_a_first_one(
     stages.query("drop table weekly_summary cascade")
     stages.sync("2026-11-08", force=True)
     assert webhook.titles()[2:] == [f"SQP sync failed: {WEEK}"]
+
+
+def test_a_run_that_made_way_for_a_newer_one_is_no_failure(landing: Landing, stages: Stages, webhook: Webhook) -> None:
+    """Its row is failed, and it says nothing; nor does it make the next failure one in a row."""
+    landing.land(report_row("q"))
+    early, late = Run("early", {"period_start": "2026-11-08"}), Run("late", {"period_start": "2026-11-08"})
+    for run in (early, late):
+        assert all(stages.run_task(run, task) for task in ("log_start", "extract", "load", "validate"))
+    assert not stages.run_task(early, "publish")
+    stages.run_task(early, "log_finish")
+    assert stages.log(early)["error_details"]["type"] == "Superseded"
+    assert webhook.messages == []
+    stages.query("drop table weekly_summary cascade")
+    assert not stages.run_task(late, "publish")
+    stages.run_task(late, "log_finish")
+    assert webhook.titles() == [f"SQP sync failed: {WEEK}"]
+
+
+def test_a_run_with_older_data_than_published_is_no_failure(landing: Landing, stages: Stages, webhook: Webhook) -> None:
+    landing.land(report_row("q"))
+    old = stages.sync("2026-11-08", force=True)
+    landing.land(report_row("q", asin_click_count=51, **LATER))
+    stages.sync("2026-11-08")
+    stages.clear(old, "load")
+    assert stages.log(old)["error_details"]["type"] == "Superseded"
+    assert webhook.messages == []
 
 
 def test_another_period_or_a_dry_run_is_no_failure_in_a_row(stages: Stages, webhook: Webhook) -> None:
@@ -188,7 +204,7 @@ def test_a_stale_table_is_told_once_until_it_is_fresh_again(
     for _ in range(2):
         tell_freshness(settings, read_freshness(settings.target, "weekly_summary"), ti)
     assert webhook.titles() == ["SQP table stale: weekly_summary", "SQP table fresh again: weekly_summary"]
-    assert "weekly_summary is stale: it has no rows." in webhook.messages[0]["message"]
+    assert "weekly_summary is stale: it has no period that is over." in webhook.messages[0]["message"]
 
 
 def test_only_a_run_that_is_still_at_work_is_told_as_long(stages: Stages, webhook: Webhook, settings: Settings) -> None:

@@ -30,13 +30,13 @@ MONTH = replace(
     WEEK,
     sync_type="monthly",
     table_name="monthly_summary",
-    period_start=date(2026, 11, 1),
-    period_end=date(2026, 11, 30),
+    period_start=date(2026, 10, 1),
+    period_end=date(2026, 10, 31),
     state="derived",
-    days_old=-7,
+    days_old=23,
     days_allowed=45,
-    synced_period_start=date(2026, 10, 1),
-    synced_period_end=date(2026, 10, 31),
+    synced_period_start=date(2026, 9, 1),
+    synced_period_end=date(2026, 9, 30),
 )
 
 
@@ -58,15 +58,14 @@ def test_a_stale_week_names_the_error_of_the_last_sync_and_what_to_do() -> None:
 
 def test_an_empty_table_that_was_never_synced() -> None:
     empty = replace(WEEK, is_stale=True, period_start=None, period_end=None, days_old=None, last_sync_log_id=None)
-    assert str(empty) == "weekly_summary is stale: it has no rows. No weekly sync has run yet."
+    assert str(empty) == "weekly_summary is stale: it has no period that is over. No weekly sync has run yet."
     assert "see whether it has runs" in replace(empty, last_status=None).remedy
 
 
-def test_a_month_that_is_not_over_is_not_called_complete() -> None:
+def test_a_month_made_of_weeks_names_the_newest_that_was_synced_by_a_run_of_its_own() -> None:
     assert str(MONTH).startswith(
-        "monthly_summary is fresh: newest period 2026-11-01..2026-11-30, derived from weeks, not over for another "
-        "7 days and not complete before (45 days are allowed after its end); newest synced by its own run "
-        "2026-10-01..2026-10-31. "
+        "monthly_summary is fresh: newest period 2026-10-01..2026-10-31, derived from weeks, ended 23 days ago "
+        "(45 days are allowed); newest synced by its own run 2026-09-01..2026-09-30. "
     )
     never = replace(MONTH, synced_period_start=None, synced_period_end=None)
     assert "; none has been synced by a run of its own. " in str(never)
