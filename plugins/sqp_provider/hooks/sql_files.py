@@ -42,6 +42,13 @@ def sql_folder(needed: str = "extract.sql") -> Path:
 
 
 @cache
+def newest_revision() -> str:
+    """Return the schema's revision that the statements expect: ``0009``, the last of ``sql/migrations/versions/``."""
+    versions = sql_folder("migrations/env.py") / "migrations" / "versions"
+    return max(path.stem.partition("_")[0] for path in versions.glob("*.sql"))
+
+
+@cache
 def named_statements(file: str) -> dict[str, LiteralString]:
     """Return the statements of ``sql/queries/<file>.sql`` by the name in their ``-- name:`` line."""
     text = (sql_folder() / "queries" / f"{file}.sql").read_text(encoding="utf-8")

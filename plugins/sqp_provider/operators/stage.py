@@ -124,8 +124,8 @@ def fails_plainly(execute: Callable[P, R]) -> Callable[P, R]:
             raise AirflowFailException(str(error)) from error
         except AirflowNotFoundException as error:
             raise AirflowFailException(
-                f"{error}. The target is untouched. Create the connection in Airflow, or correct conn_id in "
-                "sqp_config.yaml."
+                f"{error}. The target is untouched. Create the connection in Airflow, set AIRFLOW_CONN_ and its name "
+                "in capitals in the worker's environment, or correct conn_id in sqp_config.yaml."
             ) from error
 
     return explained
