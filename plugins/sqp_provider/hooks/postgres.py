@@ -97,9 +97,9 @@ class SqpPostgresHook(PostgresHook):
                 connection.row_factory = cast("Any", dict_row)
                 # what a statement waited for must be seen by the next, whatever the server's default is
                 connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-                row = connection.execute(_SET_UP.format(sql.Identifier(schema)), [schema]).fetchone()
+                found = connection.execute(_SET_UP.format(sql.Identifier(schema)), [schema]).fetchall()
                 connection.commit()
-                refuse_other_revision(schema, row and row["revision"], newest_revision())
+                refuse_other_revision(schema, found[0]["revision"], newest_revision())
                 with connection.transaction():
                     yield Database(connection, self.target)
 
