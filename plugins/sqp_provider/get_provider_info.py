@@ -12,6 +12,7 @@ OPERATORS = (
     "alerts",
     "extract",
     "freshness",
+    "lineage",
     "links",
     "load",
     "log_finish",

@@ -83,6 +83,11 @@ class SqpPostgresHook(PostgresHook):
             with closing(opened) as connection:
                 return make_conninfo(connection.info.dsn, password=connection.info.password)
 
+    def address(self) -> tuple[str, str]:
+        """Return server and database as OpenLineage names them: ``("postgres://db.example.com:5432", "warehouse")``."""
+        connection = self.get_connection(self.get_conn_id())
+        return f"postgres://{connection.host}:{connection.port or 5432}", str(connection.schema)
+
     @contextmanager
     def transaction(self) -> Iterator[Database]:
         """Open a connection and a transaction on it: everything commits at the end, or nothing does.
