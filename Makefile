@@ -3,6 +3,8 @@
 PYTHON ?= python3
 UV_VERSION := 0.13.9
 PYTEST_ARGS ?=
+# Most tests wait for something, so three at once keep two cores busy. 0: all in one process, for a debugger.
+PYTEST_WORKERS ?= 3
 SAMPLE_DATA_ARGS ?=
 
 UV := .dev/uv/bin/uv
@@ -60,7 +62,7 @@ types: install ## Check types
 	@.venv/bin/mypy
 
 test: install services lint types ## Lint, types and all tests, with coverage (PYTEST_ARGS="-k week")
-	@$(WITH_ENV) pytest --cov --cov-report=term $(PYTEST_ARGS)
+	@$(WITH_ENV) pytest --numprocesses $(PYTEST_WORKERS) --dist loadgroup --cov --cov-report=term $(PYTEST_ARGS)
 
 format: install ## Fix style and format
 	@.venv/bin/ruff check --fix --quiet .

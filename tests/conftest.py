@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +18,17 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqp_provider.migrations import migrate
 
 pytest_plugins = ["tests.fixtures"]
+
+
+TESTS = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that share an Airflow on one of the workers that run the tests side by side."""
+    for item in items:
+        folder = item.path.relative_to(TESTS).parts[0]
+        if folder in ("dags", "e2e") and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(folder))
 
 
 @pytest.fixture(scope="session")
