@@ -20,7 +20,7 @@ SHELL := /bin/sh
 .SHELLFLAGS := -euc
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install lock wheel services services-stop migrate sample-data demo ui lint types test format clean distclean
+.PHONY: help install lock wheel services services-stop migrate sample-data demo up down lint types test docs format clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,7 +39,7 @@ wheel: install ## Build the provider as a wheel into dist/
 services: install ## Start PostgreSQL and the BigQuery emulator, write .dev/env
 	@.dev/venv/bin/python -m dev.services start
 
-services-stop: ## Stop both (the emulator forgets its data)
+services-stop: ## Stop both, and Airflow if it runs (the emulator forgets its data)
 	@if test -x .dev/venv/bin/python; then .dev/venv/bin/python -m dev.services stop; fi
 
 migrate: services ## Bring the target schema up to date
@@ -51,8 +51,10 @@ sample-data: services ## Fill the emulator with weeks of sample figures (SAMPLE_
 demo: services migrate sample-data ## Sync sample weeks through Airflow and show what happened
 	@$(WITH_ENV) python -m dev.demo
 
-ui: services migrate ## Start Airflow on the demo's data, with the status page; Ctrl-C ends it
-	@$(WITH_ENV) exec python -m dev.ui
+up: services migrate ## Start Airflow on sample data in the background and print the status page's address
+	@$(WITH_ENV) exec python -m dev.up
+
+down: services-stop ## End everything that was started
 
 lint: install ## Check style and format
 	@.venv/bin/ruff check .
@@ -63,6 +65,9 @@ types: install ## Check types
 
 test: install services lint types ## Lint, types and all tests, with coverage (PYTEST_ARGS="-k week")
 	@$(WITH_ENV) pytest --numprocesses $(PYTEST_WORKERS) --dist loadgroup --cov --cov-report=term $(PYTEST_ARGS)
+
+docs: install ## Write docs/configuration.md from the settings
+	@PYTHONPATH=plugins .venv/bin/python -m dev.config_reference
 
 format: install ## Fix style and format
 	@.venv/bin/ruff check --fix --quiet .
