@@ -20,7 +20,7 @@ SHELL := /bin/sh
 .SHELLFLAGS := -euc
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install lock services services-stop migrate sample-data demo up down lint types test docs format clean distclean
+.PHONY: help install lock wheel services services-stop migrate sample-data demo up down lint types test docs format clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,10 +28,14 @@ help: ## Show this list
 install: $(PROJECT_INSTALLED) $(SERVICES_INSTALLED) ## Install the locked dependencies into .venv and .dev/venv
 
 lock: $(UV_INSTALLED) ## Lock the newest allowed versions into requirements*.txt
-	$(COMPILE) --upgrade requirements.in --output-file requirements.txt
+	$(COMPILE) --upgrade pyproject.toml --output-file requirements.txt
 	$(COMPILE) --upgrade requirements-celery.in --output-file requirements-celery.txt
 	$(COMPILE) --upgrade requirements-dev.in --output-file requirements-dev.txt
 	$(COMPILE) --upgrade requirements-devstack.in --output-file requirements-devstack.txt
+
+wheel: install ## Build the provider as a wheel into dist/
+	@$(UV) build --wheel --quiet --no-build-isolation --python .venv/bin/python
+	@ls dist/*.whl
 
 services: install ## Start PostgreSQL and the BigQuery emulator, write .dev/env
 	@.dev/venv/bin/python -m dev.services start
@@ -72,7 +76,7 @@ format: install ## Fix style and format
 
 clean: ## Stop the services and delete their data, logs and caches
 	@if test -x .dev/venv/bin/python; then .dev/venv/bin/python -m dev.services remove; fi
-	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* dist
 	@find . -path './.*' -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## Delete the environments too

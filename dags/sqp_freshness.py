@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from airflow.sdk import DAG
 
-from sqp_provider.sync import check_freshness, read_config
+from sqp_provider.sync import check_freshness, read_config  # absent: install airflow-provider-sqp
 
 settings = read_config(__file__)
 

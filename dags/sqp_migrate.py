@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from airflow.sdk import DAG
 
-from sqp_provider.operators.migrate import SchemaMigrateOperator
+from sqp_provider.operators.migrate import SchemaMigrateOperator  # absent: install airflow-provider-sqp
 from sqp_provider.sync import read_config
 
 settings = read_config(__file__)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG
 
-from sqp_provider.sync import read_config, restatement_params, sync_restatements
+from sqp_provider.sync import read_config, restatement_params, sync_restatements  # absent: install airflow-provider-sqp
 
 settings = read_config(__file__)
 

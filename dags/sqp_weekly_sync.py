@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 
 from airflow.sdk import DAG
 
-from sqp_provider.core.period import SyncType
+from sqp_provider.core.period import SyncType  # absent: install airflow-provider-sqp
 from sqp_provider.sync import overdue, read_config, sync_params, sync_period
 from sqp_provider.timetables.period import PeriodTimetable
 

@@ -22,6 +22,9 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from sqp_provider.core.errors import InvalidSettings
+from sqp_provider.hooks.sql_files import sql_folder
+
 log = logging.getLogger(__name__)
 
 OLDEST_POSTGRES = 15
@@ -98,12 +101,10 @@ def _run(connection: Connection, sql: str) -> None:
 
 
 def _alembic_config(schema: str) -> Config:
-    folder = Path(os.environ.get("SQP_SQL_DIR") or Path(__file__).parents[2] / "sql") / "migrations"
-    if not (folder / "env.py").is_file():
-        raise MigrationError(
-            f"No migrations in {folder}. Nothing was changed. "
-            "Set SQP_SQL_DIR to the project's sql folder, the one that holds migrations/env.py."
-        )
+    try:
+        folder = sql_folder("migrations/env.py").joinpath("migrations")
+    except InvalidSettings as error:
+        raise MigrationError(f"No migrations: {error} Nothing was changed.") from error
     config = Config()
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     config.set_main_option("path_separator", "os")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -73,6 +77,31 @@ def test_a_mistake_in_the_configuration_is_an_import_error_that_names_the_key(
     configure({"source": {"table": "amazon.report", "columns": {"klicks": "asin_click_count"}}})
     (error, *_) = airflow.parse().import_errors.values()
     assert "source.columns: unknown column 'klicks'; expected one of period_start, period_end, asin" in error
+
+
+def test_a_configuration_file_that_is_not_there_is_an_import_error_that_says_what_to_set(
+    airflow: AirflowRuns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SQP_CONFIG", "/etc/sqp/sqp_config.yaml")
+    errors = airflow.parse().import_errors
+    assert len(errors) == len(DAG_FILES)
+    says = "/etc/sqp/sqp_config.yaml: cannot be read (No such file or directory). Set SQP_CONFIG to the path of"
+    assert all(says in error for error in errors.values())
+
+
+def test_without_the_provider_each_import_error_says_what_to_install(tmp_path: Path) -> None:
+    """Airflow shows the line that failed, with its comment."""
+    parse = "import json, sys; from airflow.dag_processing.dagbag import DagBag; "
+    parse += "print(json.dumps(DagBag(sys.argv[1]).import_errors))"
+    hidden = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    hidden["AIRFLOW__CORE__PLUGINS_FOLDER"] = str(tmp_path)
+    command = [sys.executable, "-c", parse, str(DAGS)]
+    done = subprocess.run(command, env=hidden, cwd=tmp_path, capture_output=True, text=True, check=True)
+    errors = json.loads(done.stdout.splitlines()[-1])
+    assert sorted(errors) == [str(path) for path in DAG_FILES]
+    for error in errors.values():
+        assert "ModuleNotFoundError: No module named 'sqp_provider'" in error
+        assert "# absent: install airflow-provider-sqp" in error
 
 
 def test_a_serialized_dag_keeps_its_timetable(airflow: AirflowRuns) -> None:

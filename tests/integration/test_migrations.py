@@ -115,7 +115,7 @@ def test_a_missing_sql_folder_says_which_setting_to_change(
     empty_database: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SQP_SQL_DIR", str(tmp_path))
-    with pytest.raises(MigrationError, match=r"No migrations in .*Set SQP_SQL_DIR"):
+    with pytest.raises(MigrationError, match=r"has no migrations/env\.py\. .* set SQP_SQL_DIR to it"):
         migrate(empty_database)
 
 

@@ -53,6 +53,10 @@ class TargetUnusable(SyncError):
     """Postgres answered, but the schema or the rights on it do not fit."""
 
 
+class SchemaMismatch(TargetUnusable):
+    """The schema is older or newer than the code that wants to use it."""
+
+
 class ChecksFailed(SyncError):
     """A quality check found the staged rows different from the snapshot."""
 

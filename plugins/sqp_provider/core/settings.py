@@ -230,7 +230,8 @@ class Settings(_Section):
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise InvalidSettings(
-                f"{path}: cannot be read ({error.strerror}). Set SQP_CONFIG or restore it."
+                f"{path}: cannot be read ({error.strerror}). Set SQP_CONFIG to the path of sqp_config.yaml, or restore "
+                "the file."
             ) from error
         except yaml.YAMLError as error:
             raise InvalidSettings(f"{path}: is not YAML: {' '.join(str(error).split())}") from error

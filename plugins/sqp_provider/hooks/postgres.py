@@ -15,10 +15,17 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
 from sqp_provider.core.errors import SyncError, TargetUnreachable, TargetUnusable
+from sqp_provider.core.revision import refuse_other_revision
 from sqp_provider.core.settings import TargetSettings
-from sqp_provider.hooks.sql_files import named_statements
+from sqp_provider.hooks.sql_files import named_statements, newest_revision
 
 Names = Mapping[str, sql.Composable]
+
+# One round trip. The locks of a task that was killed while it waited are to go with it, not stay until a time-out.
+_SET_UP = sql.SQL(
+    "select (select max(version_num) from {}.alembic_version) as revision, "
+    "set_config('search_path', %s, false), set_config('client_connection_check_interval', '5s', false)"
+)
 
 _REFUSED_LOGIN = re.compile(r"authentication failed|(role|database) \"[^\"]*\" does not exist|no password supplied")
 
@@ -76,6 +83,11 @@ class SqpPostgresHook(PostgresHook):
             with closing(opened) as connection:
                 return make_conninfo(connection.info.dsn, password=connection.info.password)
 
+    def address(self) -> tuple[str, str]:
+        """Return server and database as OpenLineage names them: ``("postgres://db.example.com:5432", "warehouse")``."""
+        connection = self.get_connection(self.get_conn_id())
+        return f"postgres://{connection.host}:{connection.port or 5432}", str(connection.schema)
+
     @contextmanager
     def transaction(self) -> Iterator[Database]:
         """Open a connection and a transaction on it: everything commits at the end, or nothing does.
@@ -83,19 +95,16 @@ class SqpPostgresHook(PostgresHook):
         :raises TargetUnreachable: Postgres did not answer, or a lock was not to be had; trying again may help.
         :raises TargetUnusable: the schema or the rights on it do not fit; the message says what to do.
         """
+        schema = self.target.schema_name
         with explained(f"a statement over Postgres connection {self.get_conn_id()}"):
             opened = cast("psycopg.Connection[dict[str, Any]]", self.get_conn())
             with closing(opened) as connection:
                 connection.row_factory = cast("Any", dict_row)
                 # what a statement waited for must be seen by the next, whatever the server's default is
                 connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-                # the locks of a task that was killed while it waited are to go with it, not stay until a time-out
-                connection.execute(
-                    "select set_config('search_path', %s, false), "
-                    "set_config('client_connection_check_interval', '5s', false)",
-                    [self.target.schema_name],
-                )
+                found = connection.execute(_SET_UP.format(sql.Identifier(schema)), [schema]).fetchall()
                 connection.commit()
+                refuse_other_revision(schema, found[0]["revision"], newest_revision())
                 with connection.transaction():
                     yield Database(connection, self.target)
 

@@ -27,15 +27,25 @@ from sqp_provider.core.period import SyncType
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
-def sql_folder() -> Path:
-    """Return the folder ``sql/`` beside ``plugins/``, or ``$SQP_SQL_DIR``.
+def sql_folder(needed: str = "extract.sql") -> Path:
+    """Return ``$SQP_SQL_DIR``, else the folder ``sql/`` inside an installed package, else that beside ``plugins/``.
 
-    :raises InvalidSettings: there is none, for example a worker with the plugins but without the SQL.
+    :param needed: a file that must be there.
+    :raises InvalidSettings: it is not, for example on a worker with the plugins but without the SQL.
     """
-    folder = Path(os.environ.get("SQP_SQL_DIR") or Path(__file__).resolve().parents[3] / "sql")
-    if not (folder / "extract.sql").is_file():
-        raise InvalidSettings(f"{folder} has no extract.sql. Put the project's sql/ there or set SQP_SQL_DIR to it.")
+    package = Path(__file__).resolve().parents[1]
+    own = package / "sql"
+    folder = Path(os.environ.get("SQP_SQL_DIR") or (own if own.is_dir() else package.parents[1] / "sql"))
+    if not (folder / needed).is_file():
+        raise InvalidSettings(f"{folder} has no {needed}. Put the project's sql/ there or set SQP_SQL_DIR to it.")
     return folder
+
+
+@cache
+def newest_revision() -> str:
+    """Return the schema's revision that the statements expect: ``0009``, the last of ``sql/migrations/versions/``."""
+    versions = sql_folder("migrations/env.py") / "migrations" / "versions"
+    return max(path.stem.partition("_")[0] for path in versions.glob("*.sql"))
 
 
 @cache

@@ -10,8 +10,9 @@ from google.cloud.bigquery import QueryJob
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.hooks.sync_log import SyncLog
+from sqp_provider.operators import lineage
 from sqp_provider.operators.links import BigQueryJobLink, SyncPageLink
-from sqp_provider.operators.stage import SyncStageOperator, fails_plainly
+from sqp_provider.operators.stage import SyncStageOperator, fails_plainly, measured
 from sqp_provider.triggers.bigquery_job import BigQueryJobTrigger, wait_until_done
 
 
@@ -26,6 +27,7 @@ class BigQuerySnapshotOperator(SyncStageOperator):
     job: QueryJob | None = None
 
     @fails_plainly
+    @measured
     def execute(self, context: Context) -> dict[str, Any]:
         """Start the job, wait or defer, and describe the snapshot."""
         sync = self.read_sync(context)
@@ -36,6 +38,7 @@ class BigQuerySnapshotOperator(SyncStageOperator):
         return self.describe(sync, self.job)
 
     @fails_plainly
+    @measured
     def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Go on when the triggerer has seen the job's end."""
         self.job = self.bigquery.get_started(event["job_id"], event["location"])
@@ -70,6 +73,15 @@ class BigQuerySnapshotOperator(SyncStageOperator):
             f"{snapshot.bytes_processed:,}",
             snapshot.fingerprint,
         )
+
+    def counts(self, result: dict[str, Any]) -> dict[str, int]:
+        """Rows and rejects of the snapshot."""
+        return {"rows.extracted": result["totals"]["row_count"], "rejects": result["reject_count"]}
+
+    def get_openlineage_facets_on_complete(self, ti: Any) -> Any:
+        """Tell OpenLineage what was read."""
+        found = self.result or {}
+        return lineage.read(self.source_table, found.get("source_rows"), found.get("bytes_processed"))
 
     def on_kill(self) -> None:
         """Cancel the job: nobody waits for it any more."""

@@ -12,7 +12,7 @@ from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.hooks.snapshot_reader import SnapshotReader
 from sqp_provider.hooks.staging import Staging, copied
 from sqp_provider.hooks.target import Target
-from sqp_provider.operators.stage import SyncStageOperator, fails_plainly
+from sqp_provider.operators.stage import SyncStageOperator, fails_plainly, measured
 
 
 class PostgresStageOperator(SyncStageOperator):
@@ -30,6 +30,7 @@ class PostgresStageOperator(SyncStageOperator):
         self.snapshot = snapshot
 
     @fails_plainly
+    @measured
     def execute(self, context: Context) -> dict[str, Any]:
         """Create, copy, keep rejects, add the key; one transaction, so that half a load is never seen."""
         snapshot, sync, started = Snapshot.model_validate(self.snapshot), self.read_sync(context), time.monotonic()
@@ -43,6 +44,10 @@ class PostgresStageOperator(SyncStageOperator):
             staging.add_key()
             Target(database, sync).refuse_if_superseded()
         return self.report(rows, rejects_kept, time.monotonic() - started)
+
+    def counts(self, result: dict[str, Any]) -> dict[str, int]:
+        """Rows staged."""
+        return {"rows.staged": result["rows"]}
 
     def report(self, rows: int, rejects_kept: int, seconds: float) -> dict[str, Any]:
         """Log and return what was staged."""

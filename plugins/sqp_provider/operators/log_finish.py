@@ -10,12 +10,13 @@ from airflow.sdk import Context
 from sqp_provider.core.errors import ChecksFailed
 from sqp_provider.core.publish import PublishResult
 from sqp_provider.core.run import SyncRun
+from sqp_provider.hooks.metrics import sync_ended
 from sqp_provider.hooks.postgres import Database
 from sqp_provider.hooks.staging import Staging
 from sqp_provider.hooks.sync_log import SyncLog
 from sqp_provider.hooks.target import Target
 from sqp_provider.operators.alerts import SyncFailed, tell_run_ended
-from sqp_provider.operators.stage import STAGE_ERROR, SyncStageOperator, fails_plainly
+from sqp_provider.operators.stage import STAGE_ERROR, SyncStageOperator, fails_plainly, measured
 
 ENDED_WELL = ("success", "skipped")
 
@@ -34,6 +35,7 @@ class SyncLogFinishOperator(SyncStageOperator):
         self.stages = stages
 
     @fails_plainly
+    @measured
     def execute(self, context: Context) -> str:
         """Write how the run ended, drop the staged table, then say it to people and to Airflow."""
         sync = self.read_sync(context)
@@ -83,6 +85,7 @@ class SyncLogFinishOperator(SyncStageOperator):
 
     def conclude(self, sync: SyncRun, error: dict[str, Any] | None) -> str:
         """Log the outcome; raise when the run failed."""
+        sync_ended(sync.period.sync_type, "failed" if error else "completed")
         if error:
             raise SyncFailed(f"{sync} failed in {error['stage']}: {error['message']}")
         self.log.info("%s completed", sync)

@@ -13,7 +13,7 @@ from sqp_provider.core.run import SyncOptions
 from sqp_provider.hooks.postgres import Database
 from sqp_provider.hooks.sync_log import DagRunIdentity, SyncLog
 from sqp_provider.operators.alerts import tell_run_ended
-from sqp_provider.operators.stage import SyncStageOperator, error_details, fails_plainly
+from sqp_provider.operators.stage import SyncStageOperator, error_details, fails_plainly, measured
 from sqp_provider.operators.stale_runs import close_stale_runs
 
 
@@ -26,11 +26,14 @@ class SyncLogStartOperator(SyncStageOperator):
     :param sync_type: ``weekly``, ``monthly`` or ``quarterly``.
     """
 
+    sync_type: SyncType
+
     def __init__(self, *, sync_type: SyncType, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.sync_type = sync_type
 
     @fails_plainly
+    @measured
     def execute(self, context: Context) -> int:
         """Log the start, close what dead runs left open, and return the id; no such period is logged as failed."""
         options = SyncOptions.model_validate(dict(context["params"]))
@@ -41,6 +44,7 @@ class SyncLogStartOperator(SyncStageOperator):
             raise
         with self.postgres.transaction() as database:
             sync_log_id, attempt = self.start(database, context, period, options)
+        self.name_sync(period, sync_log_id)
         self.log.info("%s: sync_log %s, attempt %s", period, sync_log_id, attempt)
         self.close_stale_runs(context, sync_log_id)
         return sync_log_id

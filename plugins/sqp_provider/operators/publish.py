@@ -15,7 +15,8 @@ from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.hooks.sync_log import SyncLog
 from sqp_provider.hooks.target import Target
-from sqp_provider.operators.stage import SyncStageOperator, fails_plainly
+from sqp_provider.operators import lineage
+from sqp_provider.operators.stage import SyncStageOperator, fails_plainly, measured
 
 
 class SyncPublishOperator(SyncStageOperator):
@@ -34,6 +35,7 @@ class SyncPublishOperator(SyncStageOperator):
         self.snapshot = snapshot
 
     @fails_plainly
+    @measured
     def execute(self, context: Context) -> dict[str, Any]:
         """Publish and return what changed."""
         snapshot, sync = Snapshot.model_validate(self.snapshot), self.read_sync(context)
@@ -46,6 +48,20 @@ class SyncPublishOperator(SyncStageOperator):
             emit_published(context["outlet_events"], sync, result, self.settings.target.schema_name)
         self.log.info("%s: %s", sync.period, result)
         return result.model_dump(mode="json")
+
+    def counts(self, result: dict[str, Any]) -> dict[str, int]:
+        """Rows that changed in the target; a dry run changes none."""
+        changes = ("inserted", "updated", "deleted")
+        return {f"rows.{change}": 0 if result["how"] == "dry run" else result[change] for change in changes}
+
+    def get_openlineage_facets_on_complete(self, ti: Any) -> Any:
+        """Tell OpenLineage which table was made of which."""
+        if self.sync_type is None:
+            return None
+        server, database = self.postgres.address()
+        table = f"{database}.{self.settings.target.schema_name}.{self.sync_type.target_table}"
+        changed = sum(self.counts(self.result).values()) if self.result else None
+        return lineage.published(self.source_table, server, table, changed)
 
     def publish(self, sync: SyncRun, snapshot: Snapshot) -> PublishResult:
         """Lock the period, refuse what must not be, then change target, rollups, ledger and log together."""

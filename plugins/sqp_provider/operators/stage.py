@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import time
 import traceback
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
+import structlog
 from airflow.sdk import BaseOperator, BaseOperatorLink, Context
 from airflow.sdk.exceptions import (
     AirflowException,
@@ -17,11 +19,13 @@ from airflow.sdk.exceptions import (
 
 from sqp_provider.core.errors import SyncError
 from sqp_provider.core.fence import refuse_ended_task
+from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.publish import PublishResult
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.settings import Settings
 from sqp_provider.core.snapshot import Snapshot
-from sqp_provider.hooks.bigquery import SqpBigQueryHook
+from sqp_provider.hooks.bigquery import SqpBigQueryHook, qualified
+from sqp_provider.hooks.metrics import stage_ended
 from sqp_provider.hooks.postgres import SqpPostgresHook
 from sqp_provider.hooks.source import Source
 from sqp_provider.hooks.staging import Staging
@@ -45,6 +49,10 @@ class SyncStageOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("sync_log_id",)
     operator_extra_links: Collection[BaseOperatorLink] = (SyncPageLink(),)
+    sync_type: SyncType | None = None
+    """Known once the stage has read which run this is."""
+    result: Any = None
+    """What the stage returned, for those who ask after it has ended."""
 
     def __init__(self, *, settings: Settings, sync_log_id: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -78,8 +86,24 @@ class SyncStageOperator(BaseOperator):
             if sync.is_closed:
                 refuse_ended_task(sync, self.task_id, self.task_states(context["ti"]).get(self.task_id))
                 sync = log.reopen(sync, self.settings.source.table)
+        self.name_sync(sync.period, sync.sync_log_id)
         self.log.info("%s: %s", self.task_id, sync)
         return sync
+
+    def name_sync(self, period: Period | None, sync_log_id: int) -> None:
+        """Have every further line of the task's log carry period and id as fields, beside Airflow's run_id."""
+        structlog.contextvars.bind_contextvars(period=str(period), sync_log_id=sync_log_id)
+        if period is not None:
+            self.sync_type = period.sync_type
+
+    def counts(self, result: Any) -> dict[str, int]:
+        """Return what the metrics count of the stage's result."""
+        return {}
+
+    @property
+    def source_table(self) -> str:
+        """``sqp-demo.amazon.search_query_performance``."""
+        return qualified(self.settings.source.table, self.bigquery.project_id)
 
     def task_states(self, ti: Any) -> Mapping[str, str | None]:
         """Return the states of the run's tasks by task id."""
@@ -124,11 +148,25 @@ def fails_plainly(execute: Callable[P, R]) -> Callable[P, R]:
             raise AirflowFailException(str(error)) from error
         except AirflowNotFoundException as error:
             raise AirflowFailException(
-                f"{error}. The target is untouched. Create the connection in Airflow, or correct conn_id in "
-                "sqp_config.yaml."
+                f"{error}. The target is untouched. Create the connection in Airflow, set AIRFLOW_CONN_ and its name "
+                "in capitals in the worker's environment, or correct conn_id in sqp_config.yaml."
             ) from error
 
     return explained
+
+
+def measured(execute: Callable[P, R]) -> Callable[P, R]:
+    """Send the metrics of a stage that ends well; Airflow's own tell of tasks that fail."""
+
+    @functools.wraps(execute)
+    def timed(*args: P.args, **kwargs: P.kwargs) -> R:
+        stage, began = cast("SyncStageOperator", args[0]), time.monotonic()
+        stage.result = result = execute(*args, **kwargs)
+        if stage.sync_type is not None:
+            stage_ended(stage.sync_type, stage.task_id, time.monotonic() - began, stage.counts(result))
+        return result
+
+    return timed
 
 
 def leave_error(context: Context) -> None:

@@ -14,7 +14,8 @@ from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.hooks.checks import Checks
 from sqp_provider.hooks.staging import Staging
 from sqp_provider.hooks.target import Target
-from sqp_provider.operators.stage import SyncStageOperator, fails_plainly
+from sqp_provider.operators import lineage
+from sqp_provider.operators.stage import SyncStageOperator, fails_plainly, measured
 
 
 class SyncValidateOperator(SyncStageOperator):
@@ -24,19 +25,21 @@ class SyncValidateOperator(SyncStageOperator):
     """
 
     template_fields: Sequence[str] = ("sync_log_id", "snapshot")
+    results: Sequence[CheckResult] = ()
 
     def __init__(self, *, snapshot: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.snapshot = snapshot
 
     @fails_plainly
+    @measured
     def execute(self, context: Context) -> dict[str, int]:
         """Check, record, and stop the sync when a check failed."""
         snapshot, sync = Snapshot.model_validate(self.snapshot), self.read_sync(context)
         self.skip_if_published(sync, snapshot)
         with self.postgres.transaction() as database:
             Staging(database, sync).refuse_if_missing()
-            results = self.check(Checks(database, sync), snapshot)
+            self.results = results = self.check(Checks(database, sync), snapshot)
             labels = Staging(database, sync).label, Target(database, sync).label
         self.report(sync, results)
         refuse_failed(sync, *labels, results)
@@ -61,6 +64,14 @@ class SyncValidateOperator(SyncStageOperator):
             if result.check_status is not CheckStatus.PASSED:
                 self.log.warning("%s: %s: %s", sync.period, result.check_status, result.check_message)
         self.log.info("%s: checks %s", sync.period, dict(_by_status(results)))
+
+    def counts(self, result: dict[str, int]) -> dict[str, int]:
+        """Checks by what they came to."""
+        return {f"checks.{status}": count for status, count in result.items()}
+
+    def get_openlineage_facets_on_complete(self, ti: Any) -> Any:
+        """Tell OpenLineage what the checks came to, when one failed too."""
+        return lineage.checked(self.source_table, self.results)
 
 
 def _by_status(results: Sequence[CheckResult]) -> dict[CheckStatus, int]:

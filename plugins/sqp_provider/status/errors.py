@@ -14,7 +14,7 @@ from psycopg import errors as postgres_errors
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from sqp_provider.core.errors import InvalidSettings, SyncError, TargetUnreachable
+from sqp_provider.core.errors import InvalidSettings, SchemaMismatch, SyncError, TargetUnreachable
 from sqp_provider.status.models import Problem
 from sqp_provider.status.templates import inner_path, render
 
@@ -68,6 +68,8 @@ def _explained(error: SyncError) -> Problem:
     said = " ".join(str(cause).split())[:600] if isinstance(cause, psycopg.Error) else str(error)
     if isinstance(error, InvalidSettings):
         return problem(503, said, "Correct the configuration, then load this page again.")
+    if isinstance(error, SchemaMismatch):
+        return problem(503, said, "When schema and provider are of one version, load this page again.")
     if isinstance(cause, postgres_errors.QueryCanceled):
         return problem(503, f"Postgres took too long: {said}", "Narrow the filter, or try again later.")
     if isinstance(error, TargetUnreachable):

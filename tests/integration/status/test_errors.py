@@ -77,6 +77,14 @@ def test_a_schema_that_was_never_made(viewer: TestClient, empty_database: str, m
     expect_unavailable(viewer, "not there or not up to date", "sqp_migrate")
 
 
+@pytest.mark.parametrize(("revision", "says"), [("0001", "Run the Dag sqp_migrate"), ("9999", "Update the provider")])
+def test_a_schema_of_another_revision(
+    viewer: TestClient, connection: psycopg.Connection[Any], revision: str, says: str
+) -> None:
+    connection.execute("update alembic_version set version_num = %s", [revision])
+    expect_unavailable(viewer, f"schema sqp is at revision {revision}, this code (airflow-provider-sqp", says)
+
+
 def test_no_configuration(viewer: TestClient, configured: Path) -> None:
     configured.unlink()
     expect_unavailable(viewer, str(configured), "Set SQP_CONFIG")

@@ -94,7 +94,7 @@ def test_a_mistake_names_its_key(content: dict[str, Any], said: str) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (None, "cannot be read (No such file or directory). Set SQP_CONFIG or restore it."),
+        (None, "cannot be read (No such file or directory). Set SQP_CONFIG to the path of"),
         ("source: [", "is not YAML"),
         ("- source", "expected sections such as 'source:', found list"),
     ],

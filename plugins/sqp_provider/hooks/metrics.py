@@ -1,0 +1,30 @@
+"""Airflow's metrics: how long a stage took, what it came to, how old a table is. Sent where Airflow sends its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from airflow.sdk.observability import stats
+
+from sqp_provider.core.freshness import Freshness
+from sqp_provider.core.period import SyncType
+
+
+def stage_ended(sync_type: SyncType, stage: str, seconds: float, counts: Mapping[str, int]) -> None:
+    """Send ``sqp.stage.duration`` and a counter for each count, ``sqp.rows.inserted`` for ``{"rows.inserted": 7}``."""
+    tags = {"sync_type": sync_type.value}
+    stats.timing("sqp.stage.duration", timedelta(seconds=seconds), tags=tags | {"stage": stage})
+    for name, count in counts.items():
+        stats.incr(f"sqp.{name}", count, tags=tags)
+
+
+def sync_ended(sync_type: SyncType, status: str) -> None:
+    """Count a run, ``sqp.syncs.completed`` or ``sqp.syncs.failed``."""
+    stats.incr(f"sqp.syncs.{status}", 1, tags={"sync_type": sync_type.value})
+
+
+def table_age(freshness: Freshness) -> None:
+    """Send ``sqp.freshness.days``: days since the newest period's end; of an empty table nothing."""
+    if freshness.days_old is not None:
+        stats.gauge("sqp.freshness.days", freshness.days_old, tags={"sync_type": freshness.sync_type})
