@@ -22,6 +22,7 @@ OPERATORS = (
     "restatements",
     "stage",
     "stale_runs",
+    "task_alerts",
     "validate",
 )
 HOOKS = ("alert_channel", "bigquery", "postgres")

@@ -6,6 +6,7 @@ import pytest
 from airflow.models.dagrun import DagRun
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState
+from sqlalchemy import delete
 
 from tests.dags.conftest import AirflowRuns
 from tests.landing import Landing, report_row
@@ -40,7 +41,8 @@ def test_only_a_run_that_airflow_has_at_work_keeps_its_row_open(
         known = session.get(DagRun, earlier.id)
         assert known is not None
         if state is None:
-            session.delete(known)
+            # Not by session.delete(): that loads what the run refers to, and warns once the Dag has a second version.
+            session.execute(delete(DagRun).where(DagRun.id == earlier.id))
         else:
             known.state = state
     airflow.stages.query("update sync_log set run_id = 'elsewhere'")
