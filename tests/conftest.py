@@ -23,6 +23,7 @@ pytest_plugins = ["tests.fixtures"]
 TESTS = Path(__file__).parent
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep tests that share an Airflow on one of the workers that run the tests side by side."""
     for item in items:
