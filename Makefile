@@ -65,7 +65,7 @@ types: install ## Check types
 	@.venv/bin/mypy
 
 test: install services lint types ## Lint, types and all tests, with coverage (PYTEST_ARGS="-k week")
-	@$(WITH_ENV) pytest --numprocesses $(PYTEST_WORKERS) --dist loadgroup --cov --cov-report=term $(PYTEST_ARGS)
+	@$(WITH_ENV) pytest --numprocesses $(PYTEST_WORKERS) --cov --cov-report=term $(PYTEST_ARGS)
 
 docs: install ## Write docs/configuration.md from the settings
 	@PYTHONPATH=plugins .venv/bin/python -m dev.config_reference

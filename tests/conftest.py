@@ -14,22 +14,33 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from xdist.scheduler import LoadScopeScheduling
 
 from sqp_provider.migrations import migrate
 
 pytest_plugins = ["tests.fixtures"]
 
 
-TESTS = Path(__file__).parent
+OWN_AIRFLOW = ("test_alerts.py", "test_up.py", "test_workers.py")
+"""Tests that start an Airflow for themselves."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests that share an Airflow on one of the workers that run the tests side by side."""
-    for item in items:
-        folder = item.path.relative_to(TESTS).parts[0]
-        if folder in ("dags", "e2e") and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(folder))
+class OneAirflowAtATime(LoadScopeScheduling):
+    """Share the tests out one by one, but leave those with one Airflow on one worker.
+
+    xdist has groups for this, which it writes into ids that pytest 9.2 does not read.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = Path(nodeid.split("::")[0])
+        if path.name in OWN_AIRFLOW:
+            return "an Airflow of its own"
+        return path.parts[1] if path.parts[1] in ("dags", "e2e") else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneAirflowAtATime:
+    """Take the place of what --dist says."""
+    return OneAirflowAtATime(config, log)
 
 
 @pytest.fixture(scope="session")

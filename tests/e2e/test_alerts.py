@@ -20,7 +20,7 @@ from tests.fixtures import connection_to
 from tests.landing import Landing, report_row
 from tests.webhook import SECRET, Webhook
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("an Airflow with alerts")]
+pytestmark = pytest.mark.e2e
 
 LATE_SECONDS = 30
 

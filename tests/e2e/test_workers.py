@@ -25,7 +25,7 @@ from tests.landing import Landing
 
 log = logging.getLogger(__name__)
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.xdist_group("an Airflow with workers")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 FIRST = date(2025, 1, 5)
 WEEKS = 20
