@@ -22,7 +22,7 @@ SHELL := /bin/sh
 .SHELLFLAGS := -euc
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install lock services services-stop migrate sample-data demo ui bench lint types test format clean distclean
+.PHONY: help install lock services services-stop migrate sample-data demo up down bench lint types test docs format clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,7 +38,7 @@ lock: $(UV_INSTALLED) ## Lock the newest allowed versions into requirements*.txt
 services: install ## Start PostgreSQL and the BigQuery emulator, write .dev/env
 	@.dev/venv/bin/python -m dev.services start
 
-services-stop: ## Stop both (the emulator forgets its data)
+services-stop: ## Stop both, and Airflow if it runs (the emulator forgets its data)
 	@if test -x .dev/venv/bin/python; then .dev/venv/bin/python -m dev.services stop; fi
 
 migrate: services ## Bring the target schema up to date
@@ -50,8 +50,10 @@ sample-data: services ## Fill the emulator with weeks of sample figures (SAMPLE_
 demo: services migrate sample-data ## Sync sample weeks through Airflow and show what happened
 	@$(WITH_ENV) python -m dev.demo
 
-ui: services migrate ## Start Airflow on the demo's data, with the status page; Ctrl-C ends it
-	@$(WITH_ENV) exec python -m dev.ui
+up: services migrate ## Start Airflow on sample data in the background and print the status page's address
+	@$(WITH_ENV) exec python -m dev.up
+
+down: services-stop ## End everything that was started
 
 bench: services $(PEERS_INSTALLED) ## Measure a week of 1,000,000 rows against the limit and against others (BENCH_ARGS="--rows 50000 ...")
 	@$(WITH_ENV) python -m bench $(BENCH_ARGS)
@@ -65,6 +67,9 @@ types: install ## Check types
 
 test: install services lint types ## Lint, types and all tests, with coverage (PYTEST_ARGS="-k week")
 	@$(WITH_ENV) pytest --numprocesses $(PYTEST_WORKERS) --dist loadgroup --cov --cov-report=term $(PYTEST_ARGS)
+
+docs: install ## Write docs/configuration.md from the settings
+	@PYTHONPATH=plugins .venv/bin/python -m dev.config_reference
 
 format: install ## Fix style and format
 	@.venv/bin/ruff check --fix --quiet .

@@ -138,8 +138,8 @@ def main() -> int:
         print(f"\nFailed: {', '.join(demo.failed)}. See {LOG.relative_to(ROOT)}.", file=sys.stderr)
         return 1
     print(f'\n{len(demo.runs)} runs, all completed. Look further: . .dev/env, then psql "$SQP_POSTGRES_DSN".')
-    print("make ui starts Airflow on this data and prints the address of its page SQP sync.")
-    print("PostgreSQL and the BigQuery emulator keep running; make services-stop ends them.")
+    print("make up starts Airflow on this data and prints the address of its page SQP sync.")
+    print("PostgreSQL and the BigQuery emulator keep running; make down ends them.")
     return 0
 
 

@@ -1,28 +1,28 @@
 """`python -m dev.services start|stop|status|remove`: the embedded services of this checkout."""
 
 import argparse
-import fcntl
 import shutil
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 from dev.checkout import AIRFLOW_HOME, ENVIRONMENT_FILE, LOGS, STATE
 from dev.services import environment, metadata
+from dev.services.airflow import Airflow
 from dev.services.bigquery import BigQuery
 from dev.services.errors import ServiceError
+from dev.services.lock import locked
 from dev.services.ports import Ports
 from dev.services.postgres import Postgres
+from dev.services.progress import progress
 
 
 class Services:
-    """PostgreSQL and the BigQuery emulator, started and stopped together."""
+    """PostgreSQL and the BigQuery emulator, started and stopped together; `dev.up` starts Airflow on them."""
 
     def __init__(self) -> None:
         self.ports = Ports(STATE / "ports.json")
         self.postgres = Postgres(self.ports)
         self.bigquery = BigQuery(self.ports)
+        self.airflow = Airflow(self.ports)
 
     def start(self) -> int:
         """Start what does not run and write the environment file. Starting twice changes nothing."""
@@ -33,6 +33,7 @@ class Services:
         with progress("BigQuery emulator") as report:
             outcome = _started(self.bigquery.start())
             report(f"{outcome} on {self.bigquery.rest_url}, data in memory only")
+        self.airflow.choose_ports()
         variables = environment.variables(self.postgres, self.bigquery, self.ports)
         environment.write(variables)
         if version := metadata.pending_version(self.postgres):
@@ -42,7 +43,9 @@ class Services:
         return 0
 
     def stop(self) -> int:
-        """Stop both, by pid. The environment file stays, since a restart uses the same ports if it can."""
+        """Stop Airflow and both, by pid. The environment file stays, since a restart uses the same ports if it can."""
+        if self.airflow.stop():
+            print("Airflow: stopped")
         ended = {"BigQuery emulator": self.bigquery.stop(), "PostgreSQL": self.postgres.stop()}
         for name, ran in ended.items():
             print(f"{name}:", "stopped" if ran else "was not running")
@@ -57,7 +60,8 @@ class Services:
         return 0 if postgres and bigquery else 1
 
     def remove(self) -> int:
-        """Stop both and delete their data, Airflow's home, the logs and the environment file."""
+        """Stop Airflow and both, and delete their data, Airflow's home, the logs and the environment file."""
+        self.airflow.stop()
         self.bigquery.remove()
         self.postgres.remove()
         for folder in (AIRFLOW_HOME, LOGS):
@@ -71,27 +75,13 @@ def _started(anew: bool) -> str:
     return "started" if anew else "running already"
 
 
-@contextmanager
-def progress(step: str) -> Iterator[Callable[[str], None]]:
-    """Print a step's name when it begins, and its outcome and duration when it ends, on one line."""
-    began = time.monotonic()
-    print(f"{step}: ", end="", flush=True)
-    try:
-        yield lambda outcome: print(f"{outcome} ({time.monotonic() - began:.1f} s)", flush=True)
-    except BaseException:
-        print("failed", flush=True)
-        raise
-
-
 def main() -> int:
     """Run one command, one at a time in this checkout."""
     parser = argparse.ArgumentParser(prog="python -m dev.services", description=__doc__)
     parser.add_argument("command", choices=["start", "stop", "status", "remove"])
     command = parser.parse_args().command
     try:
-        LOGS.mkdir(parents=True, exist_ok=True)
-        with (STATE / "services.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked():
             return int(getattr(Services(), command)())
     except ServiceError as error:
         print(error, file=sys.stderr)

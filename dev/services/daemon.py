@@ -26,6 +26,14 @@ def start(
     :param answers: asks the service whether it is ready; called until it is.
     :raises ServiceError: it ended or stayed silent; the message shows the end of its log.
     """
+    process = spawn(command, pidfile=pidfile, log=log, environment=environment, **as_account)
+    await_answer(name, answers, log=log, patience=patience, ended=lambda: process.poll() is not None)
+
+
+def spawn(
+    command: Sequence[str], *, pidfile: Pidfile, log: Path, environment: Mapping[str, str], **as_account: Any
+) -> "subprocess.Popen[bytes]":
+    """Start a process that outlives this one, as the first of a session, and write its pid down."""
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,
@@ -38,7 +46,7 @@ def start(
             **as_account,
         )
     pidfile.record(process.pid, command)
-    await_answer(name, answers, log=log, patience=patience, ended=lambda: process.poll() is not None)
+    return process
 
 
 def await_answer(

@@ -21,9 +21,12 @@ class Pidfile:
     """A file that names one process by pid, start and command line.
 
     `{"pid": 4711, "started": 1794139200.1, "command": ["…/postgres", "-D", "…/.dev/postgres"]}`
+
+    :param renames_itself: the process changes its command line, so that pid and start have to do.
     """
 
     path: Path
+    renames_itself: bool = False
 
     def record(self, pid: int, command: Sequence[str]) -> None:
         """Write down a process just started with this command.
@@ -33,13 +36,20 @@ class Pidfile:
         identity = {"pid": pid, "started": psutil.Process(pid).create_time(), "command": list(command)}
         self.path.write_text(json.dumps(identity))
 
+    def recorded_pid(self) -> int | None:
+        """Return the pid that was written down, whatever became of the process: its session may live on."""
+        try:
+            return int(json.loads(self.path.read_text())["pid"])
+        except (FileNotFoundError, ValueError, TypeError, KeyError):
+            return None
+
     def process(self) -> psutil.Process | None:
         """Return the recorded process, or None when it ended, even if its pid lives on as another's."""
         try:
             identity = json.loads(self.path.read_text())
             process = psutil.Process(identity["pid"])
             same_start = abs(process.create_time() - identity["started"]) <= START_TOLERANCE_SECONDS
-            same = same_start and process.cmdline() == identity["command"]
+            same = same_start and (self.renames_itself or process.cmdline() == identity["command"])
         except (FileNotFoundError, ValueError, TypeError, KeyError, psutil.Error):
             return None
         return process if same and not _ended(process) else None
@@ -55,14 +65,18 @@ class Pidfile:
             self.path.unlink(missing_ok=True)
             return False
         for request, seconds in ((gentle, patience), (signal.SIGKILL, 5.0)):
-            _send(process, request)
-            if _wait_for_end(process, seconds):
+            send(process, request)
+            if wait_for_end(process, seconds):
                 self.path.unlink(missing_ok=True)
                 return True
         raise ServiceError(f"process {process.pid} of {self.path} is still there after SIGKILL.")
 
 
-def _send(process: psutil.Process, request: signal.Signals) -> None:
+def send(process: psutil.Process, request: signal.Signals) -> None:
+    """Send a signal; to a process that has ended is no mistake.
+
+    :raises ServiceError: the process belongs to somebody else.
+    """
     try:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.send_signal(request)
@@ -73,7 +87,8 @@ def _send(process: psutil.Process, request: signal.Signals) -> None:
         ) from denied
 
 
-def _wait_for_end(process: psutil.Process, seconds: float) -> bool:
+def wait_for_end(process: psutil.Process, seconds: float) -> bool:
+    """Return whether the process ended within the seconds."""
     deadline = time.monotonic() + seconds
     while not _ended(process):
         if time.monotonic() > deadline:

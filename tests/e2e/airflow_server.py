@@ -152,7 +152,7 @@ class AirflowServer:
             "CORE__DAGS_FOLDER": ROOT / "dags",
             "CORE__PLUGINS_FOLDER": ROOT / "plugins",
             "CORE__LOAD_EXAMPLES": False,
-            "CORE__EXECUTOR": "tests.e2e.warm_executor.WarmLocalExecutor",
+            "CORE__EXECUTOR": "dev.up.warm_executor.WarmLocalExecutor",
             "CORE__PARALLELISM": 8,
             "CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in USERS.items()),
             "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": self.home / "passwords.json",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,6 +19,7 @@ from pydantic import (
 
 from sqp_provider.core.contract import INGESTED_AT, METRICS, REPORT_PERIOD, SOURCE_COLUMNS, Column
 from sqp_provider.core.errors import InvalidSettings
+from sqp_provider.core.mistake import mistake
 from sqp_provider.core.period import SyncType
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]{0,49}$")]
@@ -41,17 +41,26 @@ class _Section(BaseModel):
 class SourceSettings(_Section):
     """The BigQuery side."""
 
-    conn_id: str = "sqp_bigquery"
-    table: TableName = Field(description="dataset.table, or project.dataset.table")
+    conn_id: str = Field(default="sqp_bigquery", description="Airflow's connection to BigQuery")
+    table: TableName = Field(
+        description="dataset.table, or project.dataset.table", examples=["amazon.search_query_performance"]
+    )
     staging_dataset: DatasetName = Field(default="sqp_staging", description="where snapshots are written")
-    location: str | None = Field(default=None, description="where jobs run; None: where the staging dataset is")
-    marketplace: str | None = Field(default=None, description="the one marketplace to sync, where it is a column")
-    maximum_bytes_billed: int | None = Field(default=100 * 2**30, gt=0, description="a dearer extract is refused")
+    location: str | None = Field(
+        default=None, description="where jobs run; null: where the staging dataset is", examples=["EU"]
+    )
+    marketplace: str | None = Field(
+        default=None, description="the one marketplace to sync, where it is a column", examples=["ATVPDKIKX0DER"]
+    )
+    maximum_bytes_billed: int | None = Field(
+        default=100 * 2**30, gt=0, description="an extract of more bytes is refused"
+    )
     retry_seconds: float = Field(default=60, gt=0, description="how long a lost connection is tried again")
     snapshot_hours: int = Field(default=48, gt=0, le=24 * 30, description="how long a snapshot can be loaded again")
     columns: dict[str, ColumnName | None] = Field(
         default_factory=dict,
         description="logical column: name in the source, or null where the source has none",
+        examples=[{"search_query": "Search Query"}],
     )
 
     @field_validator("columns")
@@ -106,7 +115,7 @@ class SourceSettings(_Section):
 class TargetSettings(_Section):
     """The Postgres side."""
 
-    conn_id: str = "sqp_postgres"
+    conn_id: str = Field(default="sqp_postgres", description="Airflow's connection to Postgres")
     schema_name: Identifier = Field(default="sqp", alias="schema", description="one schema a client and marketplace")
     lock_timeout_seconds: float = Field(default=10, gt=0, description="how long one attempt to publish waits")
     max_delete_fraction: Fraction = Field(default=0.2, description="a publish that deletes more is refused")
@@ -120,8 +129,8 @@ class TargetSettings(_Section):
 class CheckSettings(_Section):
     """When a check warns and when it fails; counts and sums must always be exact."""
 
-    reject_rate_warn: Fraction = 0.0
-    reject_rate_fail: Fraction = 0.01
+    reject_rate_warn: Fraction = Field(default=0.0, description="malformed rows: warn above this part of a period")
+    reject_rate_fail: Fraction = Field(default=0.01, description="malformed rows: fail above this part of a period")
     volume_anomaly_fraction: float = Field(default=0.5, gt=0, description="warn beyond ± this part of the median")
     volume_anomaly_periods: int = Field(default=8, ge=2, description="how many published periods make the median")
 
@@ -138,12 +147,12 @@ class CheckSettings(_Section):
 class ScheduleSettings(_Section):
     """How long after a period's end Amazon's figures are expected, and how stubborn a task is."""
 
-    weekly_delay_days: int = Field(default=4, ge=0, le=60)
-    monthly_delay_days: int = Field(default=7, ge=0, le=60)
-    quarterly_delay_days: int = Field(default=7, ge=0, le=90)
-    retries: int = Field(default=3, ge=0, le=20)
-    retry_delay_seconds: float = Field(default=30, ge=0)
-    stage_timeout_minutes: float = Field(default=60, gt=0)
+    weekly_delay_days: int = Field(default=4, ge=0, le=60, description="a week's run comes so long after its Saturday")
+    monthly_delay_days: int = Field(default=7, ge=0, le=60, description="a month's, so long after its last day")
+    quarterly_delay_days: int = Field(default=7, ge=0, le=90, description="a quarter's, so long after its last day")
+    retries: int = Field(default=3, ge=0, le=20, description="how often a stage is tried again after an outage")
+    retry_delay_seconds: float = Field(default=30, ge=0, description="before the first retry; doubles with each")
+    stage_timeout_minutes: float = Field(default=60, gt=0, description="a stage that takes longer fails")
     defer_after_seconds: float = Field(default=20, ge=0, description="a longer BigQuery job frees its worker")
     stale_after_minutes: float = Field(default=15, gt=0, description="an older started row is asked about in Airflow")
 
@@ -160,9 +169,9 @@ class ScheduleSettings(_Section):
 class RestatementSettings(_Section):
     """How far back the daily look for restatements goes; 0 periods: that type is not looked at."""
 
-    weekly_periods: int = Field(default=8, ge=0, le=520)
-    monthly_periods: int = Field(default=3, ge=0, le=120)
-    quarterly_periods: int = Field(default=2, ge=0, le=40)
+    weekly_periods: int = Field(default=8, ge=0, le=520, description="how many weeks back")
+    monthly_periods: int = Field(default=3, ge=0, le=120, description="how many months back")
+    quarterly_periods: int = Field(default=2, ge=0, le=40, description="how many quarters back")
     at_once: int = Field(default=3, ge=1, le=100, description="how many periods are synced at the same time")
 
     def periods(self, sync_type: SyncType) -> int:
@@ -176,9 +185,17 @@ AlertKind = Literal["failed", "stale", "warning", "late", "recovered"]
 class AlertSettings(_Section):
     """Whom to tell what; without a connection nobody is told anything."""
 
-    conn_id: str | None = Field(default=None, min_length=1, description="an Apprise connection; None: no alerts")
-    runs_longer_than_minutes: float = Field(default=15, gt=0, le=7 * 24 * 60)
-    causes: tuple[AlertKind, ...] = ("failed", "stale", "warning", "late", "recovered")
+    conn_id: str | None = Field(
+        default=None, min_length=1, description="an Apprise connection; null: no alerts", examples=["sqp_alerts"]
+    )
+    runs_longer_than_minutes: float = Field(
+        default=15, gt=0, le=7 * 24 * 60, description="a run that has not ended by then is late"
+    )
+    causes: tuple[AlertKind, ...] = Field(
+        default=("failed", "stale", "warning", "late", "recovered"),
+        description="what is told",
+        examples=[["failed", "stale"]],
+    )
 
 
 class Settings(_Section):
@@ -192,7 +209,10 @@ class Settings(_Section):
     alerts: AlertSettings = AlertSettings()
     owner: str = Field(default="sqp-sync", min_length=1, description="who is asked, shown in the Dag list")
     owner_link: str | None = Field(
-        default=None, pattern=r"^(https?://|mailto:)\S+$", description="where that owner is found"
+        default=None,
+        pattern=r"^(https?://|mailto:)\S+$",
+        description="where that owner is found",
+        examples=["mailto:data-team@example.com"],
     )
 
     @property
@@ -224,16 +244,5 @@ class Settings(_Section):
         try:
             return cls.model_validate(content)
         except ValidationError as error:
-            mistakes = "; ".join(_mistake(detail) for detail in error.errors(include_url=False))
+            mistakes = "; ".join(mistake(detail) for detail in error.errors(include_url=False))
             raise InvalidSettings(f"{origin}: {mistakes}") from None
-
-
-def _mistake(detail: Any) -> str:
-    key = ".".join(str(part) for part in detail["loc"]) or "file"
-    if detail["type"] == "missing":
-        return f"{key}: is missing"
-    if detail["type"] == "extra_forbidden":
-        return f"{key}: is not a setting; check the spelling"
-    message = re.sub(r"^Value error, ", "", str(detail["msg"]))
-    found = detail["input"]
-    return f"{key}: {message}" + ("" if isinstance(found, (dict, BaseModel)) else f", found {found!r}")

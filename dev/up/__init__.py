@@ -1,0 +1,1 @@
+"""Airflow on sample data, in the background."""

@@ -1,0 +1,94 @@
+"""`make up`: Airflow in the background on sample data, with its Dags switched on, until the status page has answers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+from google.api_core.exceptions import GoogleAPIError
+
+from dev import emulator
+from dev.checkout import LOGS, ROOT, STATE
+from dev.services.airflow import USER, Airflow
+from dev.services.errors import ServiceError
+from dev.services.lock import locked
+from dev.services.ports import Ports
+from dev.services.progress import progress
+from dev.up.client import Client
+from dev.up.sample import land
+from sqp_provider.core.settings import Settings
+
+SYNCS = ("sqp_weekly_sync", "sqp_monthly_sync", "sqp_quarterly_sync")
+# After the syncs of the newest periods: a look beside them would start the same periods once more.
+LOOKS = ("sqp_restatements", "sqp_freshness", "sqp_migrate")
+SYNC_SECONDS = 600
+
+FAREWELL = """
+The status page  {url}/plugin/sqp-sync
+user             {user}
+password         {password}
+
+Running in the background: PostgreSQL, the BigQuery emulator, and Airflow's API server, scheduler, Dag processor and
+triggerer. What they say is in {logs}. sqp_restatements syncs the older weeks and months within a few minutes.
+`make up` again shows this again; `make down` ends everything and keeps PostgreSQL's data, `make clean` deletes that."""
+
+
+def up(airflow: Airflow) -> None:
+    """Start what is missing, switch the Dags on, and say where everything is."""
+    settings = Settings.load(ROOT / "dags" / "sqp_config.yaml")
+    with locked(), progress("Sample data") as report:
+        report(land(emulator.client(), settings, datetime.now(UTC)))
+    with progress("Airflow (takes about a minute)") as report:
+        with locked():
+            started = airflow.start(os.environ)
+        airflow.await_answer()
+        report(f"{', '.join(started) or 'all of it'} {'started' if started else 'running already'}")
+    with Client(airflow) as client:
+        switch_on(client)
+    logs = LOGS.relative_to(ROOT)
+    print(FAREWELL.format(url=airflow.url, user=USER, password=airflow.password, logs=f"{logs}/"))
+
+
+def switch_on(client: Client) -> None:
+    """Unpause all Dags: their schedules sync the newest periods, then the daily look finds those before."""
+    with progress("Dags") as report:
+        for dag_id in SYNCS:
+            client.unpause(dag_id)
+        report("switched on")
+    told: set[str] = set()
+
+    def all_told() -> bool:
+        for headline in answered(client.headlines(), told):
+            told.add(headline["sync_type"])
+            print(f"  {headline['answer']} {headline['reason']} {headline['todo'] or ''}".rstrip(), flush=True)
+        return len(told) == len(SYNCS)
+
+    client.wait_until(all_told, SYNC_SECONDS, "answer for week, month and quarter")
+    for dag_id in LOOKS:
+        client.unpause(dag_id)
+
+
+def answered(headlines: list[dict[str, Any]], told: set[str]) -> Iterator[dict[str, Any]]:
+    """The answers that are not told yet and wait for no run: published, or failed."""
+    for headline in headlines:
+        ended = headline["verdict"] in ("yes", "care") or (headline["verdict"] == "no" and headline["sync_log_id"])
+        if ended and headline["sync_type"] not in told:
+            yield headline
+
+
+def main() -> int:
+    """Return 0 when the page has answers, 1 with a sentence on what is missing."""
+    try:
+        up(Airflow(Ports(STATE / "ports.json")))
+    except (ServiceError, GoogleAPIError, httpx.HTTPError) as error:
+        print(f"{error}\n`make up` again goes on from here, `make down` ends everything.", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

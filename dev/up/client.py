@@ -1,0 +1,54 @@
+"""What `make up` asks Airflow to do, by its public REST API, and what it reads from the status page."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+from dev.services.airflow import USER, Airflow
+from dev.services.errors import ServiceError
+
+
+class Client:
+    """The user of this checkout's Airflow, logged in."""
+
+    def __init__(self, airflow: Airflow) -> None:
+        self.http = httpx.Client(base_url=airflow.url, timeout=30, trust_env=False)  # no proxy for loopback
+        login = {"username": USER, "password": airflow.password}
+        token = self.http.post("/auth/token", json=login).raise_for_status().json()["access_token"]
+        self.http.headers["Authorization"] = f"Bearer {token}"
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.http.close()
+
+    def unpause(self, dag_id: str, seconds: float = 120) -> None:
+        """Switch a Dag on, as soon as the Dag processor has found it."""
+        path = f"/api/v2/dags/{dag_id}"
+        self.wait_until(lambda: self.http.get(path).is_success, seconds, f"Dag {dag_id}")
+        self.http.patch(path, json={"is_paused": False}).raise_for_status()
+
+    def headlines(self) -> list[dict[str, Any]]:
+        """Return the status page's answer for each type: can its newest period be trusted?"""
+        answers: list[dict[str, Any]] = self.http.get("/sqp-sync/api/headlines").raise_for_status().json()
+        return answers
+
+    def wait_until(self, holds: Callable[[], bool], seconds: float, what: str) -> None:
+        """Return when it holds.
+
+        :raises ServiceError: it did not in time.
+        """
+        deadline = time.monotonic() + seconds
+        while not holds():
+            if time.monotonic() > deadline:
+                raise ServiceError(
+                    f"no {what} within {seconds:.0f} s. Airflow goes on; see .dev/log/scheduler.log and "
+                    ".dev/log/dag-processor.log, then run 'make up' again."
+                )
+            time.sleep(1)

@@ -1,0 +1,48 @@
+"""Sample figures up to the newest week that is due today, so that the first scheduled runs find them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+
+from google.api_core.exceptions import NotFound
+from google.cloud import bigquery
+
+from dev.sample_data.market import Market
+from dev.sample_data.scenario import Scenario
+from dev.sample_data.source import SampleSource
+from sqp_provider.core.period import Period, SyncType
+from sqp_provider.core.settings import Settings
+
+
+def due_weeks(now: datetime, settings: Settings) -> tuple[date, int]:
+    """Return the newest week that is due, and how many weeks make the newest quarter that is due, and those since.
+
+    On 2026-11-24 with the delays of the example configuration: `(date(2026, 11, 8), 19)`, from 2026-07-05 on.
+    """
+    delay = settings.schedule.delay
+    week = Period.latest_due(SyncType.WEEKLY, now, delay(SyncType.WEEKLY))
+    quarter = Period.latest_due(SyncType.QUARTERLY, now, delay(SyncType.QUARTERLY))
+    return week.first_day, (week.first_day - quarter.first_day).days // 7 + 1
+
+
+def land(client: bigquery.Client, settings: Settings, now: datetime) -> str:
+    """Land the sample's weeks unless the newest is there. Return what was done."""
+    client.create_dataset(settings.source.staging_dataset, exists_ok=True)
+    last_week, weeks = due_weeks(now, settings)
+    if rows := landed(client, settings.source.table, last_week):
+        return f"there already, week {last_week} has {rows:,} rows"
+    for _ in Scenario(Market(), last_week, weeks).land(SampleSource(client, settings.source.table)):
+        pass
+    return f"{weeks} weeks landed, the newest is {last_week}"
+
+
+def landed(client: bigquery.Client, table: str, week: date) -> int:
+    """Return how many rows the source has of a week; 0 where there is no table, as after a restart of the emulator."""
+    sql = Path(__file__).with_name("landed.sql").read_text().replace("{table}", table)
+    parameters = [bigquery.ScalarQueryParameter("week", "DATE", week)]
+    try:
+        (row,) = client.query(sql, job_config=bigquery.QueryJobConfig(query_parameters=parameters)).result()
+    except NotFound:
+        return 0
+    return int(row["row_count"])
