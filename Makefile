@@ -55,7 +55,7 @@ up: services migrate ## Start Airflow on sample data in the background and print
 
 down: services-stop ## End everything that was started
 
-bench: services $(PEERS_INSTALLED) ## Measure a week of 1,000,000 rows against the limit and against others (BENCH_ARGS="--rows 50000 ...")
+bench: services $(PEERS_INSTALLED) ## Measure a week of 1,000,000 rows against the limit and against others (BENCH_ARGS="--rows 50000")
 	@$(WITH_ENV) python -m bench $(BENCH_ARGS)
 
 lint: install ## Check style and format
