@@ -6,11 +6,13 @@ PYTEST_ARGS ?=
 # Most tests wait for something, so three at once keep two cores busy. 0: all in one process, for a debugger.
 PYTEST_WORKERS ?= 3
 SAMPLE_DATA_ARGS ?=
+BENCH_ARGS ?=
 
 UV := .dev/uv/bin/uv
 UV_INSTALLED := .dev/uv/installed-$(UV_VERSION)
 PROJECT_INSTALLED := .venv/installed
 SERVICES_INSTALLED := .dev/venv/installed
+PEERS_INSTALLED := .bench/venv/installed
 
 # The project's environment and the services' addresses, then the command.
 WITH_ENV := . .dev/env &&
@@ -20,7 +22,7 @@ SHELL := /bin/sh
 .SHELLFLAGS := -euc
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install lock wheel services services-stop migrate sample-data demo up down lint types test docs format clean distclean
+.PHONY: help install lock wheel services services-stop migrate sample-data demo up down bench lint types test docs format clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +34,7 @@ lock: $(UV_INSTALLED) ## Lock the newest allowed versions into requirements*.txt
 	$(COMPILE) --upgrade requirements-celery.in --output-file requirements-celery.txt
 	$(COMPILE) --upgrade requirements-dev.in --output-file requirements-dev.txt
 	$(COMPILE) --upgrade requirements-devstack.in --output-file requirements-devstack.txt
+	$(COMPILE) --upgrade requirements-bench.in --output-file requirements-bench.txt
 
 wheel: install ## Build the provider as a wheel into dist/
 	@$(UV) build --wheel --quiet --no-build-isolation --python .venv/bin/python
@@ -57,6 +60,9 @@ up: services migrate ## Start Airflow on sample data in the background and print
 
 down: services-stop ## End everything that was started
 
+bench: services $(PEERS_INSTALLED) ## Measure a week of 1,000,000 rows against the limit and against others (BENCH_ARGS="--rows 50000")
+	@$(WITH_ENV) python -m bench $(BENCH_ARGS)
+
 lint: install ## Check style and format
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
@@ -80,7 +86,7 @@ clean: ## Stop the services and delete their data, logs and caches
 	@find . -path './.*' -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## Delete the environments too
-	@rm -rf .venv .dev
+	@rm -rf .venv .dev .bench
 
 $(UV_INSTALLED):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -101,4 +107,10 @@ $(SERVICES_INSTALLED): requirements-devstack.txt $(UV_INSTALLED)
 	@echo "Installing PostgreSQL and the BigQuery emulator into .dev/venv"
 	@test -x .dev/venv/bin/python || $(PYTHON) -m venv --without-pip .dev/venv
 	@$(UV) pip sync --quiet --python .dev/venv/bin/python requirements-devstack.txt
+	@touch $@
+
+$(PEERS_INSTALLED): requirements-bench.txt $(UV_INSTALLED)
+	@echo "Installing what the benchmark compares with into .bench/venv"
+	@test -x .bench/venv/bin/python || $(PYTHON) -m venv --without-pip .bench/venv
+	@$(UV) pip sync --quiet --python .bench/venv/bin/python requirements-bench.txt
 	@touch $@

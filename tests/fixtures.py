@@ -82,7 +82,7 @@ def connection_to(dsn: str) -> str:
         {
             "conn_type": "postgres",
             "host": parts["host"],
-            "port": int(parts["port"]),
+            "port": int(str(parts["port"])),
             "login": parts["user"],
             "password": parts.get("password"),
             "schema": parts["dbname"],

@@ -1,0 +1,89 @@
+"""`make bench`: one run, one machine, one database, the same rows for everyone, in alternating order."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bench import child
+from bench.cases import CASES
+from bench.chart import write_chart
+from bench.machine import describe
+from bench.peers.run import PYTHON, peers
+from bench.report import figures, ratios, table, write_json
+from bench.rows import SourceRows
+from bench.target import Server
+from bench.trial import Measurement, Repeat, Trial
+
+STANDARD = ("limit", "week", "rollup", "dag", "backfill")
+
+
+def main() -> int:
+    """Measure, print, write."""
+    arguments = _parser().parse_args()
+    if arguments.peers and not PYTHON.exists():
+        sys.exit("The other contenders are not installed. Run 'make bench', or give --no-peers.")
+    child.start()
+    server = Server()
+    machine = describe(server)
+    measured: list[Measurement] = []
+    for rows in [arguments.rows, *arguments.curve]:
+        names = arguments.cases if rows == arguments.rows else ["limit", "first"]
+        measured += measure(rows, names, arguments, with_peers=arguments.peers and rows == arguments.rows)
+    found = figures(measured)
+    print(table(found))
+    print("\n".join(f"{name}: {ratio}" for name, ratio in ratios(found).items()))
+    told = {name: str(value) if isinstance(value, Path) else value for name, value in vars(arguments).items()}
+    write_json(arguments.json, machine, told, measured)
+    if arguments.chart:
+        write_chart(arguments.chart, found)
+    return 0
+
+
+def measure(rows: int, names: list[str], arguments: argparse.Namespace, *, with_peers: bool) -> list[Measurement]:
+    """Measure one size; whoever came first in one repeat comes last in the next."""
+    say(f"{rows:,} rows: landing the source, publishing the week before")
+    source = SourceRows.landed(rows, arguments.asins, arguments.backfill_rows or max(1000, rows // 10))
+    trial = Trial(source, Server())
+    try:
+        trial.prepare()
+        wanted: list[tuple[str, Callable[[Repeat], None]]] = [(name, CASES[name]) for name in names]
+        if with_peers:
+            wanted += peers(trial, arguments.slow_rows, arguments.dlt_format)
+        for number in range(arguments.repeats):
+            for name, case in wanted if number % 2 == 0 else wanted[::-1]:
+                started = time.monotonic()
+                with trial.repeat() as repeat:
+                    case(repeat)
+                say(f"  repeat {number + 1}: {name} ({time.monotonic() - started:.0f} s)")
+    finally:
+        trial.drop()
+    return trial.measurements
+
+
+def say(line: str) -> None:
+    """Tell what is going on."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000, help="rows of a week")
+    parser.add_argument("--asins", type=int, default=200)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(STANDARD))
+    parser.add_argument("--curve", nargs="*", type=int, default=[], help="further sizes, first load and limit only")
+    parser.add_argument("--backfill-rows", type=int, default=None, help="rows of each of its weeks; default a tenth")
+    parser.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--slow-rows", type=int, default=100_000, help="rows for Airflow's own operator")
+    parser.add_argument("--dlt-format", default="csv", choices=["csv", "parquet", "insert_values"])
+    parser.add_argument("--json", type=Path, default=Path("build/bench.json"))
+    parser.add_argument("--chart", type=Path, default=None, help="an SVG file")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

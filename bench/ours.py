@@ -1,0 +1,112 @@
+"""The sync itself: the real operators, each in a process of its own as Airflow runs them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pgpq import ArrowToPostgresBinaryEncoder
+
+from bench.child import in_child
+from bench.memory import Measured
+from bench.target import Target
+from sqp_provider.core.period import SyncType
+from sqp_provider.core.settings import Settings
+from sqp_provider.core.snapshot import Snapshot
+from sqp_provider.hooks.bigquery import SqpBigQueryHook
+from sqp_provider.hooks.snapshot_reader import SnapshotReader
+from sqp_provider.hooks.staging import ROWS_ENCODED, _schema, as_stored, copied
+from sqp_provider.sync import STAGES
+from tests.fixtures import connection_to
+from tests.stages import NO_OPTIONS, Run, Stages
+
+TASKS = ("log_start", *STAGES, "log_finish")
+
+
+@dataclass(frozen=True)
+class Ours:
+    """One sync of one week, task by task."""
+
+    target: Target
+    settings: Settings
+
+    def run(self, week: date, run_id: str) -> Iterator[tuple[str, Callable[[], Measured]]]:
+        """Yield each task's name and what runs it; a task is run before the next is asked for.
+
+        :raises RuntimeError: a task failed.
+        """
+        state = Run(run_id, NO_OPTIONS | {"period_start": str(week)})
+        for task_id in TASKS:
+            if state.states.get(task_id) != "skipped":
+                yield task_id, lambda task_id=task_id: self._task(state, task_id)  # type: ignore[misc]
+
+    def sync(self, week: date, run_id: str) -> None:
+        """Run it to its end, unmeasured."""
+        for _, task in self.run(week, run_id):
+            task()
+
+    def _task(self, state: Run, task_id: str) -> Measured:
+        found = in_child(one_task, self.target.dsn, self.settings, state, task_id)
+        after: Run = found.result
+        vars(state).update(vars(after))
+        if "failed" in state.states.values():
+            raise RuntimeError(f"{task_id} failed: {state.errors}")
+        return replace(found, result=state.xcoms.get((task_id, "return_value")))
+
+
+def one_task(dsn: str, settings: Settings, state: Run, task_id: str) -> Callable[[], Run]:
+    """Return the step: one task of a run, which comes back with what it left."""
+    os.environ["AIRFLOW_CONN_SQP_POSTGRES"] = connection_to(dsn)
+    stages = Stages(settings, dsn)
+
+    def step() -> Run:
+        stages.run_task(state, task_id)
+        return replace(state, events=None, errors={task: str(error) for task, error in state.errors.items()})  # type: ignore[misc]
+
+    return step
+
+
+def several_weeks(dsn: str, settings: Settings, weeks: list[date]) -> Callable[[], None]:
+    """Return the step: one week after the other in one process, as a backfill with one worker runs them."""
+    os.environ["AIRFLOW_CONN_SQP_POSTGRES"] = connection_to(dsn)
+    stages = Stages(settings, dsn)
+
+    def step() -> None:
+        for week in weeks:
+            run = stages.sync(week)
+            if run.colour != "success":
+                raise RuntimeError(f"{week} failed: {run.errors}")
+
+    return step
+
+
+def write_files(settings: Settings, snapshot: dict[str, Any], folder: Path) -> Callable[[], int]:
+    """Return the step: a snapshot's rows as they are stored, in ``week.arrow`` and in ``week.pgcopy``."""
+    taken = Snapshot.model_validate(snapshot)
+    schema = _schema(SyncType.WEEKLY)
+
+    def step() -> int:
+        rows = 0
+        reader = SnapshotReader(SqpBigQueryHook(settings.source.conn_id, retry_seconds=60), taken.table)
+        encoder = ArrowToPostgresBinaryEncoder(schema)
+        with (
+            pa.OSFile(str(folder / "week.arrow"), "wb") as arrow_file,
+            pa.ipc.new_file(arrow_file, schema) as arrow,
+            (folder / "week.pgcopy").open("wb") as encoded,
+        ):
+            encoded.write(encoder.write_header())
+            for batch in reader.accepted(copied(SyncType.WEEKLY)):
+                for first in range(0, batch.num_rows, ROWS_ENCODED):
+                    stored = as_stored(batch.slice(first, ROWS_ENCODED), schema)
+                    arrow.write_batch(stored)
+                    encoded.write(encoder.write_batch(stored))
+                rows += batch.num_rows
+            encoded.write(encoder.finish())
+        return rows
+
+    return step

@@ -1,0 +1,1 @@
+"""What people use instead, each given the same rows, already clean."""

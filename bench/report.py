@@ -1,0 +1,166 @@
+"""Medians with their spread, the ratios that matter, as a table and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench.trial import Measurement
+
+PUBLISHING = ("load", "validate", "publish")
+"""From the snapshot to what dashboards see: what is compared with the limit and with the others."""
+
+SYNCING = ("extract", *PUBLISHING)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A stage of a case over all repeats."""
+
+    contender: str
+    case: str
+    stage: str
+    rows: int
+    seconds: tuple[float, float, float]
+    rows_per_second: float
+    memory_bytes: float
+    wal_bytes: float
+    growth_bytes: float
+    written: dict[str, int]
+    reader_seconds: float
+
+
+def figures(measurements: Sequence[Measurement]) -> list[Figure]:
+    """Return a figure for each stage, and sums for each case of ours; seconds as median, least, most."""
+    by_stage: dict[tuple[str, str, int, str], list[Measurement]] = {}
+    for measurement in [*measurements, *_sums(measurements)]:
+        key = (measurement.contender, measurement.case, measurement.rows, measurement.stage)
+        by_stage.setdefault(key, []).append(measurement)
+    return [_figure(found) for _, found in sorted(by_stage.items(), key=lambda item: _order(measurements, item[0]))]
+
+
+def seconds_of(found: Iterable[Figure], contender: str, case: str, stage: str) -> float | None:
+    """Return the median seconds for each row; None where it was not measured."""
+    for figure in found:
+        if (figure.contender, figure.case, figure.stage) == (contender, case, stage):
+            return figure.seconds[0] / figure.rows
+    return None
+
+
+def ratios(found: Sequence[Figure]) -> dict[str, float]:
+    """Return what the bars are about: a row's cost here against its cost elsewhere."""
+    ours = seconds_of(found, "ours", "first load", "snapshot to published")
+    wanted = {
+        "first load: speed against the limit": (seconds_of(found, "limit", "first load", "total"), ours),
+        "unchanged: times faster than a first load": (
+            ours,
+            seconds_of(found, "ours", "unchanged", "snapshot to published"),
+        ),
+        "1 % restated: time against a first load": (
+            seconds_of(found, "ours", "1 % restated", "snapshot to published"),
+            ours,
+        ),
+        "first load, rolled up: roll-up's time against a first load": (_rollup(found), ours),
+    }
+    for name in dict.fromkeys(figure.contender for figure in found):
+        if name not in ("ours", "limit"):
+            wanted[f"first load: times faster than {name}"] = (seconds_of(found, name, "first load", "total"), ours)
+    return {name: round(a / b, 3) for name, (a, b) in wanted.items() if a is not None and b}
+
+
+def _rollup(found: Sequence[Figure]) -> float | None:
+    rolled = seconds_of(found, "ours", "first load, rolled up", "publish")
+    plain = seconds_of(found, "ours", "first load", "publish")
+    return rolled - plain if rolled is not None and plain is not None else None
+
+
+def write_json(path: Path, machine: dict[str, Any], arguments: dict[str, Any], all_of: Sequence[Measurement]) -> None:
+    """Write everything that was measured, and what follows from it."""
+    found = figures(all_of)
+    content = {
+        "machine": machine,
+        "arguments": arguments,
+        "ratios": ratios(found),
+        "figures": [asdict(figure) for figure in found],
+        "measurements": [asdict(measurement) for measurement in all_of],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def table(found: Sequence[Figure]) -> str:
+    """Return the figures as lines of text."""
+    head = ("", "", "", "rows", "seconds", "(least", "most)", "rows/s", "memory MB", "WAL MB", "grown MB", "reader ms")
+    lines: list[tuple[str, ...]] = [(*head, "tuples written")]
+    before = ("", "", 0)
+    for figure in found:
+        group = (figure.contender, figure.case, figure.rows)
+        names = ("", "", figure.stage) if group == before else (figure.contender, figure.case, figure.stage)
+        before = group
+        middle, least, most = (f"{seconds:.2f}" for seconds in figure.seconds)
+        megabytes = (f"{size / 2**20:,.0f}" for size in (figure.memory_bytes, figure.wal_bytes, figure.growth_bytes))
+        written = ", ".join(f"{kind} {count:,}" for kind, count in figure.written.items())
+        speed, waited = f"{figure.rows_per_second:,.0f}", f"{1000 * figure.reader_seconds:.0f}"
+        lines.append((*names, f"{figure.rows:,}", middle, least, most, speed, *megabytes, waited, written))
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    return "\n".join(_line(line, widths) for line in lines)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = [
+        cell.ljust(width) if column < 3 else cell.rjust(width)
+        for column, (cell, width) in enumerate(zip(cells, widths, strict=False))
+    ]
+    return "  ".join([*padded, cells[-1]]).rstrip()
+
+
+def _sums(measurements: Sequence[Measurement]) -> Iterable[Measurement]:
+    runs: dict[tuple[str, int, int], list[Measurement]] = {}
+    for found in measurements:
+        if found.contender == "ours":
+            runs.setdefault((found.case, found.rows, found.repeat), []).append(found)
+    for (case, rows, repeat), stages in runs.items():
+        for name, wanted in (("snapshot to published", PUBLISHING), ("extract to published", SYNCING)):
+            if not any(stage.stage == "load" for stage in stages):
+                continue
+            parts = [stage for stage in stages if stage.stage in wanted]
+            yield Measurement(
+                "ours",
+                case,
+                name,
+                repeat,
+                rows,
+                sum(part.seconds for part in parts),
+                max(part.memory_bytes for part in parts),
+                sum(part.wal_bytes for part in parts),
+                sum(part.growth_bytes for part in parts),
+                {kind: sum(p.written.get(kind, 0) for p in parts) for part in parts for kind in part.written},
+                max(part.reader_seconds for part in parts),
+            )
+
+
+def _figure(found: Sequence[Measurement]) -> Figure:
+    first, seconds = found[0], [measurement.seconds for measurement in found]
+    return Figure(
+        first.contender,
+        first.case,
+        first.stage,
+        first.rows,
+        (median(seconds), min(seconds), max(seconds)),
+        first.rows / median(seconds),
+        max(measurement.memory_bytes for measurement in found),
+        median(measurement.wal_bytes for measurement in found),
+        median(measurement.growth_bytes for measurement in found),
+        first.written,
+        max(measurement.reader_seconds for measurement in found),
+    )
+
+
+def _order(measurements: Sequence[Measurement], key: tuple[str, str, int, str]) -> tuple[int, int]:
+    groups = list(dict.fromkeys((m.contender, m.case, m.rows) for m in measurements))
+    stages = list(dict.fromkeys(m.stage for m in measurements if (m.contender, m.case, m.rows) == key[:3]))
+    return groups.index(key[:3]), stages.index(key[3]) if key[3] in stages else len(stages) + len(key[3])

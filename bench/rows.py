@@ -1,0 +1,125 @@
+"""The source: one table for each state a week goes through, and a week's rows as files for the other contenders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+from uuid import uuid4
+
+from google.cloud import bigquery
+
+from dev import emulator
+from dev.sample_data.market import Market
+from dev.sample_data.source import SampleSource
+from sqp_provider.core.contract import MILLIONTHS, RATES, counts_of
+from sqp_provider.core.period import SyncType
+from sqp_provider.core.settings import Settings
+
+WEEK = date(2026, 10, 4)
+"""The first week of its month and of its quarter, so that a roll-up can begin with neither."""
+
+EARLIER = WEEK - timedelta(weeks=1)
+"""Published before anything is measured: a table that dashboards read is not empty."""
+
+STATES = ("landed", "one_percent", "restated", "late_asin")
+"""As it landed; then 1 % of it restated; then all of it; then one more ASIN."""
+
+BACKFILL_WEEKS = 26
+
+
+@dataclass
+class SourceRows:
+    """The tables of one benchmark, in a dataset of its own.
+
+    >>> source = SourceRows.landed(rows=1_000_000, asins=200)
+    >>> source.settings("one_percent").source.table
+    'sqp_bench_1f0c.one_percent'
+    """
+
+    client: bigquery.Client
+    dataset: str
+    market: Market
+    backfill_market: Market
+
+    @classmethod
+    def landed(cls, rows: int, asins: int, backfill_rows: int) -> SourceRows:
+        """Make the tables; queries are those of the sample data, half of them nobody's."""
+        client, dataset = emulator.client(), f"sqp_bench_{uuid4().hex[:8]}"
+        client.create_dataset(dataset)
+        source = cls(client, dataset, _market(rows, asins), _market(backfill_rows, asins))
+        source._land("landed", weeks=3)
+        return source
+
+    def settings(self, state: str) -> Settings:
+        """The configuration whose source table is in that state, made when it is first asked for."""
+        if state not in self._tables():
+            if state == "backfill":
+                self._sample(state).create()
+                self._sample(state).land_weeks(self.backfill_market, EARLIER, BACKFILL_WEEKS)
+            else:
+                self._follow(state)
+        source = {
+            "table": f"{self.dataset}.{state}",
+            "staging_dataset": self.dataset,
+            "columns": {"ingested_at": "ingested_at"},
+        }
+        return Settings.checked({"source": source}, origin="bench")
+
+    def columns_for_peers(self, snapshot: str, rows: int) -> str:
+        """Copy a snapshot's rows into a table with the target's columns and rates, and return its name."""
+        table = f"{self.dataset}.clean_{rows}"
+        rates = ", ".join(f"{rate.column} / {MILLIONTHS} as {rate.column}" for rate in RATES)
+        self._run(
+            f"create or replace table {table} as "
+            f"select period_start, date_add(period_start, interval 6 day) as period_end, query, asin, "
+            f"{', '.join(counts_of(SyncType.WEEKLY))}, {rates} "
+            f"from `{snapshot}` where reject_reason is null order by query, asin limit {rows}"
+        )
+        return table
+
+    @property
+    def backfill_rows(self) -> int:
+        """About how many rows each week of a backfill has."""
+        market = self.backfill_market
+        return market.rows_per_week * (100 - market.churn_percent) // 100
+
+    def drop(self) -> None:
+        """Delete everything."""
+        self.client.delete_dataset(self.dataset, delete_contents=True)
+
+    def _follow(self, state: str) -> None:
+        before = STATES[STATES.index(state) - 1]
+        self.settings(before)
+        # landed an hour earlier, so that what lands next is the newer copy
+        self._run(
+            f"create table {self.dataset}.{state} as "
+            "select * replace (timestamp_sub(ingested_at, interval 1 hour) as ingested_at) "
+            f"from {self.dataset}.{before}"
+        )
+        sample = self._sample(state)
+        if state == "late_asin":
+            sample.land_late(self.market, WEEK, late_asins=1)
+        else:
+            sample.restate(WEEK, changed_percent=1 if state == "one_percent" else 100, vanished_percent=0)
+
+    def _land(self, state: str, weeks: int) -> None:
+        sample = self._sample(state)
+        sample.create()
+        sample.land_weeks(self.market, EARLIER, weeks, late_asins=1)
+
+    def _sample(self, state: str) -> SampleSource:
+        return SampleSource(self.client, f"{self.dataset}.{state}")
+
+    def _tables(self) -> set[str]:
+        return {table.table_id for table in self.client.list_tables(self.dataset)}
+
+    def _run(self, statement: str) -> Any:
+        return self.client.query_and_wait(statement)
+
+
+def _market(rows: int, asins: int) -> Market:
+    """A market whose weeks have that many rows when the last ASIN is still missing; a fifth differs week by week."""
+    churn = 20
+    per_asin = round(rows / (asins - 1) * 100 / (100 - churn))
+    return Market(asins=asins, queries=2 * per_asin, rows_per_week=per_asin * asins, churn_percent=churn)

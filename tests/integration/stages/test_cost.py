@@ -1,0 +1,179 @@
+"""What a sync costs, by the database's own counters: nothing here is timed, so nothing here depends on the machine."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+import pytest
+
+from sqp_provider.core.run import SyncRun
+from sqp_provider.hooks.postgres import SqpPostgresHook
+from sqp_provider.hooks.staging import Staging
+from sqp_provider.hooks.sync_log import SyncLog
+from tests.landing import WEEK, Landing, report_row
+from tests.stages import Run, Stages
+
+ROWS = 2_000
+CHANGED = 20
+
+
+class Counters:
+    """Rows read and written so far, of every table that ever was under one of these names."""
+
+    def __init__(self, stages: Stages) -> None:
+        self.stages = stages
+        self.before: dict[int, dict[str, Any]] = {}
+        self.begin()
+
+    def begin(self) -> None:
+        """Count from here."""
+        self.before = self._read()
+
+    def of(self, *schemas: str, like: str = "weekly_summary%") -> dict[str, int]:
+        """Rows read by scans and rows written, since the beginning, in the weekly tables of some schemas."""
+        sums = {"scanned": 0, "looked_up": 0, "written": 0}
+        for relation, row in self._read().items():
+            if row["schemaname"] in schemas and row["relname"].startswith(like.rstrip("%")):
+                before = self.before.get(relation, {})
+                for name in sums:
+                    sums[name] += row[name] - before.get(name, 0)
+        return sums
+
+    def _read(self) -> dict[int, dict[str, Any]]:
+        self.stages.query("select pg_stat_force_next_flush()")
+        self._until_everyone_left()
+        rows = self.stages.query(
+            "select relid, schemaname, relname, seq_tup_read as scanned, coalesce(idx_tup_fetch, 0) as looked_up,"
+            " n_tup_ins + n_tup_upd + n_tup_del as written from pg_stat_user_tables"
+        )
+        return {row["relid"]: row for row in rows}
+
+    def _until_everyone_left(self) -> None:
+        """A client tells what it did when it leaves."""
+        while self.stages.query(
+            "select 1 as here from pg_stat_activity where datname = current_database()"
+            " and backend_type in ('client backend', 'parallel worker') and pid <> pg_backend_pid()"
+        ):
+            pass
+
+
+@pytest.fixture
+def week(landing: Landing) -> Landing:
+    """A week of 2,000 rows, four ASINs of 500 queries each."""
+    land_week(landing, ROWS)
+    return landing
+
+
+def land_week(landing: Landing, rows: int, first_day: str = str(WEEK)) -> None:
+    values = report_row("query", week=type(WEEK).fromisoformat(first_day))
+    fixed = ", ".join(f"{values[name]!r}" for name in list(values)[4:-1])
+    landing.client.query_and_wait(
+        f"insert into {landing.table} select date '{first_day}', date_add(date '{first_day}', interval 6 day),"
+        f" concat('B00TEST00', cast(mod(number, 4) as string)), concat('query ', cast(div(number, 4) as string)),"
+        f" {fixed}, timestamp '2026-11-18 06:00:00' from unnest(generate_array(0, {rows - 1})) as number"
+    )
+
+
+def restate(landing: Landing, rows: int) -> None:
+    landing.client.query_and_wait(
+        f"insert into {landing.table} select * replace (asin_click_count + 1 as asin_click_count,"
+        f" timestamp '2026-11-25 06:00:00' as ingested_at) from {landing.table}"
+        f" where start_date = '{WEEK}' order by search_query, asin limit {rows}"
+    )
+
+
+def begin(stages: Stages, *before: str) -> Run:
+    """A run that has done these tasks."""
+    stages.runs += 1
+    period = {"period_start": str(WEEK), "force": False, "allow_empty": False, "dry_run": False}
+    run = Run(f"manual__{stages.runs}", period | {"max_delete_fraction": None})
+    for task in before:
+        assert stages.run_task(run, task), run.errors
+    return run
+
+
+def test_a_first_load_writes_each_row_once_and_reads_it_once_to_validate(week: Landing, stages: Stages) -> None:
+    stages.query(
+        "insert into synced_period (sync_type, period_start, period_end, state) values"
+        " ('monthly', '2026-11-01', '2026-11-30', 'synced'), ('quarterly', '2026-10-01', '2026-12-31', 'synced')"
+    )
+    run = begin(stages, "log_start", "extract")
+
+    counters = Counters(stages)
+    assert stages.run_task(run, "load"), run.errors
+    assert counters.of("sqp_staging")["written"] == ROWS
+    assert counters.of("sqp") == {"scanned": 0, "looked_up": 0, "written": 0}
+
+    counters.begin()
+    assert stages.run_task(run, "validate"), run.errors
+    assert counters.of("sqp_staging") == {"scanned": ROWS, "looked_up": 0, "written": 0}
+
+    counters.begin()
+    assert stages.run_task(run, "publish"), run.errors
+    assert run["publish"]["how"] == "attached"
+    assert counters.of("sqp", "sqp_staging") == {"scanned": 0, "looked_up": 0, "written": 0}
+
+
+def test_a_sync_again_writes_only_what_was_restated(week: Landing, stages: Stages) -> None:
+    stages.sync("2026-11-08")
+
+    run = begin(stages, "log_start", "extract")
+    counters = Counters(stages)
+    assert not stages.run_task(run, "load")
+    assert run.states["load"] == "skipped"
+    assert counters.of("sqp", "sqp_staging")["written"] == 0
+    assert counters.of("sqp", "sqp_staging", like="")["written"] <= 3  # sync_log's row twice, the ledger's once
+
+    restate(week, CHANGED)
+    run = begin(stages, "log_start", "extract", "load", "validate")
+    counters.begin()
+    assert stages.run_task(run, "publish"), run.errors
+    assert (run["publish"]["how"], run["publish"]["updated"]) == ("difference", CHANGED)
+    for table in ("weekly_summary", "monthly_summary", "quarterly_summary"):
+        assert counters.of("sqp", like=table)["written"] == CHANGED
+    staged, target = counters.of("sqp_staging"), counters.of("sqp")
+    assert staged["scanned"] + staged["looked_up"] <= ROWS + 2 * CHANGED
+    assert target["scanned"] + target["looked_up"] <= 2 * ROWS + 4 * CHANGED
+
+
+def test_the_number_of_statements_does_not_depend_on_the_number_of_rows(
+    landing: Landing, stages: Stages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statements: list[int] = []
+    real = psycopg.Cursor.execute
+    monkeypatch.setattr(psycopg.Cursor, "execute", lambda *a, **k: statements.append(1) or real(*a, **k))
+    counts = []
+    for first_day, rows in (("2026-10-25", 20), ("2026-11-01", 20), ("2026-11-08", ROWS)):
+        land_week(landing, rows, first_day)
+        statements.clear()
+        assert stages.sync(first_day).colour == "success"
+        counts.append(len(statements))
+    assert counts[1] == counts[2]
+
+
+def test_no_more_than_two_batches_are_held_while_they_are_written(week: Landing, stages: Stages) -> None:
+    run = begin(stages, "log_start", "extract")
+    held: list[int] = []
+    alive: set[int] = set()
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for number in range(50):
+            count = pa.array([number] * 100, pa.int64())
+            texts = [pa.array([f"query {number} {row}" for row in range(100)]), pa.array(["B00TEST001"] * 100)]
+            batch = pa.RecordBatch.from_arrays([*texts, *[count] * 16], names=[str(n) for n in range(18)])
+            alive.add(number)
+            weakref.finalize(batch, alive.discard, number)
+            held.append(len(alive))
+            yield batch
+            del batch
+
+    with SqpPostgresHook(stages.settings.target).transaction() as database:
+        sync: SyncRun = SyncLog(database).read(run["log_start"])
+        staging = Staging(database, sync)
+        staging.create(bigquery_sync_id="test")
+        assert staging.copy(batches()) == 5_000
+    assert max(held) <= 2
