@@ -10,6 +10,11 @@ select set_config('lock_timeout', %(milliseconds)s, true);
 select lock_period(%(sync_type)s, '1900-01-01');  -- no period starts there
 
 
+-- name: lock_rollup_turns
+-- The same of months and quarters, of which a week's publish may make the first partition.
+select lock_period('monthly', '1900-01-01'), lock_period('quarterly', '1900-01-01');
+
+
 -- name: lock_period
 select lock_period(%(sync_type)s, %(period_start)s);
 
@@ -93,16 +98,27 @@ select * from {target} where period_start = {first_day}
 select distinct on (query, asin) * from {target} where period_start = {first_day} order by query, asin, ctid
 
 
+-- name: compare_in_memory
+-- A week of rows on each side of a hash join; one transaction only, and never more than the rows need.
+select set_config('work_mem', '64MB', true);
+
+
 -- name: find_difference
--- Everything that has to change, known before anything is written.
+-- Everything that has to change, known before anything is written, with the values it changes to.
 create temporary table period_difference on commit drop as
 select
-    coalesce(s.query, c.query) as query,
-    coalesce(s.asin, c.asin) as asin,
-    case when c.query is null then 'inserted' when s.query is null then 'deleted' else 'updated' end as change
+    coalesce(s.query, c.query) as key_query,
+    coalesce(s.asin, c.asin) as key_asin,
+    case when c.query is null then 'inserted' when s.query is null then 'deleted' else 'updated' end as change,
+    {staged_inserted}
 from {staged} as s
 full join ({current_rows}) as c on c.query = s.query and c.asin = s.asin
 where s.query is null or c.query is null or ({staged_values}) is distinct from ({current_values});
+
+
+-- name: analyze_difference
+-- Ten rows are looked up, a million are joined: the planner has to know which.
+analyze period_difference (key_query, key_asin, change);
 
 
 -- name: count_difference
@@ -117,24 +133,22 @@ from period_difference;
 -- name: delete_vanished
 delete from {target} as t
 using period_difference as d
-where d.change = 'deleted' and t.period_start = {first_day} and t.query = d.query and t.asin = d.asin;
+where d.change = 'deleted' and t.period_start = {first_day} and t.query = d.key_query and t.asin = d.key_asin;
 
 
 -- name: update_changed
 update {target} as t set
-    ({assigned}) = row({staged_values}),
+    ({assigned}) = row({difference_values}),
     updated_at = current_timestamp
 from period_difference as d
-join {staged} as s on s.query = d.query and s.asin = d.asin
-where d.change = 'updated' and t.period_start = {first_day} and t.query = d.query and t.asin = d.asin;
+where d.change = 'updated' and t.period_start = {first_day} and t.query = d.key_query and t.asin = d.key_asin;
 
 
 -- name: insert_new
 insert into {target} ({inserted})
-select {staged_inserted}
-from period_difference as d
-join {staged} as s on s.query = d.query and s.asin = d.asin
-where d.change = 'inserted';
+select {inserted}
+from period_difference
+where change = 'inserted';
 
 
 -- name: record_published

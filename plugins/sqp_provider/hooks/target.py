@@ -33,6 +33,8 @@ class Target:
         self.label = self.staging.target_label
         calendar = [column for column in sync.period.columns if column != "period_start"]
         self.compared = (*calendar, *measures_of(sync.period.sync_type))
+        self.updated = (*self.compared, *_SYNC_COLUMNS)
+        self.inserted = ("period_start", "query", "asin", *self.updated)
         self.period = {"sync_type": sync.period.sync_type.value, "period_start": sync.period.first_day}
 
     def lock(self) -> None:
@@ -78,6 +80,9 @@ class Target:
     def ensure_rollup_partitions(self) -> None:
         """Create the partitions of a week's month and quarter, where they are missing."""
         if self.sync.period.sync_type is SyncType.WEEKLY:
+            self._wait_at_most(TURN_SECONDS)
+            self._run("lock_rollup_turns")
+            self._wait_at_most(self.database.settings.lock_timeout_seconds)
             self._run("ensure_rollup_partitions", self.period)
 
     def attach(self, rows: int) -> PublishResult:
@@ -97,12 +102,15 @@ class Target:
         """Compare staged with current, key by key, and return what would change; nothing is written yet."""
         plain = not self.staging.target_is_partitioned()
         current = "current_rows_once" if plain else "current_rows"
+        self._run("compare_in_memory")
         self._run(
             "find_difference",
+            staged_inserted=_of("s", self.inserted),
             staged_values=_of("s", self.compared),
             current_values=_of("c", self.compared),
             current_rows=self.database.statement("publish", current, self._names()),
         )
+        self._run("analyze_difference")
         found = self._one("count_difference", self.period)
         repeated = self._one("count_duplicates", self.period)["duplicates"] if plain else 0
         return PublishResult(
@@ -115,13 +123,11 @@ class Target:
 
     def apply_difference(self) -> None:
         """Write what :meth:`find_difference` found; rows that did not change are not touched."""
-        updated = (*self.compared, *_SYNC_COLUMNS)
-        inserted = ("period_start", "query", "asin", *updated)
         if not self.staging.target_is_partitioned():
             self._run("delete_duplicates", self.period)
         self._run("delete_vanished")
-        self._run("update_changed", assigned=_list(updated), staged_values=_of("s", updated))
-        self._run("insert_new", inserted=_list(inserted), staged_inserted=_of("s", inserted))
+        self._run("update_changed", assigned=_list(self.updated), difference_values=_of("d", self.updated))
+        self._run("insert_new", inserted=_list(self.inserted))
 
     def record_published(self, snapshot: Snapshot) -> None:
         """Write into the ledger that the period is what the snapshot holds."""
