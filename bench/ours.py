@@ -19,8 +19,8 @@ from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import Settings
 from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.hooks.bigquery import SqpBigQueryHook
+from sqp_provider.hooks.encoding import ROWS_ENCODED, as_stored, copied, stored_schema
 from sqp_provider.hooks.snapshot_reader import SnapshotReader
-from sqp_provider.hooks.staging import ROWS_ENCODED, _schema, as_stored, copied
 from sqp_provider.sync import STAGES
 from tests.fixtures import connection_to
 from tests.stages import NO_OPTIONS, Run, Stages
@@ -88,7 +88,7 @@ def several_weeks(dsn: str, settings: Settings, weeks: list[date]) -> Callable[[
 def write_files(settings: Settings, snapshot: dict[str, Any], folder: Path) -> Callable[[], int]:
     """Return the step: a snapshot's rows as they are stored, in ``week.arrow`` and in ``week.pgcopy``."""
     taken = Snapshot.model_validate(snapshot)
-    schema = _schema(SyncType.WEEKLY)
+    schema = stored_schema(SyncType.WEEKLY)
 
     def step() -> int:
         rows = 0

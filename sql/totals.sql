@@ -1,6 +1,7 @@
 {# What a snapshot holds: the source side of every check, and what the fingerprint is made of. Without a snapshot, the
    same of each period of a window, straight from the source: what a snapshot of it would hold.
-   row_hash is recomputed by Postgres over the staged rows (queries/quality.sql): the texts must agree. #}
+   row_hash is recomputed by Postgres over the staged rows (queries/quality.sql): the texts must agree, which is why
+   the figures look as Postgres writes a row: (1200,34,,0.028333). #}
 {# 65359 millionths as Postgres writes numeric(10,6): 0.065359. #}
 {% macro decimal(millionths) -%}
 concat(cast(div({{ millionths }}, 1000000) as string), '.', lpad(cast(mod({{ millionths }}, 1000000) as string), 6, '0'))
@@ -16,12 +17,12 @@ select
     ifnull(bit_xor(if(
         reject_reason is null,
         cast(concat('0x', substr(to_hex(md5(concat(
-            asin
-            {% for column in counts %}, '|', ifnull(cast({{ column }} as string), ''){% endfor %}
+            asin, '('
+            {% for column in counts %}, ifnull(cast({{ column }} as string), ''), ','{% endfor %}
 
-            {% for r in rates %}, '|', ifnull({{ decimal(r.column) }}, ''){% endfor %}
+            {% for r in rates %}, ifnull({{ decimal(r.column) }}, ''), '{{ ")" if loop.last else "," }}'{% endfor %}
 
-            , '|', query
+            , query
         ))), 1, 15)) as int64),
         0
     )), 0) as row_hash,

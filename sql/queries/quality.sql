@@ -5,7 +5,7 @@
 -- Everything the checks need of the staged rows, in one scan. row_hash repeats sql/totals.sql.
 select
     count(*) as row_count,
-    coalesce(bit_xor(('x0' || substr(md5(concat({hashed})), 1, 15))::bit(64)::bigint), 0) as row_hash,
+    coalesce(bit_xor(('x0' || substr(md5(concat(asin, row({figures})::text, query)), 1, 15))::bit(64)::bigint), 0) as row_hash,
     {sums},
     {nulls},
     count(*) filter (where {shares_out_of_range}) as shares_out_of_range,

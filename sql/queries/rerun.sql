@@ -6,7 +6,7 @@ select count(*) from {table} where period_start = {first_day};
 
 
 -- name: row_hash
-select coalesce(bit_xor(('x0' || substr(md5(concat({hashed})), 1, 15))::bit(64)::bigint), 0)
+select coalesce(bit_xor(('x0' || substr(md5(concat(asin, row({figures})::text, query)), 1, 15))::bit(64)::bigint), 0)
 from {table} where period_start = {first_day};
 
 

@@ -125,9 +125,8 @@ def _expressions(count_columns: Sequence[str]) -> dict[str, sql.Composable]:
     counts = [sql.Identifier(column) for column in count_columns]
     # the cast does nothing but where an adopted table has more places
     rates = [sql.SQL("{}::numeric(10, 6)").format(sql.Identifier(rate.column)) for rate in RATES]
-    hashed = [sql.Identifier("asin"), *counts, *rates, sql.Identifier("query")]
     return {
-        "hashed": sql.SQL(", '|', ").join(hashed),
+        "figures": sql.SQL(", ").join([*counts, *rates]),
         "sums": _each("coalesce(sum({0}), 0) as {0}", metrics),
         "nulls": _each("count(*) filter (where {0} is null) as {1}", [*KEYS, *metrics]),
         "shares_out_of_range": _each("{0} not between 0 and 1", SHARES, " or "),

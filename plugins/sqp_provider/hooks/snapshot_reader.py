@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from queue import Empty, Full, Queue
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from google.api_core import exceptions as google_errors
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient, types
 
-from sqp_provider.core.errors import SnapshotExpired, SourceUnreachable
+from sqp_provider.core.errors import SnapshotExpired
 from sqp_provider.hooks.bigquery import SqpBigQueryHook, explained
+from sqp_provider.hooks.threads import interleaved
 
 log = logging.getLogger(__name__)
 
 STREAMS = 2
 """Two keep one COPY busy; each more costs the memory of a few messages."""
-
-BATCHES_WAITING = 2
-"""How many decoded batches may wait for the writer; what bounds the memory of a load."""
-
-STALL_SECONDS = 300.0
-"""How long a read waits for the next batch before the connection counts as lost."""
 
 REST_PAGE_ROWS = 20_000
 
@@ -110,63 +102,3 @@ def _stream(client: BigQueryReadClient, name: str, schema: pa.Schema) -> Iterato
     for response in client.read_rows(name):
         data = pa.py_buffer(response.arrow_record_batch.serialized_record_batch)
         yield pa.ipc.read_record_batch(data, schema)
-
-
-def interleaved(
-    streams: Sequence[Iterator[pa.RecordBatch]], hang_up: Callable[[], None], stall_seconds: float = STALL_SECONDS
-) -> Iterator[pa.RecordBatch]:
-    """Yield the batches of several streams as they come, each stream read by a thread of its own.
-
-    A slow consumer stops the readers after :data:`BATCHES_WAITING` batches. A reader's error is raised here.
-    However it ends, ``hang_up`` is called: a stream that is merely forgotten keeps the server waiting for ever.
-
-    :raises SourceUnreachable: no stream sent anything for ``stall_seconds``.
-    """
-    ready: Queue[Any] = Queue(maxsize=BATCHES_WAITING)
-    stopped = threading.Event()
-    readers = [threading.Thread(target=_read, args=(stream, ready, stopped), daemon=True) for stream in streams]
-    for reader in readers:
-        reader.start()
-    try:
-        unfinished = len(readers)
-        while unfinished:
-            item = _next_item(ready, stall_seconds)
-            if item is None:
-                unfinished -= 1
-            elif isinstance(item, BaseException):
-                raise item
-            else:
-                yield item
-    finally:
-        stopped.set()
-        hang_up()
-        for reader in readers:
-            reader.join(timeout=5)
-
-
-def _read(stream: Iterator[pa.RecordBatch], ready: Queue[Any], stopped: threading.Event) -> None:
-    def offer(item: Any) -> None:
-        while not stopped.is_set():
-            try:
-                ready.put(item, timeout=0.1)
-            except Full:
-                continue
-            return
-
-    try:
-        for batch in stream:
-            offer(batch)
-            if stopped.is_set():
-                return
-        offer(None)
-    except BaseException as error:  # whatever it is, the consumer must hear of it, or it waits for ever
-        offer(error)
-
-
-def _next_item(ready: Queue[Any], stall_seconds: float) -> Any:
-    try:
-        return ready.get(timeout=stall_seconds)
-    except Empty:
-        raise SourceUnreachable(
-            f"BigQuery sent nothing for {stall_seconds:.0f} seconds. The target is untouched. It is tried again."
-        ) from None

@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from typing import Any
 
 import pyarrow as pa
-from pgpq import ArrowToPostgresBinaryEncoder
 from psycopg import sql
 from psycopg.errors import UniqueViolation
 
-from sqp_provider.core.contract import ACTIVE_WEEKS, RATES, measures_of
 from sqp_provider.core.errors import ChecksFailed, StagedMissing
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.run import SyncRun
+from sqp_provider.hooks.encoding import copied, encoded
 from sqp_provider.hooks.postgres import Database
+from sqp_provider.hooks.threads import interleaved
 
 REJECTS_KEPT = 10_000
 """How many rejects of one attempt are kept as rows; all of them are counted."""
-
-ROWS_ENCODED = 8_192
-"""How many rows are encoded at once: more cost memory and gain no time."""
-
-_RATE = pa.decimal128(19, 6)
-
-
-def copied(sync_type: SyncType) -> tuple[str, ...]:
-    """Return the columns that travel; everything else of a row is the same over the load."""
-    return ("query", "asin", *measures_of(sync_type))
 
 
 class Staging:
@@ -58,19 +49,16 @@ class Staging:
 
     def copy(self, batches: Iterable[pa.RecordBatch]) -> int:
         """Write the batches (columns :func:`copied`, rates in millionths) and return the number of rows."""
-        schema = _schema(self.sync.period.sync_type)
-        statement = self.database.statement(
-            "staging", "copy_rows", {"staged": self.name, "columns": self._list(schema.names)}
-        )
+        sync_type = self.sync.period.sync_type
+        columns = self._list(copied(sync_type))
+        statement = self.database.statement("staging", "copy_rows", {"staged": self.name, "columns": columns})
         rows = 0
-        with self.database.connection.cursor() as cursor, cursor.copy(statement) as copy:
-            encoder = ArrowToPostgresBinaryEncoder(schema)
-            copy.write(encoder.write_header())
-            for batch in batches:
-                for first in range(0, batch.num_rows, ROWS_ENCODED):
-                    copy.write(encoder.write_batch(as_stored(batch.slice(first, ROWS_ENCODED), schema)))
-                rows += batch.num_rows
-            copy.write(encoder.finish())
+        # encoded while Postgres is busy with the piece before
+        pieces = interleaved([encoded(batches, sync_type)], hang_up=lambda: None)
+        with self.database.connection.cursor() as cursor, cursor.copy(statement) as copy, closing(pieces):
+            for piece in pieces:
+                copy.write(piece.data)
+                rows += piece.rows
         return rows
 
     def add_key(self) -> None:
@@ -159,15 +147,6 @@ class Staging:
         return sql.SQL(", ").join(map(sql.Identifier, columns))
 
 
-def as_stored(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Return the batch in the target's types, rates as ``numeric``: 7813 millionths become 0.007813, exactly."""
-    columns = [
-        _as_rate(column) if field.type == _RATE else column.cast(field.type)
-        for field, column in zip(schema, batch.columns, strict=True)
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
-
-
 def first_rejects(batches: Iterable[pa.RecordBatch], limit: int) -> Iterator[dict[str, str]]:
     """Yield up to ``limit`` rejects as ``{"reason": …, "raw": …}``, raw as JSON that Postgres can store."""
     kept = 0
@@ -179,20 +158,9 @@ def first_rejects(batches: Iterable[pa.RecordBatch], limit: int) -> Iterator[dic
             yield {"reason": row["reject_reason"], "raw": json.dumps(_without_nul(json.loads(row["raw"])))}
 
 
-def _as_rate(millionths: pa.Array) -> pa.Array:
-    whole = millionths.cast(pa.decimal128(19, 0))
-    return pa.Array.from_buffers(_RATE, len(whole), whole.buffers(), whole.null_count, whole.offset)
-
-
 def _without_nul(row: dict[str, Any]) -> dict[str, Any]:
     # jsonb cannot hold U+0000; its visible symbol keeps the row readable
     return {
         key: value.replace("\0", "\N{SYMBOL FOR NULL}") if isinstance(value, str) else value
         for key, value in row.items()
     }
-
-
-def _schema(sync_type: SyncType) -> pa.Schema:
-    types = {"query": pa.string(), "asin": pa.string(), ACTIVE_WEEKS: pa.int32()}
-    types |= {rate.column: _RATE for rate in RATES}
-    return pa.schema([(column, types.get(column, pa.int64())) for column in copied(sync_type)])

@@ -9,8 +9,9 @@ from typing import Any
 from airflow.sdk import Context
 
 from sqp_provider.core.snapshot import Snapshot
+from sqp_provider.hooks.encoding import copied
 from sqp_provider.hooks.snapshot_reader import SnapshotReader
-from sqp_provider.hooks.staging import Staging, copied
+from sqp_provider.hooks.staging import Staging
 from sqp_provider.hooks.target import Target
 from sqp_provider.operators.stage import SyncStageOperator, fails_plainly, measured
 

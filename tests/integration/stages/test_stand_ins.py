@@ -19,7 +19,7 @@ from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 from sqp_provider.core.errors import SourceUnreachable
 from sqp_provider.core.settings import Settings
 from sqp_provider.hooks.bigquery import SqpBigQueryHook
-from sqp_provider.hooks.snapshot_reader import BATCHES_WAITING, interleaved
+from sqp_provider.hooks.threads import BATCHES_WAITING, interleaved
 from sqp_provider.triggers.bigquery_job import BigQueryJobTrigger
 from tests.fixtures import settings_for
 from tests.landing import WEEK, Landing, report_row

@@ -1,0 +1,81 @@
+"""Work done ahead in threads, never far ahead: what bounds the memory of a load."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from queue import Empty, Full, Queue
+from typing import Any, TypeVar
+
+from sqp_provider.core.errors import SourceUnreachable
+
+BATCHES_WAITING = 2
+"""How many batches may wait for their consumer."""
+
+STALL_SECONDS = 300.0
+"""How long a read waits for the next batch before the connection counts as lost."""
+
+T = TypeVar("T")
+
+
+def interleaved(
+    streams: Sequence[Iterator[T]], hang_up: Callable[[], None], stall_seconds: float = STALL_SECONDS
+) -> Generator[T]:
+    """Yield the batches of several streams as they come, each stream read by a thread of its own.
+
+    A slow consumer stops the readers after :data:`BATCHES_WAITING` batches. A reader's error is raised here.
+    However it ends, ``hang_up`` is called: a stream that is merely forgotten keeps the server waiting for ever.
+
+    :raises SourceUnreachable: no stream sent anything for ``stall_seconds``.
+    """
+    ready: Queue[Any] = Queue(maxsize=BATCHES_WAITING)
+    stopped = threading.Event()
+    readers = [threading.Thread(target=_read, args=(stream, ready, stopped), daemon=True) for stream in streams]
+    for reader in readers:
+        reader.start()
+    try:
+        unfinished = len(readers)
+        while unfinished:
+            item = _next_item(ready, stall_seconds)
+            if item is None:
+                unfinished -= 1
+            elif isinstance(item, BaseException):
+                raise item
+            else:
+                yield item
+    finally:
+        stopped.set()
+        hang_up()
+        for reader in readers:
+            reader.join(timeout=5)
+
+
+def _read(stream: Iterator[Any], ready: Queue[Any], stopped: threading.Event) -> None:
+    def offer(item: Any) -> None:
+        while not stopped.is_set():
+            try:
+                ready.put(item, timeout=0.1)
+            except Full:
+                continue
+            return
+
+    try:
+        for batch in stream:
+            offer(batch)
+            if stopped.is_set():
+                return
+        offer(None)
+    except BaseException as error:  # whatever it is, the consumer must hear of it, or it waits for ever
+        offer(error)
+    finally:
+        if isinstance(stream, Generator):
+            stream.close()
+
+
+def _next_item(ready: Queue[Any], stall_seconds: float) -> Any:
+    try:
+        return ready.get(timeout=stall_seconds)
+    except Empty:
+        raise SourceUnreachable(
+            f"BigQuery sent nothing for {stall_seconds:.0f} seconds. The target is untouched. It is tried again."
+        ) from None
