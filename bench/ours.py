@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from pgpq import ArrowToPostgresBinaryEncoder
 
 from bench.child import in_child
 from bench.memory import Measured
@@ -19,8 +18,8 @@ from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import Settings
 from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.hooks.bigquery import SqpBigQueryHook
-from sqp_provider.hooks.encoding import ROWS_ENCODED, as_stored, copied, stored_schema
-from sqp_provider.hooks.snapshot_reader import SnapshotReader
+from sqp_provider.hooks.encoding import END, HEADER, as_stored, copied, encoded, stored_schema
+from sqp_provider.hooks.snapshot_reader import SnapshotReader, as_it_is
 from sqp_provider.sync import STAGES
 from tests.fixtures import connection_to
 from tests.stages import NO_OPTIONS, Run, Stages
@@ -93,20 +92,18 @@ def write_files(settings: Settings, snapshot: dict[str, Any], folder: Path) -> C
     def step() -> int:
         rows = 0
         reader = SnapshotReader(SqpBigQueryHook(settings.source.conn_id, retry_seconds=60), taken.table)
-        encoder = ArrowToPostgresBinaryEncoder(schema)
         with (
             pa.OSFile(str(folder / "week.arrow"), "wb") as arrow_file,
             pa.ipc.new_file(arrow_file, schema) as arrow,
-            (folder / "week.pgcopy").open("wb") as encoded,
+            (folder / "week.pgcopy").open("wb") as copy_file,
         ):
-            encoded.write(encoder.write_header())
-            for batch in reader.accepted(copied(SyncType.WEEKLY)):
-                for first in range(0, batch.num_rows, ROWS_ENCODED):
-                    stored = as_stored(batch.slice(first, ROWS_ENCODED), schema)
-                    arrow.write_batch(stored)
-                    encoded.write(encoder.write_batch(stored))
+            copy_file.write(HEADER)
+            for batch in reader.accepted(copied(SyncType.WEEKLY), as_it_is):
+                arrow.write_batch(as_stored(batch, schema))
+                for piece in encoded(batch, SyncType.WEEKLY):
+                    copy_file.write(piece)
                 rows += batch.num_rows
-            encoded.write(encoder.finish())
+            copy_file.write(END)
         return rows
 
     return step

@@ -77,11 +77,11 @@ def test_what_can_heal_is_tried_again(landing: Landing, airflow: AirflowRuns, mo
     real = SnapshotReader.accepted
     tries: list[int] = []
 
-    def lose_the_first_time(self: SnapshotReader, columns: Any) -> Any:
+    def lose_the_first_time(self: SnapshotReader, columns: Any, prepared: Any) -> Any:
         tries.append(1)
         if len(tries) == 1:
             raise SourceUnreachable("the stream was lost")
-        return real(self, columns)
+        return real(self, columns, prepared)
 
     monkeypatch.setattr(SnapshotReader, "accepted", lose_the_first_time)
     run = airflow.run(period_start="2026-11-08")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator
 
 import pyarrow as pa
 from pgpq import ArrowToPostgresBinaryEncoder
@@ -14,14 +13,13 @@ from sqp_provider.core.period import SyncType
 ROWS_ENCODED = 4_096
 """How many rows are encoded at once, about a megabyte: more cost memory and gain no time."""
 
+HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+"""How a binary COPY begins: signature, no flags, no extension."""
+
+END = b"\xff\xff"
+"""How it ends."""
+
 _RATE = pa.decimal128(19, 6)
-
-
-class Piece(NamedTuple):
-    """Bytes of a COPY, and how many rows they hold."""
-
-    data: bytes
-    rows: int
 
 
 def copied(sync_type: SyncType) -> tuple[str, ...]:
@@ -29,19 +27,17 @@ def copied(sync_type: SyncType) -> tuple[str, ...]:
     return ("query", "asin", *measures_of(sync_type))
 
 
-def encoded(batches: Iterable[pa.RecordBatch], sync_type: SyncType) -> Iterator[Piece]:
-    """Yield the pieces of a COPY, its header and its end included.
+def encoded(batch: pa.RecordBatch, sync_type: SyncType) -> Iterator[bytes]:
+    """Yield a batch as pieces of a COPY, between :data:`HEADER` and :data:`END`.
 
-    :param batches: columns :func:`copied`, rates in millionths.
+    :param batch: columns :func:`copied`, rates in millionths.
     """
     schema = stored_schema(sync_type)
     encoder = ArrowToPostgresBinaryEncoder(schema)
-    yield Piece(encoder.write_header(), 0)
-    for batch in batches:
-        for first in range(0, batch.num_rows, ROWS_ENCODED):
-            rows = batch.slice(first, ROWS_ENCODED)
-            yield Piece(encoder.write_batch(as_stored(rows, schema)), rows.num_rows)
-    yield Piece(encoder.finish(), 0)
+    encoder.write_header()  # of this batch, which is not the first of its COPY; the encoder insists
+    for first in range(0, batch.num_rows, ROWS_ENCODED):
+        yield encoder.write_batch(as_stored(batch.slice(first, ROWS_ENCODED), schema))
+    yield encoder.finish().removesuffix(END)  # with rows that it still held back
 
 
 def stored_schema(sync_type: SyncType) -> pa.Schema:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,6 +22,10 @@ STREAMS = 2
 
 REST_PAGE_ROWS = 20_000
 
+T = TypeVar("T")
+Prepared = Callable[[pa.RecordBatch], Iterator[T]]
+"""What the threads that read make of each batch, so that it is done beside what the consumer does."""
+
 
 class SnapshotReader:
     """The rows of one snapshot table, ``project.dataset.table``."""
@@ -30,34 +35,41 @@ class SnapshotReader:
         self.table = table
         self.storage_permitted = True
 
-    def accepted(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Yield the clean rows, columns in the given order."""
-        return self._batches(columns, rejected=False)
+    def accepted(self, columns: Sequence[str], prepared: Prepared[T]) -> Generator[T]:
+        """Yield what is prepared of the clean rows, columns in the given order; by the threads that read them."""
+        return self._prepared(columns, prepared, rejected=False)
 
     def rejected(self) -> Iterator[pa.RecordBatch]:
         """Yield the malformed rows: ``reject_reason`` and ``raw``."""
-        return self._batches(("reject_reason", "raw"), rejected=True)
+        return self._prepared(("reject_reason", "raw"), as_it_is, rejected=True)
 
-    def _batches(self, columns: Sequence[str], *, rejected: bool) -> Iterator[pa.RecordBatch]:
+    def _prepared(self, columns: Sequence[str], prepared: Prepared[T], *, rejected: bool) -> Generator[T]:
         with explained(f"reading snapshot {self.table}"):
             try:
-                yield from self._over_any(columns, rejected=rejected)
+                yield from self._over_any(columns, prepared, rejected=rejected)
             except google_errors.NotFound as error:
                 raise SnapshotExpired(
                     f"snapshot {self.table} is gone: snapshots expire after source.snapshot_hours. "
                     "The target is untouched. Clear 'extract' to take a new one."
                 ) from error
 
-    def _over_any(self, columns: Sequence[str], *, rejected: bool) -> Iterator[pa.RecordBatch]:
+    def _over_any(self, columns: Sequence[str], prepared: Prepared[T], *, rejected: bool) -> Iterator[T]:
         client = self.hook.storage_client
         session = self._open_session(client, columns, rejected=rejected) if self.storage_permitted else None
         if session is None:
-            yield from self._over_rest(columns, rejected=rejected)
+            for batch in self._over_rest(columns, rejected=rejected):
+                yield from prepared(batch)
             return
         schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
-        streams = [_stream(client, stream.name, schema) for stream in session.streams]
-        for batch in interleaved(streams, hang_up=client.transport.close):
-            yield batch.select(list(columns))
+
+        def read(stream: types.ReadStream) -> Iterator[T]:
+            for response in client.read_rows(stream.name):
+                data = pa.py_buffer(response.arrow_record_batch.serialized_record_batch)
+                del response  # a message is tens of megabytes; none is to outlive its rows
+                yield from prepared(pa.ipc.read_record_batch(data, schema).select(list(columns)))
+                del data
+
+        yield from interleaved([read(stream) for stream in session.streams], hang_up=client.transport.close)
 
     def _open_session(
         self, client: BigQueryReadClient, columns: Sequence[str], *, rejected: bool
@@ -98,7 +110,6 @@ class SnapshotReader:
             yield kept.select(list(columns))
 
 
-def _stream(client: BigQueryReadClient, name: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    for response in client.read_rows(name):
-        data = pa.py_buffer(response.arrow_record_batch.serialized_record_batch)
-        yield pa.ipc.read_record_batch(data, schema)
+def as_it_is(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Prepare nothing."""
+    yield batch

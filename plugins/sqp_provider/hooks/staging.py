@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from typing import Any
 
@@ -14,9 +14,8 @@ from psycopg.errors import UniqueViolation
 from sqp_provider.core.errors import ChecksFailed, StagedMissing
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.run import SyncRun
-from sqp_provider.hooks.encoding import copied, encoded
+from sqp_provider.hooks.encoding import END, HEADER, copied
 from sqp_provider.hooks.postgres import Database
-from sqp_provider.hooks.threads import interleaved
 
 REJECTS_KEPT = 10_000
 """How many rejects of one attempt are kept as rows; all of them are counted."""
@@ -47,19 +46,17 @@ class Staging:
         for column, value in self._constants(bigquery_sync_id).items():
             self._run("set_constant", column=sql.Identifier(column), value=sql.Literal(value))
 
-    def copy(self, batches: Iterable[pa.RecordBatch]) -> int:
-        """Write the batches (columns :func:`copied`, rates in millionths) and return the number of rows."""
-        sync_type = self.sync.period.sync_type
-        columns = self._list(copied(sync_type))
+    def copy(self, pieces: Generator[bytes]) -> int:
+        """Write encoded rows and return how many Postgres took; whatever happens, the source is hung up on."""
+        columns = self._list(copied(self.sync.period.sync_type))
         statement = self.database.statement("staging", "copy_rows", {"staged": self.name, "columns": columns})
-        rows = 0
-        # encoded while Postgres is busy with the piece before
-        pieces = interleaved([encoded(batches, sync_type)], hang_up=lambda: None)
-        with self.database.connection.cursor() as cursor, cursor.copy(statement) as copy, closing(pieces):
-            for piece in pieces:
-                copy.write(piece.data)
-                rows += piece.rows
-        return rows
+        with closing(pieces), self.database.connection.cursor() as cursor:
+            with cursor.copy(statement) as copy:
+                copy.write(HEADER)
+                for piece in pieces:
+                    copy.write(piece)
+                copy.write(END)
+            return cursor.rowcount
 
     def add_key(self) -> None:
         """Add the key and the indexes that the target has, forget the load's defaults, count its values.

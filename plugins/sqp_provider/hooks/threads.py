@@ -43,6 +43,7 @@ def interleaved(
                 raise item
             else:
                 yield item
+            del item
     finally:
         stopped.set()
         hang_up()
@@ -62,6 +63,7 @@ def _read(stream: Iterator[Any], ready: Queue[Any], stopped: threading.Event) ->
     try:
         for batch in stream:
             offer(batch)
+            del batch
             if stopped.is_set():
                 return
         offer(None)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from airflow.sdk import Context
 
 from sqp_provider.core.snapshot import Snapshot
-from sqp_provider.hooks.encoding import copied
+from sqp_provider.hooks.encoding import copied, encoded
+from sqp_provider.hooks.memory import return_large_buffers
 from sqp_provider.hooks.snapshot_reader import SnapshotReader
 from sqp_provider.hooks.staging import Staging
 from sqp_provider.hooks.target import Target
@@ -36,11 +38,13 @@ class PostgresStageOperator(SyncStageOperator):
         """Create, copy, keep rejects, add the key; one transaction, so that half a load is never seen."""
         snapshot, sync, started = Snapshot.model_validate(self.snapshot), self.read_sync(context), time.monotonic()
         self.skip_if_unchanged(sync, snapshot, force=sync.options.force)
+        return_large_buffers()
+        sync_type = sync.period.sync_type
         reader = SnapshotReader(self.bigquery, snapshot.table)
         with self.postgres.transaction() as database:
             staging = Staging(database, sync)
             staging.create(bigquery_sync_id=snapshot.job_id)
-            rows = staging.copy(reader.accepted(copied(sync.period.sync_type)))
+            rows = staging.copy(reader.accepted(copied(sync_type), partial(encoded, sync_type=sync_type)))
             rejects_kept = staging.keep_rejects(reader.rejected()) if snapshot.reject_count else 0
             staging.add_key()
             Target(database, sync).refuse_if_superseded()

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import psycopg
 import pyarrow as pa
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
+from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 
-from sqp_provider.core.run import SyncRun
+from sqp_provider.core.period import SyncType
+from sqp_provider.core.snapshot import Snapshot
+from sqp_provider.hooks.encoding import copied, encoded
 from sqp_provider.hooks.postgres import SqpPostgresHook
+from sqp_provider.hooks.snapshot_reader import STREAMS, SnapshotReader
 from sqp_provider.hooks.staging import Staging
 from sqp_provider.hooks.sync_log import SyncLog
 from tests.landing import WEEK, Landing, report_row
@@ -155,25 +162,57 @@ def test_the_number_of_statements_does_not_depend_on_the_number_of_rows(
     assert counts[1] == counts[2]
 
 
-def test_no_more_than_two_batches_are_held_while_they_are_written(week: Landing, stages: Stages) -> None:
+@pytest.fixture
+def many_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    read_rows = BigQueryReadClient.read_rows
+
+    def again_and_again(self: BigQueryReadClient, name: str) -> Iterator[Any]:
+        for message in read_rows(self, name):  # stand-in: the emulator sends 2,000 rows as one message
+            for _ in range(25):
+                yield message
+
+    monkeypatch.setattr(BigQueryReadClient, "read_rows", again_and_again)
+
+
+class Message(bytearray):
+    """Rows as BigQuery sends them; unlike bytes it can be watched."""
+
+
+@pytest.mark.usefixtures("many_messages")
+def test_no_more_than_one_message_a_stream_is_held_while_rows_are_written(
+    week: Landing, stages: Stages, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = begin(stages, "log_start", "extract")
-    held: list[int] = []
+    snapshot = Snapshot.model_validate(run["extract"])
+    py_buffer = pa.py_buffer
     alive: set[int] = set()
+    held: list[int] = []
 
-    def batches() -> Iterator[pa.RecordBatch]:
-        for number in range(50):
-            count = pa.array([number] * 100, pa.int64())
-            texts = [pa.array([f"query {number} {row}" for row in range(100)]), pa.array(["B00TEST001"] * 100)]
-            batch = pa.RecordBatch.from_arrays([*texts, *[count] * 16], names=[str(n) for n in range(18)])
-            alive.add(number)
-            weakref.finalize(batch, alive.discard, number)
-            held.append(len(alive))
-            yield batch
-            del batch
+    def watched(data: bytes) -> pa.Buffer:
+        message = Message(data)
+        alive.add(id(message))
+        weakref.finalize(message, alive.discard, id(message))
+        held.append(len(alive))
+        return py_buffer(message)
 
+    monkeypatch.setattr(pa, "py_buffer", watched)
     with SqpPostgresHook(stages.settings.target).transaction() as database:
-        sync: SyncRun = SyncLog(database).read(run["log_start"])
-        staging = Staging(database, sync)
+        staging = Staging(database, SyncLog(database).read(run["log_start"]))
         staging.create(bigquery_sync_id="test")
-        assert staging.copy(batches()) == 5_000
-    assert max(held) <= 2
+        reader = SnapshotReader(stages.operator(run, "load").bigquery, snapshot.table)
+        pieces = reader.accepted(copied(SyncType.WEEKLY), partial(encoded, sync_type=SyncType.WEEKLY))
+        assert staging.copy(pieces) == 25 * ROWS
+    assert len(held) >= 25
+    assert max(held) <= STREAMS + 1  # and the schema, for a moment
+    assert not alive
+
+
+@pytest.mark.usefixtures("many_messages")
+def test_a_load_that_fails_hangs_up_on_bigquery(week: Landing, stages: Stages, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream that is merely forgotten keeps a thread here and a connection there."""
+    run = begin(stages, "log_start", "extract")
+    operator = stages.operator(run, "load")
+    monkeypatch.setattr("sqp_provider.hooks.staging.HEADER", b"no header of a COPY")
+    with pytest.raises(AirflowFailException, match="COPY file signature not recognized"):
+        operator.execute(run.context("load"))
+    assert not [thread for thread in threading.enumerate() if thread.name.endswith("(_read)")]
