@@ -39,7 +39,7 @@ create index on bench_limit.week (last_synced_at, bigquery_sync_id);
 
 
 -- name: add_reference_index
-create index on bench_limit.week (sync_log_id);
+create index on bench_limit.week (sync_log_id) where sync_log_id is not null;
 
 
 -- name: add_reference

@@ -11,7 +11,7 @@ select lock_period(%(sync_type)s, '1900-01-01');  -- no period starts there
 
 
 -- name: lock_rollup_turns
--- The same of months and quarters, of which a week's publish may make the first partition.
+-- The same of months and quarters, to which a week's publish may attach a partition.
 select lock_period('monthly', '1900-01-01'), lock_period('quarterly', '1900-01-01');
 
 
@@ -29,24 +29,12 @@ where sync_type = %(sync_type)s and period_start = %(period_start)s;
 select count(*) as rows from {target} where period_start = %(period_start)s;
 
 
--- name: partition_exists
--- Whether a partition other than the default one already takes the rows of this day.
-select exists (
-    select
-    from pg_inherits as i
-    join pg_class as c on c.oid = i.inhrelid
-    cross join lateral regexp_match(
-        pg_get_expr(c.relpartbound, c.oid), $re$FROM \('(.+)'\) TO \('(.+)'\)$re$
-    ) as bound
-    where
-        i.inhparent = {target_text}::regclass
-        and bound[1]::date <= %(period_start)s
-        and bound[2]::date > %(period_start)s
-) as found;
+-- name: period_is_new
+select can_be_attached({target_name}, {first_day}, {last_day}) as is_new;
 
 
 -- name: ensure_rollup_partitions
--- Months and quarters get their partitions before the rollup writes to them; empty ones do no harm.
+-- Months and quarters get their partitions before a trigger writes to them; empty ones do no harm.
 select
     ensure_period_partition('monthly_summary', m::date, (m + interval '1 month - 1 day')::date),
     ensure_period_partition('quarterly_summary', q::date, (q + interval '3 months - 1 day')::date)

@@ -58,7 +58,7 @@ create index on {staged} (last_synced_at, bigquery_sync_id);
 
 
 -- name: add_reference_index
-create index on {staged} (sync_log_id);
+create index on {staged} (sync_log_id) where sync_log_id is not null;
 
 
 -- name: analyze_staged

@@ -25,6 +25,12 @@ def test_weeks_published_at_once_make_each_month_and_quarter_one_partition(
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_SQP_POSTGRES", connection_to(database))
     barrier = Barrier(WEEKS_AT_ONCE)
+    with psycopg.connect(database, options="-c search_path=sqp") as connection:
+        for month in MONTHS:  # a week that is there, so that its publish writes a difference
+            week = Period.containing(SyncType.WEEKLY, month.replace(day=10))
+            connection.execute(
+                "select ensure_period_partition('weekly_summary', %s, %s)", [week.first_day, week.last_day]
+            )
 
     def make_room(number: int) -> None:
         for month in MONTHS:

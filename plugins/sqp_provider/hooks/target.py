@@ -72,22 +72,19 @@ class Target:
 
     def period_is_new(self) -> bool:
         """Tell whether the staged table can become the period's partition as it is."""
-        if not self.staging.target_is_partitioned() or self._rows():
-            return False
-        found = self._one("partition_exists", self.period, target_text=sql.Literal(self.label))["found"]
-        return not found
+        name, last_day = self.sync.period.sync_type.target_table, sql.Literal(self.sync.period.last_day)
+        return bool(self._one("period_is_new", target_name=sql.Literal(name), last_day=last_day)["is_new"])
 
     def ensure_rollup_partitions(self) -> None:
-        """Create the partitions of a week's month and quarter, where they are missing."""
-        if self.sync.period.sync_type is SyncType.WEEKLY:
-            self._wait_at_most(TURN_SECONDS)
-            self._run("lock_rollup_turns")
-            self._wait_at_most(self.database.settings.lock_timeout_seconds)
+        """Create missing partitions of a week's month and quarter, unless they are attached together with the week."""
+        if self.sync.period.sync_type is SyncType.WEEKLY and not self.period_is_new():
+            self._lock_rollup_turns()
             self._run("ensure_rollup_partitions", self.period)
 
     def attach(self, rows: int) -> PublishResult:
         """Roll weeks up, then make the staged table the period's partition: the last statement that takes locks."""
         if self.sync.period.sync_type is SyncType.WEEKLY:
+            self._lock_rollup_turns()
             self._run("refresh_rollups", staged_text=sql.Literal(self.staging.label))
         schema, name = self.database.settings.schema_name, self.sync.partition_name
         partition, bounds = sql.Identifier(schema, name), sql.Identifier(f"{self.sync.staged_name}_bounds")
@@ -150,6 +147,11 @@ class Target:
 
     def _rows(self) -> int:
         return int(self._one("period_rows", self.period)["rows"])
+
+    def _lock_rollup_turns(self) -> None:
+        self._wait_at_most(TURN_SECONDS)
+        self._run("lock_rollup_turns")
+        self._wait_at_most(self.database.settings.lock_timeout_seconds)
 
     def _wait_at_most(self, seconds: float) -> None:
         self._run("wait_at_most", {"milliseconds": str(int(seconds * 1000))})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -196,6 +197,78 @@ def test_a_staged_week_counts_before_it_is_attached(connection: Connection) -> N
     assert rows(connection, "select total_clicks, active_weeks from monthly_summary") == [(100, 2)]
     insert_week(connection, "2026-11-22")
     assert rows(connection, "select total_clicks, active_weeks from quarterly_summary") == [(150, 3)]
+
+
+def stage_week(connection: Connection, week: str, **values: Any) -> None:
+    """A staged week, rolled up and attached as publish does it."""
+    name = f"week_{week.replace('-', '')}"
+    connection.execute(f"create table sqp_staging.{name} (like weekly_summary including all)")
+    connection.execute(WEEK.replace("weekly_summary", f"sqp_staging.{name}"), DEFAULTS | {"week": week} | values)
+    connection.execute(f"select refresh_rollups('sqp_staging.{name}')")
+    connection.execute(
+        f"alter table weekly_summary attach partition sqp_staging.{name}"
+        f" for values from ('{week}') to ('{date.fromisoformat(week) + timedelta(7)}')"
+    )
+
+
+def test_a_month_without_rows_is_built_apart_and_attached_with_all_that_its_table_has(connection: Connection) -> None:
+    stage_week(connection, "2026-11-08")
+    for table, partition in (
+        ("monthly_summary", "monthly_summary_20261101"),
+        ("quarterly_summary", "quarterly_summary_20261001"),
+    ):
+        assert rows(connection, f"select tableoid::regclass::text, active_weeks, total_clicks from {table}") == [
+            (partition, 1, 50)
+        ]
+        assert rows(
+            connection,
+            "select reloptions, (select count(*) from pg_index where indrelid = c.oid and indisvalid),"
+            " (select count(*) from pg_constraint where conrelid = c.oid and contype in ('p', 'f'))"
+            f" from pg_class as c where oid = '{partition}'::regclass",
+        ) == [(["fillfactor=60"], 2, 2)]
+        assert rows(connection, f"select state from synced_period where sync_type || '_summary' = '{table}'") == [
+            ("derived",)
+        ]
+
+
+def test_a_month_that_is_attached_holds_the_keys_of_the_staged_week_and_their_other_weeks(
+    connection: Connection,
+) -> None:
+    insert_week(connection, "2026-11-08")
+    insert_week(connection, "2026-11-08", query="only before")
+    connection.execute("delete from synced_period; delete from monthly_summary; delete from quarterly_summary")
+    stage_week(connection, "2026-11-15", clicks=1)
+    for table in ("monthly_summary", "quarterly_summary"):
+        found = f"select tableoid::regclass::text like '%2026%', query, active_weeks, total_clicks from {table}"
+        assert rows(connection, found) == [(True, "wireless headphones", 2, 51)]
+
+
+def test_a_second_week_touches_no_index_of_month_and_quarter(connection: Connection) -> None:
+    """Their pages have room: HOT updates, so that the index entries of a million rows stay as they are."""
+    stage_week(connection, "2026-11-08")
+    stage_week(connection, "2026-11-15", clicks=1)
+    for partition in ("monthly_summary_20261101", "quarterly_summary_20261001"):
+        assert rows(
+            connection,
+            f"select pg_stat_get_xact_tuples_updated('{partition}'::regclass),"
+            f" pg_stat_get_xact_tuples_hot_updated('{partition}'::regclass)",
+        ) == [(1, 1)]
+
+
+def test_a_month_with_rows_in_the_default_partition_stays_there(connection: Connection) -> None:
+    insert_week(connection, "2026-11-08")
+    stage_week(connection, "2026-11-15")
+    assert rows(connection, "select tableoid::regclass::text, active_weeks from monthly_summary") == [
+        ("monthly_summary_default", 2)
+    ]
+
+
+def test_a_month_whose_partition_another_covers_is_merged_into_that(connection: Connection) -> None:
+    connection.execute(
+        "create table autumn partition of monthly_summary for values from ('2026-10-01') to ('2026-12-01')"
+    )
+    stage_week(connection, "2026-11-08")
+    assert rows(connection, "select tableoid::regclass::text, active_weeks from monthly_summary") == [("autumn", 1)]
 
 
 def test_an_empty_staged_week_changes_nothing(connection: Connection) -> None:

@@ -145,6 +145,7 @@ CONSTRAINTS = {
     "alembic_version": ["PRIMARY KEY (version_num)"],
 }
 
+BY_SYNC = "USING btree (sync_log_id) WHERE (sync_log_id IS NOT NULL)"
 INDEXES = {
     "idx_sync_log_status": "sync_log USING btree (sync_status, started_at DESC)",
     "idx_sync_log_type": "sync_log USING btree (sync_type, started_at DESC)",
@@ -156,9 +157,9 @@ INDEXES = {
     "sync_rejects_sync_log_id_idx": "sync_rejects USING btree (sync_log_id)",
     "sent_alert_kind_subject_cause_idx": "sent_alert USING btree (kind, subject, cause) WHERE (resolved_at IS NULL)",
     "idx_weekly_summary_sync": "ONLY weekly_summary USING btree (last_synced_at, bigquery_sync_id)",
-    "weekly_summary_sync_log_id_idx": "ONLY weekly_summary USING btree (sync_log_id)",
-    "monthly_summary_sync_log_id_idx": "ONLY monthly_summary USING btree (sync_log_id)",
-    "quarterly_summary_sync_log_id_idx": "ONLY quarterly_summary USING btree (sync_log_id)",
+    "weekly_summary_sync_log_id_idx": f"ONLY weekly_summary {BY_SYNC}",
+    "monthly_summary_sync_log_id_idx": f"ONLY monthly_summary {BY_SYNC}",
+    "quarterly_summary_sync_log_id_idx": f"ONLY quarterly_summary {BY_SYNC}",
 }
 
 PARTITIONS = {
@@ -168,20 +169,27 @@ PARTITIONS = {
 }
 
 FUNCTIONS = {
+    "can_be_attached(p_table text, p_first date, p_last date)",
     "check_data_freshness()",
+    "day_has_partition(p_table regclass, p_day date)",
     "delete_derived()",
     "delete_old_sync_log(p_keep interval)",
     "ensure_period_partition(p_table text, p_first date, p_last date)",
     "forget_fingerprint()",
     "get_latest_sync_status(p_sync_type character varying)",
+    "has_rows_between(p_tables regclass[], p_first date, p_last date)",
     "lock_period(p_sync_type text, p_period_start date)",
+    "partition_name(p_table text, p_first date)",
     "rate(p_count bigint, p_of bigint)",
     "record_derived(p_unit text, p_first date, p_last date)",
     "refresh_rollups(p_pending regclass)",
+    "rollup_build(p_unit text, p_first date, p_last date, p_touched text, p_sources regclass[])",
+    "rollup_columns(p_unit text)",
     "rollup_deduplication(p_unit text, p_first date, p_touched text)",
     "rollup_figures(p_unit text, p_first date, p_last date, p_touched text, p_sources regclass[])",
+    "rollup_fillfactor()",
     "rollup_merge(p_unit text, p_first date, p_last date, p_touched text, p_sources regclass[])",
-    "rollup_statements(p_weeks date[], p_touched text, p_sources regclass[])",
+    "rollup_statements(p_weeks date[], p_touched text, p_sources regclass[], p_apart boolean)",
     "table_freshness()",
     "update_aggregate_summaries()",
 }
