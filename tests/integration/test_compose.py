@@ -198,6 +198,24 @@ def test_init_names_the_secret_that_is_missing(name: str, secrets: Path, tmp_pat
     assert "python3 -m dev.secrets_folder" in done.stdout
 
 
+IMPORT = """
+import sys
+from airflow.providers.celery.executors.celery_executor import app
+app.loader.import_default_modules()  # as a worker does when it starts
+print("FROM", sys.modules["sqp_provider.sync"].__file__)
+"""
+
+
+def test_a_worker_imports_the_mounted_provider_and_does_not_start_without_it(secrets: Path, tmp_path: Path) -> None:
+    worker = container("worker", secrets)
+    home = {"AIRFLOW_HOME": str(tmp_path), "PYTHONPATH": ""}  # the plugins folder is all that leads to it
+    without = worker.run([sys.executable, "-c", IMPORT], tmp_path, **home)
+    assert (without.returncode, "No module named 'sqp_provider'" in without.stdout) == (1, True)
+    (tmp_path / "plugins").symlink_to(ROOT / "plugins")
+    found = worker.run([sys.executable, "-c", IMPORT], tmp_path, **home)
+    assert found.stdout.splitlines()[-1] == f"FROM {tmp_path / 'plugins/sqp_provider/sync.py'}"
+
+
 def test_postgres_health_check_tells_whether_it_accepts_connections(server_dsn: str, tmp_path: Path) -> None:
     parts = conninfo_to_dict(server_dsn)
     metadata = container("metadata", tmp_path)
