@@ -29,6 +29,8 @@ from tests.integration.compose import (
 )
 from tests.stages import Stages
 
+pytestmark = pytest.mark.timeout(600)
+
 SYNCS = ("sqp_weekly_sync", "sqp_monthly_sync", "sqp_quarterly_sync")
 
 
