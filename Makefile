@@ -32,6 +32,7 @@ install: $(PROJECT_INSTALLED) $(SERVICES_INSTALLED) ## Install the locked depend
 lock: $(UV_INSTALLED) ## Lock the newest allowed versions into requirements*.txt
 	$(COMPILE) --upgrade pyproject.toml --output-file requirements.txt
 	$(COMPILE) --upgrade requirements-celery.in --output-file requirements-celery.txt
+	$(COMPILE) --upgrade requirements-extras.in --output-file requirements-extras.txt
 	$(COMPILE) --upgrade requirements-dev.in --output-file requirements-dev.txt
 	$(COMPILE) --upgrade requirements-devstack.in --output-file requirements-devstack.txt
 	$(COMPILE) --upgrade requirements-bench.in --output-file requirements-bench.txt
@@ -97,10 +98,10 @@ $(UV_INSTALLED):
 	@.dev/uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@touch $@
 
-$(PROJECT_INSTALLED): requirements.txt requirements-celery.txt requirements-dev.txt $(UV_INSTALLED)
+$(PROJECT_INSTALLED): requirements.txt requirements-celery.txt requirements-extras.txt requirements-dev.txt $(UV_INSTALLED)
 	@echo "Installing Airflow and the project's other dependencies into .venv"
 	@test -x .venv/bin/python || $(PYTHON) -m venv --without-pip .venv
-	@$(UV) pip sync --quiet --python .venv/bin/python requirements.txt requirements-celery.txt requirements-dev.txt
+	@$(UV) pip sync --quiet --python .venv/bin/python requirements.txt requirements-celery.txt requirements-extras.txt requirements-dev.txt
 	@touch $@
 
 $(SERVICES_INSTALLED): requirements-devstack.txt $(UV_INSTALLED)

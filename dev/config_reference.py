@@ -25,7 +25,7 @@ default; only `source.table` has none. Written by `make docs` from `plugins/sqp_
 | environment variable | what it does |
 |---|---|
 | `SQP_CONFIG` | path of another configuration file, for the Dags and the API server |
-| `SQP_SQL_DIR` | where `sql/` is, if not beside `plugins/` |
+| `SQP_SQL_DIR` | where `sql/` is, if neither in the wheel nor beside `plugins/` |
 | `SQP_POSTGRES_DSN` | the database that `python -m sqp_provider.migrations` migrates |"""
 
 

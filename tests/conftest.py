@@ -24,6 +24,9 @@ pytest_plugins = ["tests.fixtures"]
 OWN_AIRFLOW = ("test_alerts.py", "test_up.py", "test_workers.py")
 """Tests that start an Airflow for themselves."""
 
+ONE_PREPARATION = ("test_compose_demo.py",)
+"""Tests that share what took a while to prepare."""
+
 
 class OneAirflowAtATime(LoadScopeScheduling):
     """Share the tests out one by one, but leave those with one Airflow on one worker.
@@ -35,6 +38,8 @@ class OneAirflowAtATime(LoadScopeScheduling):
         path = Path(nodeid.split("::")[0])
         if path.name in OWN_AIRFLOW:
             return "an Airflow of its own"
+        if path.name in ONE_PREPARATION:
+            return path.name
         return path.parts[1] if path.parts[1] in ("dags", "e2e") else nodeid
 
 

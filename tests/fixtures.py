@@ -67,6 +67,18 @@ def stages(database: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """The names and types of what is counted. Stands in for a StatsD server, which tests/dags has, in one process."""
+    found: list[tuple[str, str]] = []
+
+    def incr(name: str, count: int, *, tags: dict[str, str]) -> None:
+        found.extend([(name, tags["sync_type"])] * count)
+
+    monkeypatch.setattr("sqp_provider.hooks.metrics.stats.incr", incr)
+    return found
+
+
+@pytest.fixture
 def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
     """Where the alerts of connection ``sqp_alerts`` arrive."""
     with Webhook() as webhook:

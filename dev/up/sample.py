@@ -1,13 +1,19 @@
-"""Sample figures up to the newest week that is due today, so that the first scheduled runs find them."""
+"""Sample figures up to the newest week that is due today, so that the first scheduled runs find them.
+
+`make up` lands them; `python -m dev.up.sample` does it alone, in docker-compose.yaml.
+"""
 
 from __future__ import annotations
 
-from datetime import date, datetime
+import argparse
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
 
+from dev import emulator
+from dev.checkout import ROOT
 from dev.sample_data.market import Market
 from dev.sample_data.scenario import Scenario
 from dev.sample_data.source import SampleSource
@@ -46,3 +52,15 @@ def landed(client: bigquery.Client, table: str, week: date) -> int:
     except NotFound:
         return 0
     return int(row["row_count"])
+
+
+def main() -> None:
+    """Land them in the emulator that BIGQUERY_EMULATOR_HOST names, as the configuration file has its tables."""
+    parser = argparse.ArgumentParser(prog="python -m dev.up.sample", description="Land the weeks that are due today.")
+    parser.add_argument("--config", type=Path, default=ROOT / "dags" / "sqp_config.yaml", help="default: %(default)s")
+    settings = Settings.load(parser.parse_args().config)
+    print(f"Sample data: {land(emulator.client(), settings, datetime.now(UTC))}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
@@ -14,7 +15,7 @@ import yaml
 
 from sqp_provider.core.period import Period, SyncType
 from tests.conftest import new_database
-from tests.e2e.airflow_server import AirflowServer
+from tests.e2e.airflow_server import AirflowServer, free_ports
 from tests.e2e.airflow_ui import AirflowUI
 from tests.e2e.conftest import DELAY
 from tests.e2e.synced import FIGURES, Synced
@@ -29,6 +30,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 FIRST = date(2025, 1, 5)
 WEEKS = 20
+HEALTH_PORT = "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT"
 ENOUGH = 5
 """So many weeks are synced before the worker is killed."""
 
@@ -61,7 +63,12 @@ def celery(
         new_database(server_dsn, template=migrated_template(server_dsn)) as target,
         new_database(server_dsn) as metadata,
     ):
-        environment = {"SQP_CONFIG": str(config), "AIRFLOW_CONN_SQP_POSTGRES": connection_to(target)}
+        environment = {
+            "SQP_CONFIG": str(config),
+            "AIRFLOW_CONN_SQP_POSTGRES": connection_to(target),
+            "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "True",
+            HEALTH_PORT: str(free_ports(1)[0]),
+        }
         with (
             AirflowServer(
                 tmp_path / "home",
@@ -96,8 +103,8 @@ def test_kill_a_worker_in_the_middle_of_a_backfill(celery: Synced, newest_due: P
 
     ui.server.wait_until(lambda: len(ended(ui)) == WEEKS + 1, seconds=90, what="scheduled run")
     assert celery.query("select * from sync_log where sync_status <> 'completed'") == []
-    assert answers_health_check(celery, doomed, tmp_path) is False
-    assert answers_health_check(celery, survivor, tmp_path) is True
+    assert worker_answers_health_check(celery, doomed, tmp_path) is False
+    assert worker_answers_health_check(celery, survivor, tmp_path) is True
     # Redis gives what the dead worker had taken to the other one, and Airflow refuses to run it a second time.
     ui.server.wait_until(lambda: received_by_both(celery) >= SLOTS, seconds=90, what="second delivery")
     log.info(
@@ -112,6 +119,7 @@ def test_kill_a_worker_in_the_middle_of_a_backfill(celery: Synced, newest_due: P
     assert sorted(row["run_id"] for row in rows) == sorted(runs)
     assert {(row["sync_status"], row["attempt"]) for row in rows} == {("completed", 1)}
     assert tries(ui, list(runs)) == dict.fromkeys(lost, 2)
+    see_health_checks_of_api_server_and_scheduler(ui.server, tmp_path)
 
 
 def completed(celery: Synced) -> list[str]:
@@ -136,12 +144,30 @@ def received_by_both(celery: Synced) -> int:
     return len(first & second)
 
 
-def answers_health_check(celery: Synced, worker: str, folder: Path) -> bool:
+def worker_answers_health_check(celery: Synced, worker: str, folder: Path) -> bool:
     """Ask a worker as docker-compose.yaml does, where a worker's name is that of its container."""
-    container = Container({"healthcheck": services({"AIRFLOW_UID": "1000"})["worker"]["healthcheck"]}, {})
-    done = container.run(container.healthcheck, folder, **celery.ui.server.environment | {"HOSTNAME": worker})
+    done = health_check("worker", folder, celery.ui.server.environment | {"HOSTNAME": worker})
     assert ("pong" in done.stdout) == (done.returncode == 0), done.stdout
     return done.returncode == 0
+
+
+def health_check(
+    service: str, folder: Path, environment: dict[str, str], **ports: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a service's health check of docker-compose.yaml, with other ports than a container's."""
+    checked = {"healthcheck": services({"AIRFLOW_UID": "1000"})[service]["healthcheck"]}
+    container = Container(checked, {f"localhost:{port}": f"127.0.0.1:{here}" for port, here in ports.items()})
+    return container.run(container.healthcheck, folder, **environment)
+
+
+def see_health_checks_of_api_server_and_scheduler(server: AirflowServer, folder: Path) -> None:
+    """They answer while the two are alive, and not when they are gone."""
+    ports = {"8080": str(server.port), "8974": server.environment[HEALTH_PORT]}
+    for service in ("api-server", "scheduler"):
+        assert health_check(service, folder, server.environment, **ports).returncode == 0, service
+        server.kill(service)
+        refused = 7
+        assert health_check(service, folder, server.environment, **ports).returncode == refused, service
 
 
 def tries(ui: AirflowUI, run_ids: list[str]) -> dict[tuple[str, str], int]:

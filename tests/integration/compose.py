@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docker-compose.yaml"
+VARIABLES = {"AIRFLOW_UID": "1000", "SQP_WORKERS": "3"}
+"""What .env says in the tests."""
+
 VARIABLE = re.compile(r"\$(?:(\$)|\{(\w+)(?:(:[-?])([^}]*))?\})")
 
 
@@ -92,8 +96,19 @@ class Container:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=180,
+            timeout=300,
         )
+
+
+def container(name: str, secrets: Path, **elsewhere: str) -> Container:
+    """A service that finds its secrets in a folder of this machine."""
+    return Container(services(VARIABLES)[name], elsewhere | {"/run/secrets": str(secrets)})
+
+
+def write_secrets(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the program that the file's header names."""
+    command = [sys.executable, "-m", "dev.secrets_folder", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
 @contextmanager

@@ -5,32 +5,31 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 import yaml
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.conftest import new_database
 from tests.e2e.airflow_server import free_ports
 from tests.e2e.workers import redis_path
 from tests.integration.compose import (
     FILE,
     ROOT,
+    VARIABLES,
     Container,
     VariableMissing,
+    container,
     interpolated,
     running,
     services,
     wait_for_port,
+    write_secrets,
 )
 
-VARIABLES = {"AIRFLOW_UID": "1000", "SQP_WORKERS": "3"}
 AIRFLOW = ("init", "api-server", "scheduler", "dag-processor", "triggerer", "worker")
 
 
@@ -40,17 +39,6 @@ def secrets(tmp_path: Path) -> Path:
     folder = tmp_path / "secrets"
     write_secrets("--demo", "--folder", str(folder))
     return folder
-
-
-def write_secrets(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the program that the file's header names."""
-    command = [sys.executable, "-m", "dev.secrets_folder", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-
-
-def container(name: str, secrets: Path, **elsewhere: str) -> Container:
-    """A service that finds its secrets in a folder of this machine."""
-    return Container(services(VARIABLES)[name], elsewhere | {"/run/secrets": str(secrets)})
 
 
 def test_the_file_is_a_compose_file() -> None:
@@ -109,11 +97,31 @@ def test_every_service_is_healthy_limited_restarted_and_pinned() -> None:
         assert service["logging"]["options"].keys() == {"max-size", "max-file"}, name
         assert service["restart"] == ("no" if name in once else "unless-stopped"), name
         assert ("healthcheck" in service) == (name not in once), name
-        assert re.search(r":\d+\.\d+", service["image"]), name
         assert "container_name" not in service, name
         for condition in service.get("depends_on", {}):
             assert condition in services(VARIABLES), (name, condition)
     assert services(VARIABLES)["worker"]["deploy"]["replicas"] == "3"
+
+
+def test_every_image_is_pinned_to_a_release_that_does_not_move() -> None:
+    """postgres:18.1 is one: since Postgres 10 the second number is the patch."""
+    for name, service in services(VARIABLES).items():
+        recipe = service.get("build", {}).get("dockerfile_inline", "")
+        taken = re.findall(r"^FROM (\S+)$", recipe, re.MULTILINE) or [service["image"]]
+        for image in taken:
+            assert re.search(r":\d+\.\d+\.\d+(-|$)", image) or re.fullmatch(r"postgres:\d+\.\d+", image), (name, image)
+
+
+def test_nothing_runs_as_root_but_what_steps_down_by_itself() -> None:
+    """The image of Postgres starts as root to own its volume, then becomes postgres."""
+    for name, service in services(VARIABLES).items():
+        recipe = service.get("build", {}).get("dockerfile_inline", "")
+        users = [service["user"]] if "user" in service else re.findall(r"^USER (\S+)$", recipe, re.MULTILINE)
+        if service["image"].startswith("postgres:"):
+            assert users == [], name
+        else:
+            assert users, f"{name} runs as root"
+            assert users[-1].split(":")[0] not in ("root", "0"), name
 
 
 def test_images_copy_what_the_checkout_has() -> None:
@@ -180,29 +188,32 @@ def test_a_missing_secret_is_an_error_not_an_empty_password(name: str, tmp_path:
     assert (done.returncode, "No such file" in done.stdout) == (1, True)
 
 
-def test_init_migrates_both_databases(server_dsn: str, secrets: Path, tmp_path: Path) -> None:
-    parts = conninfo_to_dict(server_dsn)
-    address = f"{parts['host']}:{parts['port']}"
-    for name in ("metadata_password", "target_password"):
-        (secrets / name).write_text(str(parts.get("password", "")))
-    with new_database(server_dsn) as metadata, new_database(server_dsn) as target:
-        where = {
-            "airflow:%s@metadata:5432/airflow": f"{parts['user']}:%s@{address}/{conninfo_to_dict(metadata)['dbname']}",
-            "sqp@target:5432/sqp": f"{parts['user']}@{address}/{conninfo_to_dict(target)['dbname']}",
-            "/opt/airflow": str(ROOT),
-        }
-        init = container("init", secrets, **where)
-        done = init.run(init.command, tmp_path, AIRFLOW_HOME=str(tmp_path))
-        assert done.returncode == 0, done.stdout[-3000:]
-        assert tables(metadata, "public") >= {"dag", "dag_run", "task_instance"}
-        assert tables(target, "sqp") >= {"sync_log", "weekly_summary", "synced_period"}
+@pytest.mark.parametrize("name", sorted(services(VARIABLES)["init"]["secrets"]))
+def test_init_names_the_secret_that_is_missing(name: str, secrets: Path, tmp_path: Path) -> None:
+    (secrets / name).write_text("")
+    init = container("init", secrets)
+    done = init.run(init.command, tmp_path)
+    assert (done.returncode, "migrat" in done.stdout.replace("migrations", "")) == (1, False)
+    assert done.stdout.startswith(f"secrets/{name} is missing, empty or not yours to read. No database was changed")
+    assert "python3 -m dev.secrets_folder" in done.stdout
 
 
-def tables(dsn: str, schema: str) -> set[str]:
-    """The tables of a schema."""
-    with psycopg.connect(dsn) as connection:
-        found = connection.execute("select tablename from pg_tables where schemaname = %s", [schema])
-        return {str(name) for (name,) in found}
+IMPORT = """
+import sys
+from airflow.providers.celery.executors.celery_executor import app
+app.loader.import_default_modules()  # as a worker does when it starts
+print("FROM", sys.modules["sqp_provider.sync"].__file__)
+"""
+
+
+def test_a_worker_imports_the_mounted_provider_and_does_not_start_without_it(secrets: Path, tmp_path: Path) -> None:
+    worker = container("worker", secrets)
+    home = {"AIRFLOW_HOME": str(tmp_path), "PYTHONPATH": ""}  # the plugins folder is all that leads to it
+    without = worker.run([sys.executable, "-c", IMPORT], tmp_path, **home)
+    assert (without.returncode, "No module named 'sqp_provider'" in without.stdout) == (1, True)
+    (tmp_path / "plugins").symlink_to(ROOT / "plugins")
+    found = worker.run([sys.executable, "-c", IMPORT], tmp_path, **home)
+    assert found.stdout.splitlines()[-1] == f"FROM {tmp_path / 'plugins/sqp_provider/sync.py'}"
 
 
 def test_postgres_health_check_tells_whether_it_accepts_connections(server_dsn: str, tmp_path: Path) -> None:
@@ -234,10 +245,3 @@ def test_redis_asks_for_the_password_and_its_health_check_knows_it(secrets: Path
     (secrets / "redis_password").unlink()
     done = redis.run(redis.command, tmp_path)
     assert (done.returncode, "No such file" in done.stdout) == (1, True)
-
-
-def test_the_demo_needs_nothing_of_the_checkout_but_its_dev_folder(secrets: Path, tmp_path: Path) -> None:
-    sample_data = container("sample-data", secrets)
-    shutil.copytree(ROOT / "dev", tmp_path / "checkout" / "dev", ignore=shutil.ignore_patterns("__pycache__"))
-    done = sample_data.run([*sample_data.command, "--help"], tmp_path / "checkout")
-    assert (done.returncode, "--last-week" in done.stdout) == (0, True)

@@ -116,7 +116,7 @@ class TargetSettings(_Section):
     """The Postgres side."""
 
     conn_id: str = Field(default="sqp_postgres", description="Airflow's connection to Postgres")
-    schema_name: Identifier = Field(default="sqp", alias="schema", description="one schema a client and marketplace")
+    schema_name: Identifier = Field(default="sqp", alias="schema", description="the one schema that this Airflow syncs")
     lock_timeout_seconds: float = Field(default=10, gt=0, description="how long one attempt to publish waits")
     max_delete_fraction: Fraction = Field(default=0.2, description="a publish that deletes more is refused")
 

@@ -19,9 +19,9 @@ def stage_ended(sync_type: SyncType, stage: str, seconds: float, counts: Mapping
         stats.incr(f"sqp.{name}", count, tags=tags)
 
 
-def sync_ended(sync_type: SyncType, status: str) -> None:
-    """Count a run, ``sqp.syncs.completed`` or ``sqp.syncs.failed``."""
-    stats.incr(f"sqp.syncs.{status}", 1, tags={"sync_type": sync_type.value})
+def sync_ended(sync_type: str, status: str) -> None:
+    """Count a row of ``sync_log`` that was closed, ``sqp.syncs.completed`` or ``sqp.syncs.failed``."""
+    stats.incr(f"sqp.syncs.{status}", 1, tags={"sync_type": str(sync_type)})
 
 
 def table_age(freshness: Freshness) -> None:

@@ -10,6 +10,7 @@ from airflow.sdk import Context
 from sqp_provider.core.errors import InvalidPeriod
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.run import SyncOptions
+from sqp_provider.hooks.metrics import sync_ended
 from sqp_provider.hooks.postgres import Database
 from sqp_provider.hooks.sync_log import DagRunIdentity, SyncLog
 from sqp_provider.operators.alerts import tell_run_ended
@@ -83,6 +84,7 @@ class SyncLogStartOperator(SyncStageOperator):
         with self.postgres.transaction() as database:
             sync_log_id, attempt = self.start(database, context, None, options)
             SyncLog(database).refuse(sync_log_id, attempt, details)
+        sync_ended(self.sync_type, "failed")
 
 
 def _day(requested: Any) -> date:

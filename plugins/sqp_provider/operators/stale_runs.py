@@ -12,6 +12,7 @@ from sqp_provider.core.errors import SyncError
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import Settings
 from sqp_provider.core.stale import OpenRun
+from sqp_provider.hooks.metrics import sync_ended
 from sqp_provider.hooks.open_runs import OpenRuns
 from sqp_provider.hooks.postgres import SqpPostgresHook
 from sqp_provider.operators.alerts import tell_recoveries, tell_run_ended
@@ -85,5 +86,6 @@ def _closed(run: OpenRun, postgres: SqpPostgresHook, log: Any) -> bool:
         log.warning("%s could not be closed and is left for the next run: %s", run, error)
         return False
     if closed:
+        sync_ended(run.sync_type, "failed")
         log.warning("Closed as failed: %s", run.error["message"])
     return closed

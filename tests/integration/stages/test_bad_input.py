@@ -249,7 +249,7 @@ def test_expired_snapshot(stages: Stages, bigquery_client: bigquery.Client) -> N
     assert_failed(stages, run, "load", SnapshotExpired, "is gone", "The target is untouched.", "Clear 'extract'")
 
 
-def test_a_monday_is_refused_and_logged(stages: Stages) -> None:
+def test_a_monday_is_refused_logged_and_counted(stages: Stages, counted: list[tuple[str, str]]) -> None:
     run = stages.sync("2026-11-09")
     said = (
         "2026-11-09 (Monday) is not the first day of a weekly period: the one it belongs to is "
@@ -257,6 +257,7 @@ def test_a_monday_is_refused_and_logged(stages: Stages) -> None:
         "Run again with period_start 2026-11-08."
     )
     assert_failed(stages, run, "log_start", InvalidPeriod, said)
+    assert [each for each in counted if each[0].startswith("sqp.syncs.")] == [("sqp.syncs.failed", "weekly")]
 
 
 def test_what_is_no_date_is_refused_and_logged(stages: Stages) -> None:

@@ -72,6 +72,12 @@ def test_the_next_run_of_the_type_closes_what_a_dead_one_left(stages: Stages, de
     assert status(stages, following) == "started"
 
 
+def test_closing_counts_as_a_failed_sync(stages: Stages, dead: Run, counted: list[tuple[str, str]]) -> None:
+    assert len(close(stages)) == 1
+    assert close(stages) == []
+    assert counted == [("sqp.syncs.failed", "weekly")]
+
+
 def test_closing_is_a_warning(stages: Stages, dead: Run, caplog: pytest.LogCaptureFixture) -> None:
     assert [run.sync_log_id for run in close(stages)] == [1]
     (record,) = [record for record in caplog.records if record.name == "stale"]

@@ -95,6 +95,15 @@ def test_a_worker_without_the_connection_to_postgres_says_what_to_set(
     assert written(stages)["sync_log"] == 0
 
 
+def test_a_worker_without_the_connection_to_bigquery_leaves_a_row_that_says_what_to_set(
+    stages: Stages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AIRFLOW_CONN_SQP_BIGQUERY")
+    details = stages.log(stages.sync(WEEK))["error_details"]
+    assert (details["stage"], details["type"]) == ("extract", "AirflowFailException")
+    assert details["message"].startswith("The conn_id `sqp_bigquery` isn't defined. The target is untouched. Create")
+
+
 def written(stages: Stages) -> dict[str, int]:
     """How many rows the tables have that a sync writes to."""
     tables = ("sync_log", "weekly_summary", "synced_period")

@@ -1,0 +1,71 @@
+"""Imports point only the way that docs/architecture.md says."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "plugins" / "sqp_provider"
+
+MAY_IMPORT = {
+    "core": set(),
+    "hooks": {"core"},
+    "migrations": {"hooks", "core"},
+    "assets": {"core"},
+    "timetables": {"core"},
+    "deadlines": {"core"},
+    "triggers": {"hooks", "core"},
+    "status": {"hooks", "core"},
+    "operators": {"sensors", "triggers", "assets", "migrations", "status.addresses", "hooks", "core"},
+    "sensors": {"operators", "triggers", "assets", "migrations", "hooks", "core"},
+    "sync": {"operators", "sensors", "assets", "deadlines", "core"},
+    "plugin": {"status", "timetables", "deadlines"},
+    "get_provider_info": set(),
+    "__init__": set(),
+    "dags": {"sync", "timetables", "core", "operators.migrate"},
+}
+"""What each part may import of the others, besides itself."""
+
+CLIENTS = ("airflow", "google", "psycopg", "sqlalchemy", "alembic", "requests", "httpx", "time", "os")
+"""What core never imports: Airflow, a client, a clock's module, the environment."""
+
+FILES = sorted([*PACKAGE.rglob("*.py"), *(ROOT / "dags").glob("*.py")])
+
+
+def part(file: Path) -> str:
+    """The part that a file belongs to."""
+    return file.relative_to(PACKAGE).parts[0].removesuffix(".py") if file.is_relative_to(PACKAGE) else "dags"
+
+
+def imported(file: Path) -> Iterator[str]:
+    """The modules that a file imports, anywhere in it, with what it takes of a package that could be a module."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: a relative import"
+            yield str(node.module)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_a_file_imports_only_what_its_part_may(file: Path) -> None:
+    own = part(file)
+    ours = (name.removeprefix("sqp_provider.") for name in imported(file) if name.startswith("sqp_provider."))
+    for name in ours:
+        allowed = {own} | MAY_IMPORT[own]
+        assert any(name == each or name.startswith(f"{each}.") for each in allowed), f"{own} imports {name}"
+    if own == "core":
+        assert not {name.split(".")[0] for name in imported(file)} & set(CLIENTS)
+
+
+def test_the_table_of_the_documentation_names_every_part() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = page.split("## What lives where\n", 1)[1]
+    parts = {part(file) for file in FILES} - {"__init__", "get_provider_info"}
+    assert parts == MAY_IMPORT.keys() - {"__init__", "get_provider_info"}
+    for name in parts:
+        assert f"{name}/`" in table or f"`{name}.py`" in table or f"/{name}.py`" in table, name
