@@ -7,13 +7,15 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from bench import child
+from bench.bars import verdicts
 from bench.cases import CASES
 from bench.chart import write_chart
 from bench.machine import describe
 from bench.peers.run import PYTHON, peers
-from bench.report import figures, ratios, table, write_json
+from bench.report import figures, table, write_json
 from bench.rows import SourceRows
 from bench.target import Server
 from bench.trial import Measurement, Repeat, Trial
@@ -30,24 +32,35 @@ def main() -> int:
     server = Server()
     machine = describe(server)
     measured: list[Measurement] = []
-    for rows in [arguments.rows, *arguments.curve]:
-        names = arguments.cases if rows == arguments.rows else ["limit", "first"]
-        measured += measure(rows, names, arguments, with_peers=arguments.peers and rows == arguments.rows)
-    found = figures(measured)
-    print(table(found))
-    print("\n".join(f"{name}: {ratio}" for name, ratio in ratios(found).items()))
-    told = {name: str(value) if isinstance(value, Path) else value for name, value in vars(arguments).items()}
-    write_json(arguments.json, machine, told, measured)
-    if arguments.chart:
-        write_chart(arguments.chart, found)
+    try:
+        for rows in [arguments.rows, *arguments.curve]:
+            names = arguments.cases if rows == arguments.rows else ["limit", "first"]
+            measure(rows, names, arguments, measured, with_peers=arguments.peers and rows == arguments.rows)
+    finally:  # what was measured before a step failed is worth having
+        if measured:
+            tell(arguments, machine, measured)
     return 0
 
 
-def measure(rows: int, names: list[str], arguments: argparse.Namespace, *, with_peers: bool) -> list[Measurement]:
+def tell(arguments: argparse.Namespace, machine: dict[str, Any], measured: list[Measurement]) -> None:
+    """Print the figures and what follows from them; write them as JSON and as a chart."""
+    found = figures(measured)
+    print(table(found))
+    print(verdicts(found))
+    told = {name: str(value) if isinstance(value, Path) else value for name, value in vars(arguments).items()}
+    write_json(arguments.json, machine, told, measured)
+    say(f"Everything measured is in {arguments.json}")
+    if arguments.chart:
+        write_chart(arguments.chart, found)
+
+
+def measure(
+    rows: int, names: list[str], arguments: argparse.Namespace, measured: list[Measurement], *, with_peers: bool
+) -> None:
     """Measure one size; whoever came first in one repeat comes last in the next."""
     say(f"{rows:,} rows: landing the source, publishing the week before")
     source = SourceRows.landed(rows, arguments.asins, arguments.backfill_rows or max(1000, rows // 10))
-    trial = Trial(source, Server())
+    trial = Trial(source, Server(), measured)
     try:
         trial.prepare()
         wanted: list[tuple[str, Callable[[Repeat], None]]] = [(name, CASES[name]) for name in names]
@@ -61,7 +74,6 @@ def measure(rows: int, names: list[str], arguments: argparse.Namespace, *, with_
                 say(f"  repeat {number + 1}: {name} ({time.monotonic() - started:.0f} s)")
     finally:
         trial.drop()
-    return trial.measurements
 
 
 def say(line: str) -> None:

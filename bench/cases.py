@@ -57,7 +57,7 @@ def whole_run(repeat: Repeat) -> None:
 def backfill(repeat: Repeat) -> None:
     """Half a year, one week after the other, months and quarters following."""
     repeat.target.derive_months_and_quarters()
-    weeks = [EARLIER + timedelta(weeks=n) for n in range(1, BACKFILL_WEEKS)]
+    weeks = [EARLIER + timedelta(weeks=n + 1) for n in range(BACKFILL_WEEKS)]
     settings = repeat.trial.source.settings("backfill")
     rows = len(weeks) * repeat.trial.source.backfill_rows
     step = lambda: in_child(ours.several_weeks, repeat.target.dsn, settings, weeks)  # noqa: E731

@@ -7,7 +7,7 @@ from html import escape
 from math import log10
 from pathlib import Path
 
-from bench.report import Figure
+from bench.figure import Figure
 
 WIDTH, BAR, GAP, LABEL = 760, 26, 12, 240
 LEAST = 1_000

@@ -1,37 +1,22 @@
-"""Medians with their spread, the ratios that matter, as a table and as JSON."""
+"""Medians with their spread, as a table and as JSON."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bench.bars import bars
+from bench.figure import Figure
 from bench.trial import Measurement
 
 PUBLISHING = ("load", "validate", "publish")
 """From the snapshot to what dashboards see: what is compared with the limit and with the others."""
 
 SYNCING = ("extract", *PUBLISHING)
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A stage of a case over all repeats."""
-
-    contender: str
-    case: str
-    stage: str
-    rows: int
-    seconds: tuple[float, float, float]
-    rows_per_second: float
-    memory_bytes: float
-    wal_bytes: float
-    growth_bytes: float
-    written: dict[str, int]
-    reader_seconds: float
 
 
 def figures(measurements: Sequence[Measurement]) -> list[Figure]:
@@ -43,48 +28,13 @@ def figures(measurements: Sequence[Measurement]) -> list[Figure]:
     return [_figure(found) for _, found in sorted(by_stage.items(), key=lambda item: _order(measurements, item[0]))]
 
 
-def seconds_of(found: Iterable[Figure], contender: str, case: str, stage: str) -> float | None:
-    """Return the median seconds for each row; None where it was not measured."""
-    for figure in found:
-        if (figure.contender, figure.case, figure.stage) == (contender, case, stage):
-            return figure.seconds[0] / figure.rows
-    return None
-
-
-def ratios(found: Sequence[Figure]) -> dict[str, float]:
-    """Return what the bars are about: a row's cost here against its cost elsewhere."""
-    ours = seconds_of(found, "ours", "first load", "snapshot to published")
-    wanted = {
-        "first load: speed against the limit": (seconds_of(found, "limit", "first load", "total"), ours),
-        "unchanged: times faster than a first load": (
-            ours,
-            seconds_of(found, "ours", "unchanged", "snapshot to published"),
-        ),
-        "1 % restated: time against a first load": (
-            seconds_of(found, "ours", "1 % restated", "snapshot to published"),
-            ours,
-        ),
-        "first load, rolled up: roll-up's time against a first load": (_rollup(found), ours),
-    }
-    for name in dict.fromkeys(figure.contender for figure in found):
-        if name not in ("ours", "limit"):
-            wanted[f"first load: times faster than {name}"] = (seconds_of(found, name, "first load", "total"), ours)
-    return {name: round(a / b, 3) for name, (a, b) in wanted.items() if a is not None and b}
-
-
-def _rollup(found: Sequence[Figure]) -> float | None:
-    rolled = seconds_of(found, "ours", "first load, rolled up", "publish")
-    plain = seconds_of(found, "ours", "first load", "publish")
-    return rolled - plain if rolled is not None and plain is not None else None
-
-
 def write_json(path: Path, machine: dict[str, Any], arguments: dict[str, Any], all_of: Sequence[Measurement]) -> None:
     """Write everything that was measured, and what follows from it."""
     found = figures(all_of)
     content = {
         "machine": machine,
         "arguments": arguments,
-        "ratios": ratios(found),
+        "bars": bars(found),
         "figures": [asdict(figure) for figure in found],
         "measurements": [asdict(measurement) for measurement in all_of],
     }
@@ -140,6 +90,7 @@ def _sums(measurements: Sequence[Measurement]) -> Iterable[Measurement]:
                 sum(part.growth_bytes for part in parts),
                 {kind: sum(p.written.get(kind, 0) for p in parts) for part in parts for kind in part.written},
                 max(part.reader_seconds for part in parts),
+                sum(part.changed for part in parts),
             )
 
 
@@ -157,6 +108,7 @@ def _figure(found: Sequence[Measurement]) -> Figure:
         median(measurement.growth_bytes for measurement in found),
         first.written,
         max(measurement.reader_seconds for measurement in found),
+        first.changed,
     )
 
 

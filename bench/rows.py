@@ -56,7 +56,7 @@ class SourceRows:
         if state not in self._tables():
             if state == "backfill":
                 self._sample(state).create()
-                self._sample(state).land_weeks(self.backfill_market, EARLIER, BACKFILL_WEEKS)
+                self._sample(state).land_weeks(self.backfill_market, WEEK, BACKFILL_WEEKS)
             else:
                 self._follow(state)
         source = {

@@ -22,7 +22,7 @@ from bench.target import Server, Target
 
 @dataclass(frozen=True)
 class Measurement:
-    """One step of one contender in one repeat. ``rows`` is how many it was given."""
+    """One step of one contender in one repeat. ``rows`` is how many it was given, ``changed`` how many it published."""
 
     contender: str
     case: str
@@ -35,6 +35,7 @@ class Measurement:
     growth_bytes: int
     written: dict[str, int]
     reader_seconds: float
+    changed: int = 0
 
 
 @dataclass
@@ -107,6 +108,7 @@ class Repeat:
                 found.seconds,
                 found.memory_bytes,
                 reader_seconds=waited,
+                changed=_changed(found.result),
                 **Counters.read(self.target.dsn).since(before),
             )
         )
@@ -116,3 +118,8 @@ class Repeat:
         """Sync the measured week from a state of the source, each task measured."""
         for task_id, task in Ours(self.target, self.trial.source.settings(state)).run(WEEK, f"{case} {state}"):
             self.measure("ours", case, task_id, task)
+
+
+def _changed(result: Any) -> int:
+    changes = ("inserted", "updated", "deleted")
+    return sum(int(result.get(change, 0)) for change in changes) if isinstance(result, dict) else 0

@@ -1,0 +1,117 @@
+"""What the figures are held to: each bar with what was reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from bench.figure import Figure
+
+PUBLISHED = "snapshot to published"
+
+
+class Bar(NamedTuple):
+    """A figure that is to be at least, or at most, so much; None where the run did not measure it."""
+
+    name: str
+    reached: float | None
+    least: float | None = None
+    most: float | None = None
+
+    @property
+    def verdict(self) -> str:
+        """``reached``, ``missed`` or ``not measured``."""
+        if self.reached is None:
+            return "not measured"
+        low = self.least is not None and self.reached < self.least
+        high = self.most is not None and self.reached > self.most
+        return "missed" if low or high else "reached"
+
+
+def bars(found: Sequence[Figure]) -> list[dict[str, Any]]:
+    """Return every bar as JSON takes it."""
+    return [bar._asdict() | {"verdict": bar.verdict} for bar in _bars(found)]
+
+
+def verdicts(found: Sequence[Figure]) -> str:
+    """Return every bar as a line of text."""
+    lines = []
+    for bar in _bars(found):
+        wanted = f"at least {bar.least:g}" if bar.least is not None else f"at most {bar.most:g}"
+        reached = "-" if bar.reached is None else f"{bar.reached:,.3g}"
+        lines.append(f"{bar.verdict:<12}  {reached:>8}  {wanted:<14}  {bar.name}")
+    return "\n".join(lines)
+
+
+def _bars(found: Sequence[Figure]) -> Iterator[Bar]:
+    largest = [figure for figure in found if figure.rows == _rows(found)]
+    first = _cost(largest, "ours", "first load", PUBLISHED)
+    yield Bar("first load: speed against the limit", _ratio(_cost(largest, "limit", "first load"), first), least=0.6)
+    for name, least in (("BigQueryToPostgresOperator", 15.0), ("dlt upsert", 4.0)):
+        yield Bar(f"first load: times faster than {name}", _ratio(_cost(found, name, "first load"), first), least=least)
+    unchanged = _one(largest, "ours", "unchanged", PUBLISHED)
+    faster = _ratio(first, _cost(largest, "ours", "unchanged", PUBLISHED))
+    yield Bar("unchanged: times faster than a first load", faster, least=20)
+    written = _tuples(unchanged, "target", "staged", "rollups") if unchanged else None
+    yield Bar("unchanged: tuples written", written, most=0)
+    restated = _one(largest, "ours", "1 % restated", "publish")
+    each = _ratio(_tuples(restated, "target"), restated.changed) if restated else None
+    yield Bar("1 % restated: tuples written in the target for a row that changed", each, most=1.05)
+    again = _ratio(_cost(largest, "ours", "1 % restated", PUBLISHED), first)
+    yield Bar("1 % restated: time against a first load", again, most=0.5)
+    yield from _bars_of_memory(found)
+    reader = [
+        figure.reader_seconds * 1000 for figure in largest if (figure.contender, figure.stage) == ("ours", "publish")
+    ]
+    yield Bar("longest wait of a reader during a publish, ms", max(reader, default=None), most=100)
+    costs = [cost for rows in _sizes(found) if (cost := _cost(_of_size(found, rows), "ours", "first load", PUBLISHED))]
+    spread = max(costs) / min(costs) if len(costs) > 1 else None
+    yield Bar("first load: cost of a row, dearest size against cheapest", spread, most=1.3)
+    rolled = _cost(largest, "ours", "first load, rolled up", "publish")
+    plain = _cost(largest, "ours", "first load", "publish")
+    rollup = rolled - plain if rolled is not None and plain is not None else None
+    yield Bar("roll-up into a new month and quarter: time against a first load", _ratio(rollup, first), most=1)
+
+
+def _bars_of_memory(found: Sequence[Figure]) -> Iterator[Bar]:
+    loads = {
+        rows: figure.memory_bytes / 2**20
+        for rows in _sizes(found)
+        if (figure := _one(_of_size(found, rows), "ours", "first load", "load"))
+    }
+    yield Bar("load: peak memory above the idle task, MB", loads.get(_rows(found)), most=200)
+    more = max(loads, default=0)
+    grown = loads[more] / loads[_rows(found)] if more > _rows(found) in loads else None
+    yield Bar(f"load: peak memory of the largest size against {_rows(found):,} rows", grown, most=1.1)
+
+
+def _rows(found: Sequence[Figure]) -> int:
+    """The size at which everything was measured, not only a first load."""
+    return next(figure.rows for figure in found)
+
+
+def _sizes(found: Sequence[Figure]) -> list[int]:
+    return list(dict.fromkeys(figure.rows for figure in found if figure.contender == "ours"))
+
+
+def _of_size(found: Sequence[Figure], rows: int) -> list[Figure]:
+    return [figure for figure in found if figure.rows == rows]
+
+
+def _one(found: Sequence[Figure], contender: str, case: str, stage: str) -> Figure | None:
+    wanted = (contender, case, stage)
+    return next((figure for figure in found if (figure.contender, figure.case, figure.stage) == wanted), None)
+
+
+def _cost(found: Sequence[Figure], contender: str, case: str, stage: str = "total") -> float | None:
+    """Seconds for each row, as a median."""
+    figure = _one(found, contender, case, stage)
+    return figure.seconds[0] / figure.rows if figure else None
+
+
+def _tuples(figure: Figure, *kinds: str) -> int:
+    return sum(figure.written.get(kind, 0) for kind in kinds)
+
+
+def _ratio(a: float | None, b: float | None) -> float | None:
+    return a / b if a is not None and b else None

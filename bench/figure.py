@@ -1,0 +1,23 @@
+"""A stage of a case, over all its repeats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A stage of a case over all repeats."""
+
+    contender: str
+    case: str
+    stage: str
+    rows: int
+    seconds: tuple[float, float, float]
+    rows_per_second: float
+    memory_bytes: float
+    wal_bytes: float
+    growth_bytes: float
+    written: dict[str, int]
+    reader_seconds: float
+    changed: int
