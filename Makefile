@@ -83,7 +83,7 @@ format: install ## Fix style and format
 
 clean: ## Stop the services and delete their data, logs and caches
 	@if test -x .dev/venv/bin/python; then .dev/venv/bin/python -m dev.services remove; fi
-	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* dist
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* dist build
 	@find . -path './.*' -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## Delete the environments too

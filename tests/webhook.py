@@ -8,8 +8,14 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from types import TracebackType
+from typing import Any
 
 SECRET = "token-that-nobody-may-log"
+
+
+def connection_with(config: Any) -> str:
+    """The Airflow connection of one service or a list of them, as its environment variable holds it."""
+    return json.dumps({"conn_type": "apprise", "extra": {"config": config}})
 
 
 class Webhook:
@@ -25,16 +31,17 @@ class Webhook:
 
         class Receiver(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                if webhook.is_taking:
-                    messages.append({"path": self.path} | json.loads(body))
-                self.send_response(200 if webhook.is_taking else 503)
+                message = {"path": self.path} | json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                is_taken = webhook.refused is None or webhook.refused not in message["title"]
+                if is_taken:
+                    messages.append(message)
+                self.send_response(200 if is_taken else 503)
                 self.end_headers()
 
             def log_message(self, format: str, *args: object) -> None:
                 """Say nothing."""
 
-        self.is_taking = True
+        self.refused: str | None = None
         self.messages = messages
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
         self.thread = Thread(target=self.server.serve_forever, daemon=True)
@@ -47,13 +54,13 @@ class Webhook:
         self.close()
 
     @contextmanager
-    def refusing(self) -> Iterator[None]:
-        """Take no message meanwhile, and answer 503."""
-        self.is_taking = False
+    def refusing(self, about: str = "") -> Iterator[None]:
+        """Take no message whose title mentions something meanwhile, and answer 503."""
+        self.refused = about
         try:
             yield
         finally:
-            self.is_taking = True
+            self.refused = None
 
     def close(self) -> None:
         """Stop listening: the port is closed from now on."""
@@ -63,10 +70,14 @@ class Webhook:
             self.server.server_close()
 
     @property
+    def entry(self) -> dict[str, str]:
+        """What an Apprise connection says of it."""
+        return {"path": f"json://127.0.0.1:{self.server.server_address[1]}/{SECRET}", "tag": "alerts"}
+
+    @property
     def connection(self) -> str:
         """The Airflow connection to it, as its environment variable holds it."""
-        path = f"json://127.0.0.1:{self.server.server_address[1]}/{SECRET}"
-        return json.dumps({"conn_type": "apprise", "extra": {"config": {"path": path, "tag": "alerts"}}})
+        return connection_with(self.entry)
 
     def titles(self, about: str = "") -> list[str]:
         """The titles of the messages that mention something, in their order."""

@@ -49,6 +49,7 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": [_modules("hooks", HOOKS)],
         "sensors": [_modules("sensors", ("freshness",))],
         "triggers": [_modules("triggers", ("bigquery_job", "freshness"))],
+        "notifications": ["sqp_provider.notifications.alert.AlertNotifier"],
         "extra-links": ["sqp_provider.operators.links.SyncPageLink", "sqp_provider.operators.links.BigQueryJobLink"],
     }
 

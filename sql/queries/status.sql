@@ -11,13 +11,18 @@ select set_config('statement_timeout', %(milliseconds)s::text, true);
 
 
 -- name: freshness
+-- check_data_freshness() with what it leaves out: how old a table may be, and how the last sync of its type went.
 select
     table_name,
-    latest_period as newest_day,
+    period_end as newest_day,
     days_old,
+    days_allowed,
     is_stale,
+    last_sync_log_id,
+    last_status,
+    left(last_error, 300) as last_error,
     current_timestamp as asked_at
-from check_data_freshness();
+from table_freshness();
 
 
 -- name: latest

@@ -86,11 +86,60 @@ def test_a_period_tells_its_counts_on_hover_and_by_keyboard(viewer: Airflow, wee
     expect(cell.locator(".tip")).to_contain_text("3 rows")
     viewer.page.mouse.move(0, 0)
     expect(cell.locator(".tip")).to_be_hidden()
-    viewer.page.keyboard.press("Tab")
-    cell.focus()
-    expect(cell.locator(".tip")).to_be_visible()
+    press_tab_until(viewer, "document.activeElement.matches('#calendar .cell')", most=60)
+    focused = viewer.frame.locator("#calendar .cell:focus")
+    expect(focused.locator(".tip")).to_be_visible()
+    press_tab_until(viewer, "document.activeElement.matches('#calendar a.cell')", most=60)
+    label = str(viewer.frame.locator("#calendar .cell:focus").get_attribute("aria-label"))
     viewer.page.keyboard.press("Enter")
-    expect(viewer.frame.get_by_role("heading", level=1)).to_contain_text("weekly")
+    expect(viewer.frame.get_by_role("heading", level=1)).to_contain_text(re.findall(r"\d{4}-\d\d-\d\d", label)[0])
+
+
+def press_tab_until(viewer: Airflow, condition: str, most: int) -> list[str]:
+    """Press Tab until the frame's page says so, and return the names of what had the focus in it on the way."""
+    names: list[str] = []
+    for _ in range(most):
+        viewer.page.keyboard.press("Tab")
+        frame = viewer.page.frames[-1]
+        if frame.evaluate("document.hasFocus() && document.activeElement !== document.body"):
+            names.append(frame.evaluate("(e => e.ariaLabel || e.name || e.innerText)(document.activeElement)"))
+            if frame.evaluate(condition):
+                return names
+    raise AssertionError(f"{most} times Tab, and only: {names}")
+
+
+def test_the_tab_key_skips_to_the_history_and_goes_through_it_in_order(
+    viewer: Airflow, rejected: tuple[Period, str], failed: int
+) -> None:
+    frame = viewer.open(f"{PAGE}/sqp-sync/history?status=failed")
+    frame.locator("tbody tr").first.wait_for()
+    assert press_tab_until(viewer, "document.activeElement.matches('.skip')", most=60) == ["To the content"]
+    skip = frame.locator(".skip").bounding_box()
+    assert skip
+    assert skip["x"] >= 0
+    to_table = press_tab_until(viewer, "document.activeElement.matches('.scroll')", most=30)
+    filters = [name for name in to_table if name in ("type", "status", "dag_id", "period_from", "period_to", "text")]
+    assert list(dict.fromkeys(filters)) == ["type", "status", "dag_id", "period_from", "period_to", "text"]
+    assert to_table[:2] == ["Overview", "History"]
+    assert to_table[-3:] == ["Filter", "Reset", "Syncs"]
+    assert press_tab_until(viewer, "true", most=1) == [f"sync {failed}"]
+    viewer.page.reload()
+    frame.locator("tbody tr").first.wait_for()
+    press_tab_until(viewer, "document.activeElement.matches('.skip')", most=60)
+    viewer.page.keyboard.press("Enter")
+    assert press_tab_until(viewer, "true", most=1) == ["type"]
+
+
+def test_error_and_run_of_the_history_are_seen_without_scrolling(viewer: Airflow, failed: int) -> None:
+    frame = viewer.open(f"{PAGE}/sqp-sync/history?status=failed")
+    row = frame.locator("tbody tr").filter(has_text=f"sync {failed}")
+    row.wait_for()
+    for cell in (row.locator(".message"), row.locator(".run")):
+        box = cell.bounding_box()
+        assert box
+        assert box["x"] + box["width"] <= DESKTOP[0] - 20
+    period = row.locator("td .when").first
+    assert period.evaluate("e => e.getClientRects().length") == 1
 
 
 def test_a_filter_of_the_history(viewer: Airflow, rejected: tuple[Period, str], failed: int) -> None:
@@ -171,7 +220,7 @@ def test_scripts_in_queries_and_errors_do_not_run(viewer: Airflow, rejected: tup
         expect(viewer.open(PAGE + path).locator("main")).to_contain_text("<script>document.title='owned'")
         assert viewer.page.frames[-1].title() != "owned"
     assert viewer.page.frames[-1].locator("img").count() == 0
-    # the fixture sees that no dialog opened; even a script that got in would be refused:
+    assert viewer.troubles == []  # no dialog, no error, nothing refused; even a script that got in would be:
     viewer.page.frames[-1].evaluate(
         "document.body.append(Object.assign(document.createElement('script'), {text: 'x=1'}))"
     )
@@ -202,7 +251,6 @@ def test_a_stale_table_is_called_stale(viewer: Airflow, sync: Synced) -> None:
     with newest_week_ended_long_ago(sync):
         row = viewer.open(PAGE).locator("#freshness tbody tr").filter(has_text="weekly_summary")
         expect(row.locator(".badge")).to_have_text("stale")
-        viewer.screenshot("overview-stale")
     expect(viewer.open(PAGE).locator("#freshness .badge.fresh").first).to_be_visible()
 
 
@@ -232,7 +280,27 @@ def test_it_fits_desktop_and_phone_light_and_dark(
             frame = tab.page.frames[-1]
             assert frame.evaluate("document.documentElement.dataset.theme") == theme
             assert frame.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+            if not path:
+                expect_tips_inside(tab, size)
             tab.screenshot(f"{name}-{'phone' if size == PHONE else 'desktop'}-{theme}")
+
+
+def expect_tips_inside(tab: Airflow, size: tuple[int, int]) -> None:
+    """The tips of the first and the last cell of each calendar are seen whole."""
+    calendars = tab.frame.locator(".calendar")
+    for calendar in calendars.all():
+        for cell in (calendar.locator(".cell").first, calendar.locator(".cell").last):
+            cell.hover()
+            box = cell.locator(".tip").bounding_box()  # from the corner of the window, not of the frame
+            outer = tab.page.locator("iframe").bounding_box()
+            assert box
+            assert outer
+            assert outer["x"] <= box["x"]
+            assert box["x"] + box["width"] <= min(outer["x"] + outer["width"], size[0])
+            assert outer["y"] <= box["y"]
+            assert box["y"] + box["height"] <= min(outer["y"] + outer["height"], size[1])
+    assert calendars.count() > 0
+    tab.page.mouse.move(0, 0)
 
 
 def test_without_a_login_the_page_says_so(browser: Browser, airflow_server: AirflowServer) -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import socket
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import psycopg
 import pytest
 
+from sqp_provider.core.errors import TargetUnreachable
+from sqp_provider.core.settings import TargetSettings
+from sqp_provider.hooks.postgres import SqpPostgresHook
 from tests.fixtures import connection_to
 
 WAIT_FOR_A_LOCK = """
@@ -34,6 +40,31 @@ def test_the_locks_of_a_task_that_was_killed_while_it_waited_go_with_it(
         task.send_signal(signal.SIGKILL)
         task.wait()
         wait_until(lambda: holder.execute(locks).fetchall() == [])
+
+
+@pytest.mark.parametrize(("constant", "extra"), [(2, {}), (60, {"connect_timeout": 2})])
+def test_a_server_that_never_answers_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, constant: int, extra: dict[str, int]
+) -> None:
+    """Unless the connection says how long; two seconds are the shortest that psycopg knows."""
+    monkeypatch.setattr("sqp_provider.hooks.postgres.CONNECT_SECONDS", constant)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        connection = {"conn_type": "postgres", "host": "127.0.0.1", "port": silent.getsockname()[1], "extra": extra}
+        monkeypatch.setenv("AIRFLOW_CONN_SQP_POSTGRES", json.dumps(connection))
+        began = time.monotonic()
+        with pytest.raises(TargetUnreachable, match="timeout"), SqpPostgresHook(TargetSettings()).transaction():
+            pass
+    assert 1.5 < time.monotonic() - began < 20
+
+
+def test_a_connection_waits_ten_seconds_and_keeps_what_else_its_extra_says(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extra = {"application_name": "reports"}
+    monkeypatch.setenv("AIRFLOW_CONN_SQP_POSTGRES", json.dumps(json.loads(connection_to(database)) | {"extra": extra}))
+    with closing(SqpPostgresHook(TargetSettings()).get_conn()) as connection:
+        parameters = connection.info.get_parameters()  # type: ignore[attr-defined]
+    assert (parameters["connect_timeout"], parameters["application_name"]) == ("10", "reports")
 
 
 def wait_until(condition: object, seconds: float = 60) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from airflow.providers_manager import _create_provider_info_schema_validator
-from airflow.sdk import BaseHook, BaseOperatorLink
+from airflow.sdk import BaseHook, BaseNotifier, BaseOperatorLink
 from airflow.sdk._shared.module_loading import import_string
 
 from sqp_provider import __version__
@@ -50,6 +50,18 @@ def test_every_extra_link_is_listed_and_importable() -> None:
     links = [name for name, _ in inspect.getmembers(import_module("sqp_provider.operators.links"), _is_link)]
     assert sorted(INFO["extra-links"]) == [f"sqp_provider.operators.links.{name}" for name in sorted(links)]
     assert all(_is_link(import_string(name)) for name in INFO["extra-links"])
+
+
+def test_every_notifier_is_listed_and_importable() -> None:
+    package = import_module("sqp_provider.notifications")
+    names = [f"{package.__name__}.{module.name}" for module in pkgutil.iter_modules(package.__path__)]
+    found = [f"{name}.{each}" for name in names for each, _ in inspect.getmembers(import_module(name), _is_notifier)]
+    assert sorted(INFO["notifications"]) == sorted(found)
+    assert all(_is_notifier(import_string(name)) for name in INFO["notifications"])
+
+
+def _is_notifier(found: Any) -> bool:
+    return inspect.isclass(found) and issubclass(found, BaseNotifier) and found is not BaseNotifier
 
 
 def _listed(kind: str) -> list[str]:

@@ -13,6 +13,7 @@ LONGEST_ERROR = 1500
 """How much of an error's message an alert carries; the whole of it is in ``sync_log``."""
 
 ORDINALS = {2: "second", 3: "third"}
+ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class EndedRun:
     def _failure(self, link: str) -> Alert:
         where = f"{self.stage or 'no stage'} {self.error_type or 'Unknown'}"
         again = self.failures_in_a_row > 1
-        number = ORDINALS.get(self.failures_in_a_row, f"{self.failures_in_a_row}th")
+        number = ordinal(self.failures_in_a_row)
         title = f"SQP sync failed: {self.subject}" + (f" ({number} failure in a row)" if again else "")
         body = _lines(
             f"Stage: {self.stage or 'none'}. Error: {self.error_type or 'Unknown'}.",
@@ -131,14 +132,18 @@ def fresh_alert(freshness: Freshness, link: str) -> Alert:
     return Alert("recovered", freshness.table_name, cause, title, _lines(str(freshness), f"Run: {link}"))
 
 
-def late_alert(dag_id: str, run_id: str, minutes: float, link: str) -> Alert:
-    """Return the alert of a run that takes longer than it should; told once a run."""
-    title = f"SQP sync running long: {dag_id}"
-    body = _lines(
-        f"Run {run_id} of {dag_id} is at work for more than {minutes:g} minutes.",
-        "Nothing is wrong with what is published. See which task it waits in.",
-        f"Run: {link}",
-    )
+def late_alert(dag_id: str, run_id: str, minutes: float, link: str, *, is_queued: bool) -> Alert:
+    """Return the alert of a run that takes longer than it should, its wait in the queue included; told once a run."""
+    since = f"was created more than {minutes:g} minutes ago"
+    if is_queued:
+        title = f"SQP sync waiting long: {dag_id}"
+        found = f"Run {run_id} of {dag_id} {since} and still waits for its turn: it is queued, no task has started."
+        todo = "See which runs are before it, and whether the scheduler and its workers are at work."
+    else:
+        title = f"SQP sync running long: {dag_id}"
+        found = f"Run {run_id} of {dag_id} {since}, its wait in the queue included, and is still at work."
+        todo = "See which task it waits in."
+    body = _lines(found, f"Nothing is wrong with what is published. {todo}", f"Run: {link}")
     return Alert("late", dag_id, run_id, title, body)
 
 
@@ -171,8 +176,29 @@ def unlogged_alert(ti: Any, error: str, link: str) -> Alert:
     return Alert("failed", ti.dag_id, f"{ti.task_id} of {ti.run_id}", title, body)
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST_ERROR else f"{text[:LONGEST_ERROR]} … (the rest is in sync_log)"
+def logged_alert(dag_id: str, run_id: str, link: str) -> Alert:
+    """Return what to tell when a run has written its end into ``sync_log``, and one of its Dag before could not."""
+    title = f"SQP sync recovered: {dag_id} can use its log again"
+    body = _lines("A run has written its end into sync_log; how it ended is told apart.", f"Run: {run_id}. {link}")
+    return Alert("recovered", dag_id, run_id, title, body)
+
+
+def of_a_dag_of_yours(kind: str, dag_id: str, task_id: str | None, run_id: str, error: Any, link: str) -> Alert:
+    """Return what a callback of a Dag that is none of the project's says unless it has words of its own."""
+    what = f"{task_id} of {dag_id}" if task_id else dag_id
+    ended = {"failed": "failed", "recovered": "works again"}.get(kind, "wants a look")
+    reason = "Reason: " + _cut(str(error), rest_in="the task's log") if error else ""
+    return Alert(kind, what, run_id, f"{what} {ended}", _lines(reason, f"Run: {run_id}. {link}"))
+
+
+def ordinal(number: int) -> str:
+    """Return ``second``, ``4th``, ``11th``, ``21st``."""
+    teens = number % 100 in (11, 12, 13)
+    return ORDINALS.get(number, f"{number}{'th' if teens else ENDINGS.get(number % 10, 'th')}")
+
+
+def _cut(text: str, rest_in: str = "sync_log") -> str:
+    return text if len(text) <= LONGEST_ERROR else f"{text[:LONGEST_ERROR]} … (the rest is in {rest_in})"
 
 
 def _lines(*lines: str) -> str:

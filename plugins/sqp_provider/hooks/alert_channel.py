@@ -1,10 +1,11 @@
-"""The channel: whatever service the Apprise connection names."""
+"""The channel: whatever services the Apprise connection names."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import apprise
 from airflow.providers.apprise.hooks.apprise import AppriseHook
@@ -16,18 +17,45 @@ class AlertChannel(AppriseHook):
     """The Apprise provider's hook, which also tells whether the message was taken."""
 
     def send(self, alert: Alert) -> bool:
-        """Send to all services of the connection; False when one did not take it."""
-        services = apprise.Apprise()
+        """Send to each service of the connection; True when one took it, a warning for each that did not.
+
+        One by one: Apprise's verdict on all of them is no when one refuses, and those that took the message would get
+        it again each time.
+        """
         with _silenced():
-            self.set_config_from_conn(conn=self.get_connection(self.apprise_conn_id), apprise_obj=services)
-            sent = services.notify(
-                body=alert.body,
-                title=alert.title,
-                notify_type=apprise.NotifyType(alert.level),
-                body_format=apprise.NotifyFormat.TEXT,
-                tag="all",
-            )
-        return bool(sent)
+            services = self._services()
+            refusing = [name for name, service in services if not _takes(service, alert)]
+        for name in refusing:
+            self.log.warning("Connection %s: %s did not take it: %s", self.apprise_conn_id, name, alert.title)
+        return len(refusing) < len(services)
+
+    def _services(self) -> list[tuple[str, Any]]:
+        """Return each service by a name that is no secret: ``service 2 of 3 (Slack)``; None: Apprise knows no such."""
+        config = self.get_config_from_conn(conn=self.get_connection(self.apprise_conn_id))
+        found: list[Any] = []
+        for entry in config if isinstance(config, list) else [config]:
+            named = apprise.Apprise()
+            found += list(named) if named.add(entry.get("path") or "", tag=entry.get("tag")) else [None]
+        return [(_name(number, len(found), service), service) for number, service in enumerate(found, start=1)]
+
+
+def _name(number: int, of: int, service: Any) -> str:
+    return f"service {number} of {of} ({service.service_name if service else 'no address that Apprise knows'})"
+
+
+def _takes(service: Any, alert: Alert) -> bool:
+    if service is None:
+        return False
+    alone = apprise.Apprise()
+    alone.add(service)
+    return bool(
+        alone.notify(
+            body=alert.body,
+            title=alert.title,
+            notify_type=apprise.NotifyType(alert.level),
+            body_format=apprise.NotifyFormat.TEXT,
+        )
+    )
 
 
 @contextmanager

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from copy import deepcopy
 from typing import Any, cast
 
 import psycopg
 from airflow.providers.postgres.hooks.postgres import PostgresHook
+from airflow.sdk import Connection
 from psycopg import errors as postgres_errors
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
@@ -26,6 +29,9 @@ _SET_UP = sql.SQL(
     "select (select max(version_num) from {}.alembic_version) as revision, "
     "set_config('search_path', %s, false), set_config('client_connection_check_interval', '5s', false)"
 )
+
+CONNECT_SECONDS = 10
+"""How long a server may take to answer, unless the extra of its connection has a ``connect_timeout``; psycopg: 130."""
 
 _REFUSED_LOGIN = re.compile(r"authentication failed|(role|database) \"[^\"]*\" does not exist|no password supplied")
 
@@ -75,6 +81,13 @@ class SqpPostgresHook(PostgresHook):
     def __init__(self, target: TargetSettings, postgres_conn_id: str | None = None, **kwargs: Any) -> None:
         super().__init__(postgres_conn_id=postgres_conn_id or target.conn_id, **kwargs)
         self.target = target
+
+    @classmethod
+    def get_connection(cls, conn_id: str) -> Connection:
+        """Return the connection; a server that swallows what it is sent is to stall neither page nor task."""
+        connection: Connection = deepcopy(super().get_connection(conn_id))
+        connection.extra = json.dumps({"connect_timeout": CONNECT_SECONDS} | connection.extra_dejson)
+        return connection
 
     def dsn(self) -> str:
         """Return the connection as libpq takes it, password included; not for logs."""

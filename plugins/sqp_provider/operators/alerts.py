@@ -12,7 +12,7 @@ from airflow.sdk import Context
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 
-from sqp_provider.core.alerts import Alert, fresh_alert, late_alert, stale_alert, unlogged_alert
+from sqp_provider.core.alerts import Alert, fresh_alert, late_alert, logged_alert, stale_alert, unlogged_alert
 from sqp_provider.core.errors import SyncError
 from sqp_provider.core.freshness import Freshness
 from sqp_provider.core.settings import Settings
@@ -21,6 +21,9 @@ from sqp_provider.hooks.postgres import SqpPostgresHook
 from sqp_provider.hooks.sent_alerts import SentAlerts
 
 P = ParamSpec("P")
+
+MOST_REFUSALS = 3
+"""After so many messages that the channel did not take it is left alone: each may have waited for a time-out."""
 
 log = logging.getLogger("airflow.task.sqp_alerts")
 
@@ -57,10 +60,14 @@ def tell_run_ended(settings: Settings, sync_log_id: int) -> None:
             alerts.resolve("warning", run.subject)
         if run.sync_status == "failed":
             alerts.resolve_overtaken(run)
+        could_not_log = alerts.is_open("failed", str(run.dag_id))
     tell_recoveries(settings)
-    alert = run.alert(link_to(run.dag_id, run.run_id))
+    link = link_to(run.dag_id, run.run_id)
+    alert = run.alert(link)
     if alert:
         tell_once(settings, alert)
+    if could_not_log:
+        tell_recovery(settings, "failed", logged_alert(str(run.dag_id), str(run.run_id), link))
 
 
 @harmless
@@ -70,13 +77,17 @@ def tell_recoveries(settings: Settings) -> None:
         return
     with SqpPostgresHook(settings.target).transaction() as database:
         recovered = SentAlerts(database).recovered_runs()
+    refused = 0
     for run in recovered:
-        if not tell_recovery(settings, "failed", run.recovery(link_to(run.dag_id, run.run_id))):
+        if tell_recovery(settings, "failed", run.recovery(link_to(run.dag_id, run.run_id))):
+            continue
+        refused += 1
+        if refused == MOST_REFUSALS:
             return  # the next chance is the next run's end or the next daily look
 
 
 def tell_recovery(settings: Settings, kind: str, recovery: Alert) -> bool:
-    """Tell that what was told of a subject is over, and only then close it; False when it could not be told."""
+    """Tell that what was told of a subject is over, and only then close both; False when it could not be told."""
     postgres = SqpPostgresHook(settings.target)
     with postgres.transaction() as database:
         if not SentAlerts(database).is_open(kind, recovery.subject):
@@ -84,7 +95,9 @@ def tell_recovery(settings: Settings, kind: str, recovery: Alert) -> bool:
     told = tell_once(settings, recovery)
     if told:
         with postgres.transaction() as database:
-            SentAlerts(database).resolve(kind, recovery.subject)
+            alerts = SentAlerts(database)
+            alerts.resolve(kind, recovery.subject)
+            alerts.resolve(recovery.kind, recovery.subject)
     return told
 
 
@@ -130,8 +143,8 @@ def tell_overdue(context: dict[str, Any], settings: dict[str, Any]) -> None:
     """
     checked = Settings.checked(settings, origin="deadline")
     dag_run = context["dag_run"]
-    dag_id, run_id = dag_run["dag_id"], dag_run["dag_run_id"]
-    if dag_run["state"] == "queued" and dag_run["run_type"] == "backfill":
+    dag_id, run_id, is_queued = dag_run["dag_id"], dag_run["dag_run_id"], dag_run["state"] == "queued"
+    if is_queued and dag_run["run_type"] == "backfill":
         return  # it waits for its turn among many, as it should
     try:
         with SqpPostgresHook(checked.target).transaction() as database:
@@ -139,8 +152,8 @@ def tell_overdue(context: dict[str, Any], settings: dict[str, Any]) -> None:
                 return
     except SyncError as error:
         log.warning("%s", error)
-    minutes = checked.alerts.runs_longer_than_minutes
-    tell_once(checked, late_alert(dag_id, run_id, minutes, link_to(dag_id, run_id)), remembered=False)
+    minutes, link = checked.alerts.runs_longer_than_minutes, link_to(dag_id, run_id)
+    tell_once(checked, late_alert(dag_id, run_id, minutes, link, is_queued=is_queued), remembered=False)
 
 
 def link_to(dag_id: str | None, run_id: str | None) -> str:
@@ -155,7 +168,7 @@ def tell_once(settings: Settings, alert: Alert, *, remembered: bool = True) -> b
     """Write it down, then send it; what could not be sent counts as not told.
 
     :param remembered: whether it must be: if not, it is sent although Postgres does not answer.
-    :return: whether it was sent, or nobody wants to hear it.
+    :return: whether it was told, now or before, or nobody wants to hear it.
     """
     if alert.kind not in settings.alerts.causes:
         return True
@@ -165,7 +178,7 @@ def tell_once(settings: Settings, alert: Alert, *, remembered: bool = True) -> b
             alert_id = SentAlerts(database).claim(alert)
         if alert_id is None:
             log.info("Not told again: %s (%s)", alert.title, alert.cause)
-            return False
+            return True
     except (SyncError, AirflowNotFoundException):
         if remembered:
             raise

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from airflow.sdk import BaseSensorOperator, Context
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
 from pydantic import ValidationError
 
 from sqp_provider.core.errors import InvalidSettings
@@ -62,7 +63,7 @@ class SqpFreshnessSensor(BaseSensorOperator):
     def execute(self, context: Context) -> Any:
         """Look; wait for a table that is stale where that was asked for."""
         if self.when_stale == "wait" and not self.deferrable:
-            super().execute(context)
+            self.wait_here(context)
         freshness = self.look()
         if freshness.is_stale and self.when_stale == "wait" and self.deferrable:
             self.wait()
@@ -77,6 +78,11 @@ class SqpFreshnessSensor(BaseSensorOperator):
         freshness = read_freshness(self.target(), self.table_name)
         self.log.info("%s", freshness)
         return freshness
+
+    def wait_here(self, context: Context) -> None:
+        """Poke, or be rescheduled, until the table is fresh or the time is up: the last look says which it is."""
+        with suppress(AirflowSensorTimeout):
+            super().execute(context)
 
     def wait(self) -> None:
         """Leave the worker; the triggerer looks every ``poke_interval`` seconds."""

@@ -25,15 +25,18 @@ class StatusPage:
     """The ASGI application, built at its first request: every task loads the plugin, only the API server needs this."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, with the headers that every answer has."""
+        """Answer, with the headers that every answer has; HEAD as GET, without the body."""
+        is_head = scope.get("method") == "HEAD"
 
         async def send_with_headers(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 own = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
                 message = {**message, "headers": [*message.get("headers", []), *own]}
+            elif is_head and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
             await send(message)
 
-        await self.app(scope, receive, send_with_headers)
+        await self.app({**scope, "method": "GET"} if is_head else scope, receive, send_with_headers)
 
     @cached_property
     def app(self) -> Any:

@@ -23,12 +23,16 @@ class Row(BaseModel):
 
 
 class Freshness(Row):
-    """One summary table, as ``check_data_freshness()`` tells."""
+    """One summary table, as ``table_freshness()`` tells; ``last_…`` are of the run of its type that started last."""
 
     table_name: str
     newest_day: date | None
     days_old: int | None
+    days_allowed: int
     is_stale: bool
+    last_sync_log_id: int | None
+    last_status: str | None
+    last_error: str | None
     asked_at: Moment
 
 

@@ -19,6 +19,9 @@ from sqp_provider.status.templates import FOLDER, STATIC, render
 
 router = APIRouter(default_response_class=Response)
 
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
+"""What ``nothing`` answers to, so that a method is refused behind the login; HEAD arrives as GET."""
+
 
 @router.get("/", response_model=None)
 def overview(request: Request, asked: Annotated[NoQuery, Query()]) -> Response:
@@ -108,9 +111,9 @@ def static(name: str) -> Response:
     return FileResponse(FOLDER / "static" / name, media_type=STATIC[name])
 
 
-@router.api_route("/{path:path}", methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"], response_model=None)
+@router.api_route("/{path:path}", methods=METHODS, response_model=None)
 def nothing(request: Request, path: str) -> Any:
     """Whatever else is asked for: not even what does not exist is told without a login."""
-    if request.method not in ("GET", "HEAD"):
-        raise HTTPException(405, f"{request.method} is not possible.", headers={"Allow": "GET"})
+    if request.method != "GET":
+        raise HTTPException(405, f"{request.method} is not possible.", headers={"Allow": "GET, HEAD"})
     raise HTTPException(404, "There is no such page.")

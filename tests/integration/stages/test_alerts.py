@@ -175,6 +175,25 @@ def test_a_database_that_is_down_is_told_all_the_same(
     assert "AIRFLOW" not in message["message"]
 
 
+def test_a_log_that_could_not_be_used_is_told_when_the_next_run_of_the_dag_has_written_its_end(
+    landing: Landing, stages: Stages, webhook: Webhook
+) -> None:
+    run = Run("manual__9", {"period_start": "2026-11-08"})
+    stages.query("alter table sync_log rename to away")
+    assert not stages.run_task(run, "log_start")
+    stages.query("alter table away rename to sync_log")  # back when the callback comes, so that it can be remembered
+    context = cast("dict[str, Any]", run.context("log_start", run.errors["log_start"]))
+    tell_unlogged(cast("Context", context | {"task": stages.operator(run, "log_start")}))
+    landing.land(report_row("q"))
+    for _ in range(2):
+        stages.sync("2026-11-08")
+    assert webhook.titles() == [
+        "SQP sync failed: sqp_weekly_sync could not use its log",
+        "SQP sync recovered: sqp_weekly_sync can use its log again",
+    ]
+    assert stages.query("select title from sent_alert where resolved_at is null") == []
+
+
 def test_what_the_row_tells_is_not_told_twice_by_the_callback(stages: Stages, webhook: Webhook) -> None:
     run = stages.sync("2026-11-08")
     error = run.errors["log_finish"]
@@ -216,10 +235,20 @@ def test_only_a_run_that_is_still_at_work_is_told_as_long(stages: Stages, webhoo
         ("at work", "manual", "running"),
         (ended.run_id, "manual", "failed"),
         ("waits for its turn", "backfill", "queued"),
+        ("waits for the scheduler", "manual", "queued"),
     ):
         dag_run = {"dag_id": "sqp_weekly_sync", "dag_run_id": run_id, "run_type": run_type, "state": state}
         tell_overdue({"dag_run": dag_run}, told)
     assert webhook.titles("running long") == ["SQP sync running long: sqp_weekly_sync"]
+    assert webhook.about("SQP sync running long: sqp_weekly_sync")["message"].startswith(
+        "Run at work of sqp_weekly_sync was created more than 15 minutes ago, its wait in the queue included, and is"
+        " still at work."
+    )
+    assert webhook.titles("waiting long") == ["SQP sync waiting long: sqp_weekly_sync"]
+    assert webhook.about("SQP sync waiting long: sqp_weekly_sync")["message"].startswith(
+        "Run waits for the scheduler of sqp_weekly_sync was created more than 15 minutes ago and still waits for its"
+        " turn: it is queued, no task has started."
+    )
 
 
 def test_a_cause_that_is_not_wanted_is_not_told(stages: Stages, webhook: Webhook, settings: Settings) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from fastapi.testclient import TestClient
+from httpx import Response
 
+from sqp_provider.status.app import HEADERS
 from tests.fixtures import connection_to
 from tests.integration.status.conftest import PAGE, add_sync
 
@@ -38,6 +41,7 @@ def test_what_cannot_be_asked_is_named(viewer: TestClient, path: str, says: str)
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
     assert says in answer.json()["detail"]
     assert answer.json()["remedy"]
+    expect_headers(answer)
 
 
 def test_a_page_tells_a_mistake_in_its_address(viewer: TestClient) -> None:
@@ -52,6 +56,29 @@ def test_what_is_not_there_is_a_page_with_404(viewer: TestClient, path: str) -> 
     answer = viewer.get(PAGE + path)
     assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
     assert "/sqp-sync/history" in answer.text
+    expect_headers(answer)
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("/sync/4711", "sync_log has no row 4711. Old rows may have been deleted."),
+        ("/run/other_dag/manual__1", "sync_log has no row of run manual__1 of other_dag."),
+        ("/nothing", "There is no such page."),
+    ],
+)
+def test_what_is_not_there_is_problem_json_below_api(viewer: TestClient, path: str, says: str) -> None:
+    answer = viewer.get(f"{PAGE}/api{path}")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json() == {
+        "type": "about:blank",
+        "title": "Not Found",
+        "status": 404,
+        "detail": says,
+        "remedy": "Look for it in the history.",
+    }
+    assert answer.status_code == 404
+    expect_headers(answer)
 
 
 @pytest.mark.parametrize("path", ["/run/sqp_weekly_sync/a%00b", "/api/run/sqp_weekly_sync/a%00b", "/api/run/a%00/b"])
@@ -65,6 +92,16 @@ def test_a_database_that_is_down(viewer: TestClient, monkeypatch: pytest.MonkeyP
     down = {"conn_type": "postgres", "host": "127.0.0.1", "port": port, "login": "sqp", "password": "secret-word"}
     monkeypatch.setenv("AIRFLOW_CONN_SQP_POSTGRES", json.dumps(down))
     expect_unavailable(viewer, "Postgres does not answer", "when Postgres is back")
+
+
+def test_a_database_that_never_answers_is_given_up(viewer: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sqp_provider.hooks.postgres.CONNECT_SECONDS", 2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        connection = {"conn_type": "postgres", "host": "127.0.0.1", "port": silent.getsockname()[1]}
+        monkeypatch.setenv("AIRFLOW_CONN_SQP_POSTGRES", json.dumps(connection))
+        began = time.monotonic()
+        expect_unavailable(viewer, "Postgres does not answer", "when Postgres is back")
+    assert time.monotonic() - began < 20
 
 
 def test_no_connection(viewer: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +149,13 @@ def test_a_fault_of_the_page_itself_shows_no_trace(viewer: TestClient, monkeypat
     answer = viewer.get(f"{PAGE}/")
     assert answer.status_code == 500
     assert "This page has a fault." in answer.text
+    expect_headers(answer)
     assert "secret-word" not in answer.text
+
+
+def expect_headers(answer: Response) -> None:
+    """An error has the content security policy and the other headers as well."""
+    assert {name: answer.headers[name] for name in HEADERS} == HEADERS
 
 
 def expect_unavailable(viewer: TestClient, says: str, remedy: str) -> None:
@@ -123,6 +166,7 @@ def expect_unavailable(viewer: TestClient, says: str, remedy: str) -> None:
     assert remedy in problem.json()["detail"] + problem.json()["remedy"]
     assert "503 Service Unavailable" in page.text
     for answer in (page, problem):
+        expect_headers(answer)
         assert "Traceback" not in answer.text
         assert "secret-word" not in answer.text
 

@@ -32,6 +32,8 @@ ADDRESSES = {
 }
 """Every route with an address of it."""
 
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
+
 READABLE = [*ADDRESSES.values(), "/static/status.js", "/static/icon.svg"]
 
 
@@ -39,12 +41,14 @@ def test_the_list_of_addresses_is_complete() -> None:
     assert {route.path for route in StatusPage().app.routes} == {*ADDRESSES, "/{path:path}"}
 
 
-@pytest.mark.parametrize("path", [*READABLE, "/nothing/here", "/api/nothing", "/openapi.json", "/docs"])
-def test_without_a_login_every_address_is_refused(anonymous: TestClient, path: str) -> None:
-    answer = anonymous.get(PAGE + path)
-    assert answer.status_code == 401
-    assert "Log in to Airflow" in answer.text
-    assert "sync_log" not in answer.text
+@pytest.mark.parametrize("method", METHODS)
+def test_without_a_login_every_address_is_refused(anonymous: TestClient, method: str) -> None:
+    for path in [*READABLE, "/nothing/here", "/api/nothing", "/openapi.json", "/docs"]:
+        answer = anonymous.request(method, PAGE + path)
+        assert answer.status_code == 401, path
+        assert ("Log in to Airflow" in answer.text) == (method != "HEAD"), path
+        assert "sync_log" not in answer.text, path
+        assert {name: answer.headers[name] for name in HEADERS} == HEADERS, path
 
 
 def test_a_wrong_token_is_refused(anonymous: TestClient) -> None:
@@ -60,10 +64,21 @@ def test_a_viewer_reads_every_address(viewer: TestClient, connection: psycopg.Co
     assert {name: answer.headers[name] for name in HEADERS} == HEADERS
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-@pytest.mark.parametrize("path", ["/", "/history", "/sync/1", "/api/history", "/api/sync/1"])
-def test_nothing_but_reading_is_possible(viewer: TestClient, method: str, path: str) -> None:
-    assert viewer.request(method, PAGE + path).status_code == 405
+def test_head_answers_as_get_does_without_the_body(viewer: TestClient, connection: psycopg.Connection[object]) -> None:
+    sync = add_sync(connection, run_id="manual__1")
+    for path in (each if "manual" in each else each.replace("/1", f"/{sync}") for each in READABLE):
+        head, got = viewer.head(PAGE + path), viewer.get(PAGE + path)
+        assert (head.status_code, head.content) == (200, b""), path
+        assert head.headers["content-type"] == got.headers["content-type"], path
+    assert viewer.head(f"{PAGE}/nothing").status_code == 404
+
+
+def test_nothing_but_reading_is_possible(viewer: TestClient) -> None:
+    for method in METHODS[2:]:
+        for path in ("/", "/history", "/sync/1", "/api/history", "/api/sync/1", "/static/status.css"):
+            answer = viewer.request(method, PAGE + path)
+            assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD"), (method, path)
+            assert {name: answer.headers[name] for name in HEADERS} == HEADERS, (method, path)
 
 
 def test_the_transaction_itself_cannot_write(configured: Path) -> None:

@@ -80,12 +80,26 @@ def test_freshness_and_last_status_are_those_of_the_functions(
     add_sync(connection, sync_metadata={"outcome": "attached"}, run_id="manual__7")
     (weekly, *_) = viewer.get(f"{PAGE}/api/freshness").json()
     assert (weekly["table_name"], weekly["days_old"], weekly["is_stale"]) == ("weekly_summary", 21, True)
+    assert (weekly["days_allowed"], weekly["last_status"], weekly["last_error"]) == (14, "completed", None)
     (latest, *_) = viewer.get(f"{PAGE}/api/latest").json()
     assert (latest["last_sync_status"], latest["records_processed"]) == ("completed", 19001)
     assert (latest["outcome"], latest["next_sync_due"]) == ("attached", "2026-11-19T06:00:12.500000Z")
     page = viewer.get(f"{PAGE}/").text
     assert 'href="/dags/sqp_weekly_sync/runs/manual__7"' in page
     assert '<span class="badge stale">stale</span> See whether' in page
+
+
+def test_freshness_says_how_old_a_table_may_be_and_why_its_last_sync_failed(
+    viewer: TestClient, connection: psycopg.Connection[Any]
+) -> None:
+    sync = add_sync(connection, **FAILURE)
+    weekly, monthly, _ = viewer.get(f"{PAGE}/api/freshness").json()
+    assert (weekly["last_sync_log_id"], weekly["last_status"]) == (sync, "failed")
+    assert weekly["last_error"] == FAILURE["error_message"]
+    assert (monthly["days_allowed"], monthly["last_error"]) == (45, None)
+    panel = viewer.get(f"{PAGE}/").text.split('id="freshness"')[1].split("</section>")[0]
+    assert '<td class="number">14</td>' in panel
+    assert f'href="/sqp-sync/sync/{sync}">sync {sync}</a>: weekly 2026-11-08..2026-11-14: 1 of 9 checks' in panel
 
 
 def test_the_calendar_has_gaps_and_is_cut_to_what_was_asked(

@@ -1,0 +1,1 @@
+"""Notifiers: callbacks for other people's Dags."""
