@@ -69,7 +69,7 @@ class SyncPublishOperator(SyncStageOperator):
             target = Target(database, sync)
             target.lock()
             target.refuse_if_superseded()
-            refuse_older_snapshot(sync, snapshot, target.ledger())
+            refuse_older_snapshot(sync, snapshot.snapshot_at, target.ledger())
             if target.published_by_this_attempt():
                 return PublishResult(how="already published", inserted=0, unchanged=snapshot.totals.row_count)
             target.staging.refuse_if_missing()
