@@ -145,6 +145,10 @@ class Target:
             },
         )
 
+    def forget_months(self, snapshot: Snapshot) -> None:
+        """Write into the ledger that the week's month and quarter may be older than the week, where they are synced."""
+        self._run("forget_months", self.period | {"snapshot_at": snapshot.snapshot_at})
+
     def record_confirmed(self, snapshot: Snapshot) -> None:
         """Write into the ledger that the source still looked like this; an older snapshot is refused from then on."""
         self._run("record_confirmed", self.period | {"snapshot_at": snapshot.snapshot_at})
