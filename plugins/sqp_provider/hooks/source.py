@@ -102,7 +102,7 @@ class Source:
             **PeriodTotals.from_row(row).model_dump(),
             table=snapshot,
             job_id=str(job.job_id),
-            snapshot_at=job.created,
+            snapshot_at=job.started or job.created,  # a query reads its tables as of its start, however long it waited
             bytes_processed=job.total_bytes_processed or 0,
         )
 
