@@ -263,6 +263,18 @@ def test_two_marketplaces_in_one_table_never_mix(landing: Landing, dataset: str,
             assert (seen.totals.sums["total_clicks"], seen.fingerprint) == (clicks, run["extract"]["fingerprint"])
 
 
+def test_the_newest_day_is_found_where_the_landing_has_odd_white_space(
+    landing: Landing, dataset: str, stages: Stages
+) -> None:
+    landing.create(COLUMNS | {"marketplace_id": "STRING", "report_period": "STRING"})
+    odd = {"marketplace_id": "\u00a0ATVPDKIKX0DER ", "report_period": "\u00a0week"}
+    landing.land(report_row("older", week=date(2026, 11, 1)) | odd)
+    columns = {"marketplace": "marketplace_id", "report_period": "report_period"}
+    source = {"columns": columns, "marketplace": "ATVPDKIKX0DER"}
+    run = Stages(settings_for(landing.table, dataset, source=source), stages.dsn).sync(WEEK)
+    assert "the newest it has is 2026-11-01" in str(run.errors["extract"])
+
+
 @pytest.mark.parametrize("name", ["marketplace_id", "Marketplace", "marketplaceId", "spec.marketplace_id"])
 def test_a_marketplace_column_that_is_not_mentioned_is_refused(name: str, landing: Landing, dataset: str) -> None:
     field = {"spec": "struct<marketplace_id string>"} if "." in name else {name: "STRING"}
