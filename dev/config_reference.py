@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from dev.checkout import ROOT
-from sqp_provider.core.contract import SOURCE_COLUMNS
+from sqp_provider.core.contract import MARKETPLACE_NAMES, SOURCE_COLUMNS
 from sqp_provider.core.settings import Settings
 
 PAGE = ROOT / "docs" / "configuration.md"
@@ -86,6 +86,8 @@ def _columns() -> Iterator[str]:
     for column in SOURCE_COLUMNS:
         name = Settings.checked({"source": {"table": "a.b"}}, origin="reference").source.name_of(column.key)
         yield f"| `{column.key}` | {'yes' if column.required else 'no'} | {f'`{name}`' if name else 'not read'} |"
+    yield f"\nA table with a column called `{'`, `'.join(MARKETPLACE_NAMES)}` is refused until `marketplace` names"
+    yield "it, or is `null` because all rows are of one marketplace."
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
+{% from "fold.sql" import fold %}
 {# The newest period the source has, for the message of an empty one; bounded, so that it prunes as well. #}
 select max({{ columns.period_start or columns.period_end }}) as newest
 from `{{ source }}` as landed_row
 where
     {{ columns.period_start or columns.period_end }} >= date_sub(@first_day, interval 400 day)
 {% if columns.report_period %}
-    and lower(trim({{ columns.report_period }})) = lower(@report_period)
+    and lower({{ fold(columns.report_period) }}) = lower(@report_period)
 {% endif %}
 {% if columns.marketplace %}
-    and {{ columns.marketplace }} = @marketplace
+    and {{ fold(columns.marketplace) }} = @marketplace
 {% endif %}

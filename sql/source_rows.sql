@@ -1,7 +1,7 @@
 {# The rows of the source as the target wants them, and the rows it cannot take with the reason, for each period of
    the window first_day to last_day: one period for a sync, several for a look back.
    Parameters: @first_day and @last_day of the window (both belong to it), @report_period, @marketplace. #}
-{% macro fold(text) %}trim(regexp_replace({{ text }}, r'[\s\x0b\x{85}\p{Z}]+', ' ')){% endmacro %}
+{% from "fold.sql" import fold %}
 {# Only ASCII letters: an ASIN has no others, and upper() would make one of a dotless i. #}
 {% macro ascii_upper(text) %}translate({{ text }}, 'abcdefghijklmnopqrstuvwxyz', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'){% endmacro %}
 {% macro rate(numerator, denominator) -%}

@@ -6,6 +6,7 @@ stages through Airflow itself.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from types import SimpleNamespace
@@ -51,6 +52,8 @@ class Run:
     states: dict[str, str | None] = field(default_factory=dict)
     xcoms: dict[tuple[str, str], Any] = field(default_factory=dict)
     errors: dict[str, BaseException] = field(default_factory=dict)
+    ran: set[str] = field(default_factory=set)
+    """The tasks that ran since the run was started or cleared last."""
     at_work: set[str] = field(default_factory=set)
     """The run ids that Airflow would call queued or running."""
     events: Any = None
@@ -84,6 +87,20 @@ class Run:
         """The Dag run's state: the teardown is its only leaf, and a failed setup fails it too."""
         return "success" if self.states.get("log_finish") == "success" else "failed"
 
+    def may_run(self, stage: str) -> bool:
+        """Apply the trigger rule ``all_success`` of a stage, and note what it makes of the stage."""
+        upstream = STAGES[: STAGES.index(stage)]
+        found = {self.states.get(task_id) for task_id in {*upstream[:1], *upstream[-1:]}}
+        if found & {"failed", "upstream_failed"}:
+            self.states[stage] = "upstream_failed"
+        elif "skipped" in found:
+            self.states[stage] = "skipped"
+        return found <= {"success"}
+
+    def forget(self, task_id: str) -> None:
+        """Delete a task's XComs, as Airflow does when it runs again."""
+        self.xcoms = {key: value for key, value in self.xcoms.items() if key[0] != task_id}
+
     def __getitem__(self, task_id: str) -> Any:
         """A task's result."""
         return self.xcoms[task_id, "return_value"]
@@ -110,39 +127,47 @@ class Stages:
             self.runs += 1
             period = {"period_start": str(first_day)} if first_day else {}
             run = Run(f"manual__{self.runs}", NO_OPTIONS | period | options, sync_type)
-        run.states.clear()
-        run.errors.clear()
-        if self.run_task(run, "log_start"):
-            for stage in STAGES:
-                if not self.run_task(run, stage):
-                    break
-            self.run_task(run, "log_finish")
+        self.clear(run, "log_start")
         return run
 
-    def clear(self, run: Run, first: str, *, downstream: bool = True) -> None:
-        """Run a stage again, with those after it or alone; Airflow runs setup and teardown again with it."""
-        tasks = STAGES[STAGES.index(first) :] if first in STAGES else ()
+    def clear(
+        self, run: Run, task_id: str, *, downstream: bool = True, marked: Mapping[str, str] | None = None
+    ) -> None:
+        """Clear one task, with those after it or alone; Airflow clears setup and teardown with it.
+
+        What was not cleared keeps its state. A stage whose upstream failed or was skipped does not run.
+
+        :param marked: what a person marks stages as while they are at work; the work itself is lost.
+        """
+        tasks = ("log_start", *STAGES, "log_finish")
+        cleared = tasks[tasks.index(task_id) :] if downstream else (task_id,)
         run.errors.clear()
-        if self.run_task(run, "log_start"):
-            for stage in tasks if downstream else tasks[:1]:
-                if not self.run_task(run, stage):
-                    break
-            self.run_task(run, "log_finish")
+        run.ran.clear()
+        run.states |= dict.fromkeys(("log_start", *cleared, "log_finish"))
+        if not self.run_task(run, "log_start"):
+            return
+        for stage in STAGES:
+            if stage in cleared and marked and stage in marked:
+                run.forget(stage)
+                run.states[stage] = marked[stage]
+            elif stage in cleared and run.may_run(stage):
+                self.run_task(run, stage)
+        self.run_task(run, "log_finish")
 
     def run_task(self, run: Run, task_id: str) -> bool:
-        """Run one task and note its state; False when those after it must not run."""
+        """Run one task and note its state; True when it was a success."""
+        run.forget(task_id)
+        run.ran.add(task_id)
         run.states[task_id] = "running"
         try:
             run.xcoms[task_id, "return_value"] = self.operator(run, task_id).execute(run.context(task_id))
         except AirflowSkipException:
-            run.states |= dict.fromkeys(STAGES[STAGES.index(task_id) :], "skipped")
+            run.states[task_id] = "skipped"
             return False
         except Exception as error:
             run.errors[task_id] = error
             run.states[task_id] = "failed"
             leave_error(run.context(task_id, error))
-            if task_id in STAGES:
-                run.states |= dict.fromkeys(STAGES[STAGES.index(task_id) + 1 :], "upstream_failed")
             return False
         run.states[task_id] = "success"
         return True

@@ -158,6 +158,19 @@ on conflict (sync_type, period_start) do update set
     published_at = excluded.published_at;
 
 
+-- name: forget_months
+-- A month or quarter that was added up at the source before this week's snapshot may lack what the week now has.
+update synced_period set fingerprint = null
+where
+    (sync_type, period_start) in (
+        ('monthly', date_trunc('month', %(period_start)s::date)::date),
+        ('quarterly', date_trunc('quarter', %(period_start)s::date)::date)
+    )
+    and state = 'synced'
+    and fingerprint is not null
+    and coalesce(snapshot_at < %(snapshot_at)s, true);
+
+
 -- name: record_confirmed
 -- A later snapshot that held the same.
 update synced_period set snapshot_at = greatest(snapshot_at, %(snapshot_at)s)

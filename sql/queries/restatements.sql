@@ -34,10 +34,19 @@ left join lateral (
         sync_type = %(sync_type)s
         and period_start = asked.period_start
         and sync_status in ('completed', 'failed')
+        and coalesce(error_details ->> 'type', '') <> 'Superseded'  -- it made way and says nothing of the period
         and not coalesce(sync_metadata @> '{{"options": {{"dry_run": true}}}}', false)
     order by started_at desc, id desc
     limit 1
 ) as ended on true;
+
+
+-- name: forgotten_periods
+-- Published by their own sync, but somebody wrote to them since, or to a week of them.
+select period_start
+from synced_period
+where sync_type = %(sync_type)s and state = 'synced' and fingerprint is null
+order by period_start desc;
 
 
 -- name: record_seen

@@ -50,8 +50,12 @@ from sync_log
 where id = %(sync_log_id)s;
 
 
--- name: read_outcome
-select sync_metadata ->> 'outcome' as outcome
+-- name: read_attempt
+-- What the attempt came to, the snapshot it took, and how the one before it ended.
+select
+    sync_metadata ->> 'outcome' as outcome,
+    sync_metadata -> 'snapshot' as snapshot,
+    sync_metadata -> 'attempts' -> -1 as previous
 from sync_log
 where id = %(sync_log_id)s and attempt = %(attempt)s;
 

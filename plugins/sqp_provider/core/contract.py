@@ -50,6 +50,8 @@ QUERY_SCORE = Column("query_score", "search_query_score", _COUNT, required=False
 QUERY_VOLUME = Column("query_volume", "search_query_volume", _COUNT, required=False)
 REPORT_PERIOD = Column("report_period", "report_period", _TEXT, required=False)
 MARKETPLACE = Column("marketplace", "marketplace_id", _TEXT, required=False)
+MARKETPLACE_NAMES = ("marketplace_id", "marketplace", "marketplaceid")
+"""What a source may call the column; where one is neither mapped nor declined, two marketplaces would be added up."""
 INGESTED_AT = Column("ingested_at", "ingested_at", ("TIMESTAMP", "DATETIME"), required=False)
 
 METRICS = (

@@ -65,6 +65,10 @@ class DeletesRefused(SyncError):
     """Publishing would delete a larger part of the period than the guard allows."""
 
 
+class NothingPublished(SyncError):
+    """Every stage is marked success or skipped, but the period is not known to hold what the source had."""
+
+
 class Superseded(SyncError):
     """A newer attempt of the same period has taken over, or has published newer data: the period is in good hands."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sqp_provider.core.errors import RunClosed, Superseded
 from sqp_provider.core.run import SyncRun
-from sqp_provider.core.snapshot import Snapshot
 
 
 def refuse_replaced_attempt(sync: SyncRun, current: Mapping[str, Any]) -> None:
@@ -56,16 +56,16 @@ def refuse_older_run(sync: SyncRun, newer: Mapping[str, Any] | None) -> None:
         )
 
 
-def refuse_older_snapshot(sync: SyncRun, snapshot: Snapshot, ledger: Mapping[str, Any] | None) -> None:
+def refuse_older_snapshot(sync: SyncRun, snapshot_at: datetime, ledger: Mapping[str, Any] | None) -> None:
     """Stop a publish of data older than what is published: a cleared run may hold a snapshot of last week.
 
     :param ledger: ``snapshot_at`` and ``sync_log_id`` of the period's row, or None.
     :raises Superseded: says both times.
     """
     published_at = ledger and ledger["snapshot_at"]
-    if ledger and published_at and published_at > snapshot.snapshot_at:
+    if ledger and published_at and published_at > snapshot_at:
         raise Superseded(
-            f"{sync}: its snapshot is of {snapshot.snapshot_at:%Y-%m-%d %H:%M:%S %Z}, but sync_log "
+            f"{sync}: its snapshot is of {snapshot_at:%Y-%m-%d %H:%M:%S %Z}, but sync_log "
             f"{ledger['sync_log_id']} has published one of {published_at:%Y-%m-%d %H:%M:%S %Z}. Nothing was changed. "
-            "Clear 'extract' to take a new snapshot."
+            "Clear 'extract' together with what follows it (Downstream) to take a new snapshot."
         )

@@ -44,9 +44,17 @@ class Period:
 
         ``Period.containing(SyncType.WEEKLY, date(2026, 11, 11))`` is 2026-11-08..2026-11-14: Amazon's weeks
         start on Sunday (``sellingPartnerSearchQueryPerformanceReport.json``), ISO weeks do not.
+
+        :raises InvalidPeriod: the period would reach beyond the calendar.
         """
-        first = _first_day(sync_type, day)
-        return cls(sync_type, first, _next_first_day(sync_type, first) - timedelta(days=1))
+        try:
+            first = _first_day(sync_type, day)
+            return cls(sync_type, first, _next_first_day(sync_type, first) - timedelta(days=1))
+        except OverflowError:
+            raise InvalidPeriod(
+                f"the {sync_type} period of {day} does not lie within the years 1 to 9999. "
+                "Nothing was read or written. Run again with a day such as 2026-11-08."
+            ) from None
 
     @classmethod
     def starting(cls, sync_type: SyncType, first_day: date) -> Period:

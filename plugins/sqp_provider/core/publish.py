@@ -25,6 +25,11 @@ class PublishResult(BaseModel):
     deleted: int = 0
     unchanged: int = 0
 
+    @property
+    def changes(self) -> int:
+        """How many rows of the target are others than before."""
+        return self.inserted + self.updated + self.deleted
+
     def __str__(self) -> str:
         return (
             f"{self.how}: {self.inserted:,} inserted, {self.updated:,} updated, "

@@ -79,6 +79,21 @@ def find_restatements(
     return [_judge(period, source.get(period), known.get(period, KnownPeriod())) for period in periods]
 
 
+def stretches(periods: Iterable[Period], longest: int) -> list[list[Period]]:
+    """Return the neighbours together, for a statement reads what lies between: of weeks 8, 7, 3 [8, 7] and [3].
+
+    :param periods: of one type, newest first.
+    :param longest: how many periods one statement may read.
+    """
+    found: list[list[Period]] = []
+    for period in periods:
+        if found and len(found[-1]) < longest and found[-1][-1].first_day == period.next_first_day:
+            found[-1].append(period)
+        else:
+            found.append([period])
+    return found
+
+
 def _judge(period: Period, seen: PeriodTotals | None, known: KnownPeriod) -> Finding:
     if known.running_run:
         return Finding(period, Found.RUNNING, f"run {known.running_run} is at work on it")
@@ -121,7 +136,9 @@ def _judge_difference(period: Period, seen: PeriodTotals, known: KnownPeriod) ->
     if known.state == "derived":
         return Finding(period, Found.DERIVED, f"made of weeks so far, the source has {rows} rows of its own")
     if known.fingerprint is None:
-        return Finding(period, Found.OVERWRITTEN, f"somebody else wrote to it; the source has {rows} rows")
+        return Finding(
+            period, Found.OVERWRITTEN, f"it, or a week of it, was written to since; the source has {rows} rows"
+        )
     was = "unknown" if known.row_count is None else f"{known.row_count:,}"
     return Finding(
         period,

@@ -22,10 +22,7 @@ class SyncOptions(BaseModel):
 
 
 class SyncRun(BaseModel):
-    """A row of ``sync_log``, as far as the stages need it.
-
-    ``ended_before`` is how the row said the run had ended, where this very task has come back to it.
-    """
+    """A row of ``sync_log``, as far as the stages need it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -36,7 +33,6 @@ class SyncRun(BaseModel):
     dag_id: str
     run_id: str
     sync_status: str = "started"
-    ended_before: str | None = None
     options: SyncOptions = SyncOptions()
 
     @classmethod

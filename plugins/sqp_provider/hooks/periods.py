@@ -12,6 +12,13 @@ from sqp_provider.core.snapshot import PeriodTotals
 from sqp_provider.hooks.postgres import Database
 
 
+def forgotten_periods(database: Database, sync_type: SyncType) -> list[Period]:
+    """Return the published periods that somebody has written to since, newest first."""
+    statement = database.statement("restatements", "forgotten_periods")
+    rows = database.connection.execute(statement, {"sync_type": sync_type.value})
+    return [Period.starting(sync_type, row["period_start"]) for row in rows]
+
+
 @dataclass(frozen=True)
 class Periods:
     """The periods of one type that a look is about, inside one transaction."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from google.cloud import bigquery
 
-from sqp_provider.core.contract import SOURCE_COLUMNS
+from sqp_provider.core.contract import MARKETPLACE, MARKETPLACE_NAMES, SOURCE_COLUMNS
 from sqp_provider.core.errors import SourceEmpty, SourceUnusable, SyncError
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.run import SyncRun
@@ -44,7 +44,8 @@ class Source:
     def refuse_if_unusable(self) -> None:
         """Compare the mapped columns with the table's.
 
-        :raises SourceUnusable: the table or a column is missing, or a column has another type.
+        :raises SourceUnusable: the table or a column is missing, a column has another type, or one that tells
+            marketplaces apart is neither mapped nor declined.
         """
         problems = list(_problems(self.settings, self.columns))
         if problems:
@@ -101,7 +102,7 @@ class Source:
             **PeriodTotals.from_row(row).model_dump(),
             table=snapshot,
             job_id=str(job.job_id),
-            snapshot_at=job.created,
+            snapshot_at=job.started or job.created,  # a query reads its tables as of its start, however long it waited
             bytes_processed=job.total_bytes_processed or 0,
         )
 
@@ -188,6 +189,13 @@ def snapshot_name(sync: SyncRun, schema: str, try_number: int) -> str:
 
 
 def _problems(settings: SourceSettings, found: dict[str, str]) -> Iterator[str]:
+    for name in found:
+        if MARKETPLACE.key not in settings.columns and name.replace(" ", "_").split(".")[-1] in MARKETPLACE_NAMES:
+            yield (
+                f"column `{name}` tells marketplaces apart, but source.columns does not mention it, and the figures "
+                f"of two must never be added up; expected `marketplace: {name}` with the one to sync in "
+                "source.marketplace, or `marketplace: null` if all rows are of one marketplace"
+            )
     for key, (column, name) in settings.mapped().items():
         kind = found.get(name.lower())
         if kind is None:

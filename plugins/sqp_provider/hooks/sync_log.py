@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from sqp_provider.core.attempt import Attempt
 from sqp_provider.core.errors import TargetUnusable
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.publish import PublishResult
@@ -60,7 +61,7 @@ class SyncLog:
         """Come back to a closed row as a further attempt, for the same period with the same options."""
         run = DagRunIdentity(sync.dag_id, sync.run_id)
         self.start(run, sync.period.sync_type, sync.period, source_table, sync.options)
-        return self.read(sync.sync_log_id).model_copy(update={"ended_before": sync.sync_status})
+        return self.read(sync.sync_log_id)
 
     def read(self, sync_log_id: int) -> SyncRun:
         """Return the run as its row tells.
@@ -106,11 +107,11 @@ class SyncLog:
             },
         )
 
-    def outcome(self, sync: SyncRun) -> str | None:
-        """Return what the current attempt came to, or None while it came to nothing."""
+    def attempt(self, sync: SyncRun) -> Attempt | None:
+        """Return what the attempt came to so far; None when a newer one has taken over."""
         run = {"sync_log_id": sync.sync_log_id, "attempt": sync.attempt}
-        row = self.database.row("sync_log", "read_outcome", run)
-        return str(row["outcome"]) if row and row["outcome"] else None
+        row = self.database.row("sync_log", "read_attempt", run)
+        return Attempt.model_validate(row) if row else None
 
     def finish(self, sync: SyncRun, error: dict[str, Any] | None) -> None:
         """Close the attempt: completed without an error, failed with one; only the current attempt may."""

@@ -66,7 +66,11 @@ class Target:
     def holds(self, snapshot: Snapshot) -> bool:
         """Tell whether the ledger says that exactly this snapshot is published, and its rows are there."""
         ledger = self.ledger()
-        if ledger is None or ledger["state"] != "synced" or ledger["fingerprint"] != snapshot.fingerprint:
+        return ledger is not None and ledger["fingerprint"] == snapshot.fingerprint and self.is_intact(ledger)
+
+    def is_intact(self, ledger: Mapping[str, Any] | None) -> bool:
+        """Tell whether the period was published by a sync and nobody is known to have written to it since."""
+        if ledger is None or ledger["state"] != "synced" or ledger["fingerprint"] is None:
             return False
         return self._rows() == int(ledger["row_count"])
 
@@ -140,6 +144,10 @@ class Target:
                 "attempt": self.sync.attempt,
             },
         )
+
+    def forget_months(self, snapshot: Snapshot) -> None:
+        """Write into the ledger that the week's month and quarter may be older than the week, where they are synced."""
+        self._run("forget_months", self.period | {"snapshot_at": snapshot.snapshot_at})
 
     def record_confirmed(self, snapshot: Snapshot) -> None:
         """Write into the ledger that the source still looked like this; an older snapshot is refused from then on."""

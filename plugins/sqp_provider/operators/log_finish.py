@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from airflow.sdk import Context
 
-from sqp_provider.core.errors import ChecksFailed
-from sqp_provider.core.publish import PublishResult
+from sqp_provider.core.attempt import settle
+from sqp_provider.core.errors import ChecksFailed, NothingPublished, Superseded
 from sqp_provider.core.run import SyncRun
 from sqp_provider.hooks.metrics import sync_ended
 from sqp_provider.hooks.postgres import Database
@@ -41,7 +41,7 @@ class SyncLogFinishOperator(SyncStageOperator):
         sync = self.read_sync(context)
         error = self.find_error(context)
         with self.postgres.transaction() as database:
-            error = error or self.find_nothing_done(database, sync)
+            error = error or self.find_nothing_done(database, sync, context)
             SyncLog(database).finish(sync, error)
             self.clean_up(Staging(database, sync), sync, error)
         tell_run_ended(self.settings, sync.sync_log_id)
@@ -58,23 +58,23 @@ class SyncLogFinishOperator(SyncStageOperator):
                 return left or _silent(stage, state)
         return None
 
-    def find_nothing_done(self, database: Database, sync: SyncRun) -> dict[str, Any] | None:
-        """Return an error when no stage of this attempt wrote what it came to and the ledger is not this run's."""
-        log, ledger = SyncLog(database), Target(database, sync).ledger()
-        if log.outcome(sync) or sync.options.dry_run:
+    def find_nothing_done(self, database: Database, sync: SyncRun, context: Context) -> dict[str, Any] | None:
+        """Return an error when no stage of this attempt wrote what it came to and the period is not known to be right.
+
+        Stages come back alone when they are cleared alone, as log_start and log_finish do.
+        """
+        log, target = SyncLog(database), Target(database, sync)
+        attempt, ti = log.attempt(sync), cast("Any", context["ti"])
+        if attempt is None or attempt.outcome or sync.options.dry_run:
             return None
-        mine = ledger and ledger["sync_log_id"] == sync.sync_log_id
-        # log_finish came back alone: cleared after a publish, or tried again after it had closed the row
-        if ledger and (mine or sync.ended_before == "completed"):
-            how = "already published" if mine else "unchanged"
-            result = PublishResult(how=how, inserted=0, unchanged=ledger["row_count"])
-            log.record_counts(sync, result, {"outcome": result.how})
-            return None
-        message = (
-            f"{sync}: every stage is marked success or skipped, but this attempt published nothing. "
-            "The target is what it was before. Clear 'extract' to sync the period."
-        )
-        return _error(self.stages[-1], "NothingPublished", message)
+        ledger = target.ledger()
+        extracted = ti.xcom_pull(task_ids=self.stages[0], key="return_value") is not None
+        try:
+            result = settle(sync, attempt, ledger, intact=target.is_intact(ledger), extracted=extracted)
+        except (NothingPublished, Superseded) as error:
+            return _error(self.stages[-1], type(error).__name__, str(error))
+        log.record_counts(sync, result, {"outcome": result.how})
+        return None
 
     def clean_up(self, staging: Staging, sync: SyncRun, error: dict[str, Any] | None) -> None:
         """Drop what was staged, unless its checks failed: their statements must have something to run on."""

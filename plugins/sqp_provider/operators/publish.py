@@ -10,6 +10,7 @@ from airflow.sdk import Context
 from sqp_provider.assets import emit_published
 from sqp_provider.core.errors import DeletesRefused
 from sqp_provider.core.fence import refuse_older_snapshot
+from sqp_provider.core.period import SyncType
 from sqp_provider.core.publish import PublishResult, refuse_large_delete
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import Snapshot
@@ -69,14 +70,21 @@ class SyncPublishOperator(SyncStageOperator):
             target = Target(database, sync)
             target.lock()
             target.refuse_if_superseded()
-            refuse_older_snapshot(sync, snapshot, target.ledger())
+            refuse_older_snapshot(sync, snapshot.snapshot_at, target.ledger())
             if target.published_by_this_attempt():
                 return PublishResult(how="already published", inserted=0, unchanged=snapshot.totals.row_count)
             target.staging.refuse_if_missing()
             result = self.change(target, snapshot)
             target.record_published(snapshot)
+            if result.changes and sync.period.sync_type is SyncType.WEEKLY and self.makes_months_of_weeks:
+                target.forget_months(snapshot)
             SyncLog(database).record_counts(sync, result, {"outcome": result.how})
         return result
+
+    @property
+    def makes_months_of_weeks(self) -> bool:
+        """Whether the sync of a month adds up what the source has of its weeks."""
+        return self.settings.source.is_made_of_weeks(SyncType.MONTHLY)
 
     def change(self, target: Target, snapshot: Snapshot) -> PublishResult:
         """Attach a period that is new; of one that is there, write the difference."""

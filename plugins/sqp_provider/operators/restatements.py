@@ -9,8 +9,8 @@ from typing import Any
 from airflow.sdk import Context
 
 from sqp_provider.core.period import Period, SyncType
-from sqp_provider.core.restatement import Finding, find_restatements
-from sqp_provider.hooks.periods import Periods
+from sqp_provider.core.restatement import Finding, find_restatements, stretches
+from sqp_provider.hooks.periods import Periods, forgotten_periods
 from sqp_provider.operators.alerts import tell_run_ended
 from sqp_provider.operators.stage import SyncStageOperator, fails_plainly
 from sqp_provider.operators.stale_runs import close_stale_runs
@@ -33,7 +33,8 @@ class RestatementLookOperator(SyncStageOperator):
         findings = [
             finding
             for sync_type in self.sync_types(context)
-            for finding in self.look(sync_type, self.window(context, sync_type))
+            for window in self.windows(context, sync_type)
+            for finding in self.look(sync_type, window)
         ]
         self.report(findings)
         to_sync = [finding.period for finding in findings if finding.action == "sync"]
@@ -51,16 +52,19 @@ class RestatementLookOperator(SyncStageOperator):
         """Return the types to look at, in the order of :class:`~sqp_provider.core.period.SyncType`."""
         return [sync_type for sync_type in SyncType if sync_type.value in context["params"]["sync_types"]]
 
-    def window(self, context: Context, sync_type: SyncType) -> list[Period]:
-        """Return the periods to look at, newest first."""
+    def windows(self, context: Context, sync_type: SyncType) -> list[list[Period]]:
+        """Return the periods to look at, newest first; those that were written to since, however old they are."""
         run_after: Any = context["dag_run"].run_after
         periods = context["params"]["periods"] or self.settings.restatements.periods(sync_type)
-        return Period.latest_due(sync_type, run_after, self.settings.schedule.delay(sync_type)).look_back(periods)
+        if not periods:
+            return []
+        window = Period.latest_due(sync_type, run_after, self.settings.schedule.delay(sync_type)).look_back(periods)
+        with self.postgres.transaction() as database:
+            forgotten = forgotten_periods(database, sync_type)
+        return [window, *stretches((period for period in forgotten if period not in window), longest=periods)]
 
     def look(self, sync_type: SyncType, window: list[Period]) -> list[Finding]:
         """Ask the source, write down what it said, and compare it with what is known."""
-        if not window:
-            return []
         seen_at = datetime.now(UTC)
         source = self.source.window_totals(sync_type, window)
         with self.postgres.transaction() as database:

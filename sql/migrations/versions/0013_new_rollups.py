@@ -3,7 +3,7 @@
 from sqp_provider.migrations import refuse_downgrade, run_sql_of
 
 revision = "0013"
-down_revision = "0010"
+down_revision = "0011"
 
 
 def upgrade() -> None:

@@ -149,9 +149,8 @@ class History(RuleBasedStateMachine):
             if again.run.states.get("extract") != "success":
                 continue
             before = self.published.get(again.period)
-            again.run.states.pop("publish", None)
             self.stages.clear(again.run, stage, downstream=not alone)
-            if again.run.states.get("publish") == "success":
+            if "publish" in again.run.ran and again.run.states["publish"] == "success":
                 assert before is None or again.seen_at >= before.seen_at, "an older snapshot over a newer one"
                 self.conclude(again)
 

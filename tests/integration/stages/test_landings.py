@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from sqp_provider.core.errors import SourceUnusable
-from sqp_provider.core.period import SyncType
+from sqp_provider.core.period import Period, SyncType
+from sqp_provider.hooks.bigquery import SqpBigQueryHook
+from sqp_provider.hooks.source import Source
 from tests.fixtures import settings_for
 from tests.landing import COLUMNS, WEEK, Landing, report_row
 from tests.stages import Stages
@@ -253,5 +255,33 @@ def test_two_marketplaces_in_one_table_never_mix(landing: Landing, dataset: str,
             settings_for(landing.table, dataset, source={"columns": columns, "marketplace": marketplace}), stages.dsn
         )
         for sync_type, first_day in ((SyncType.WEEKLY, WEEK), (SyncType.MONTHLY, "2026-11-01")):
-            assert one.sync(first_day, sync_type, force=True).errors == {}
+            run = one.sync(first_day, sync_type, force=True)
+            assert run.errors == {}
             assert [row["total_clicks"] for row in one.target(sync_type)] == [clicks]
+            period = Period.containing(sync_type, WEEK)
+            seen = Source(SqpBigQueryHook(), one.settings.source).window_totals(sync_type, [period])[period]
+            assert (seen.totals.sums["total_clicks"], seen.fingerprint) == (clicks, run["extract"]["fingerprint"])
+
+
+def test_the_newest_day_is_found_where_the_landing_has_odd_white_space(
+    landing: Landing, dataset: str, stages: Stages
+) -> None:
+    landing.create(COLUMNS | {"marketplace_id": "STRING", "report_period": "STRING"})
+    odd = {"marketplace_id": "\u00a0ATVPDKIKX0DER ", "report_period": "\u00a0week"}
+    landing.land(report_row("older", week=date(2026, 11, 1)) | odd)
+    columns = {"marketplace": "marketplace_id", "report_period": "report_period"}
+    source = {"columns": columns, "marketplace": "ATVPDKIKX0DER"}
+    run = Stages(settings_for(landing.table, dataset, source=source), stages.dsn).sync(WEEK)
+    assert "the newest it has is 2026-11-01" in str(run.errors["extract"])
+
+
+@pytest.mark.parametrize("name", ["marketplace_id", "Marketplace", "marketplaceId", "spec.marketplace_id"])
+def test_a_marketplace_column_that_is_not_mentioned_is_refused(name: str, landing: Landing, dataset: str) -> None:
+    field = {"spec": "struct<marketplace_id string>"} if "." in name else {name: "STRING"}
+    landing.create(COLUMNS | field)
+    silent = Source(SqpBigQueryHook(), settings_for(landing.table, dataset).source)
+    with pytest.raises(SourceUnusable, match=f"column `{name.lower()}` tells marketplaces apart") as refused:
+        silent.refuse_if_unusable()
+    assert "or `marketplace: null` if all rows are of one marketplace. The target is untouched." in str(refused.value)
+    declined = settings_for(landing.table, dataset, source={"columns": {"marketplace": None}})
+    Source(SqpBigQueryHook(), declined.source).refuse_if_unusable()

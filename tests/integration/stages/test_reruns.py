@@ -204,7 +204,7 @@ def test_a_stage_cleared_alone_after_its_run_published_is_skipped(landing: Landi
     ("stage", "kind", "remedy"),
     [
         ("validate", StagedMissing, "Clear 'load' to stage the rows again."),
-        ("publish", Superseded, "Clear 'extract' to take a new snapshot."),
+        ("publish", Superseded, "Clear 'extract' together with what follows it (Downstream) to take a new snapshot."),
     ],
 )
 def test_a_stage_cleared_alone_after_another_run_published_says_what_to_clear(
@@ -248,7 +248,7 @@ def test_clearing_an_old_run_does_not_bring_back_its_old_snapshot(landing: Landi
 
     assert isinstance(old.errors["publish"].__cause__, Superseded)
     assert "its snapshot is of" in str(old.errors["publish"])
-    assert "Clear 'extract' to take a new snapshot." in str(old.errors["publish"])
+    assert "Clear 'extract' together with what follows it (Downstream)" in str(old.errors["publish"])
     assert [row["total_clicks"] for row in stages.target()] == [99]
     stages.run_task(old, "log_finish")
     assert stages.log(old)["sync_status"] == "failed"

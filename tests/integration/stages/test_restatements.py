@@ -12,7 +12,7 @@ from airflow.sdk import Context
 from sqp_provider.core.period import SyncType
 from sqp_provider.operators.restatements import RestatementLookOperator
 from tests.landing import WEEK, Landing, report_row
-from tests.stages import Run, Stages
+from tests.stages import NO_OPTIONS, Run, Stages
 
 TEN = [report_row(f"query {n}") for n in range(10)]
 
@@ -193,3 +193,58 @@ def test_a_week_published_as_empty_that_somebody_else_wrote_to_stays_restated_un
     assert status(stages) == ["restated"]
     assert stages.sync(WEEK, allow_empty=True, max_delete_fraction=1).errors == {}
     assert (stages.target(), status(stages)) == ([], ["synced"])
+
+
+def test_a_late_week_heals_its_synced_month_and_quarter_however_old_they_are(landing: Landing, stages: Stages) -> None:
+    october, long_after = date(2026, 10, 25), datetime(2027, 11, 23, tzinfo=UTC)
+    landing.land(report_row("q", week=october))
+    stages.sync("2026-10-01", SyncType.MONTHLY)
+    stages.sync("2026-10-01", SyncType.QUARTERLY)
+    landing.land(report_row("late", week=date(2026, 10, 4)))
+    stands = "select status from period_status where period_start = '2026-10-01' and sync_type <> 'weekly'"
+    assert stages.query(stands) == [{"status": "synced"}] * 2
+    types = {"sync_types": ["monthly", "quarterly"], "due": long_after, "periods": 1}
+    assert look(stages, **types) == []
+
+    stages.sync(date(2026, 10, 4))
+
+    assert stages.query(stands) == [{"status": "restated"}] * 2
+    assert [run["trigger_dag_id"] for run in look(stages, **types)] == ["sqp_monthly_sync", "sqp_quarterly_sync"]
+    for sync_type in (SyncType.MONTHLY, SyncType.QUARTERLY):
+        assert stages.sync("2026-10-01", sync_type)["publish"]["inserted"] == 1
+    assert stages.query(stands) == [{"status": "synced"}] * 2
+    assert look(stages, **types) == []
+    stages.sync(date(2026, 10, 4), force=True)  # writes no row
+    stages.sync(date(2026, 10, 4))
+    assert stages.query(stands) == [{"status": "synced"}] * 2
+
+
+def test_a_week_that_is_older_than_its_months_snapshot_leaves_the_month_synced(
+    landing: Landing, stages: Stages
+) -> None:
+    """The month was added up after the week's snapshot was taken, so it has the week."""
+    landing.land(report_row("q", week=date(2026, 10, 25)))
+    week = Run("week", NO_OPTIONS | {"period_start": "2026-10-25"})
+    for task in ("log_start", "extract", "load", "validate"):
+        assert stages.run_task(week, task)
+    stages.sync("2026-10-01", SyncType.MONTHLY)
+    assert stages.run_task(week, "publish")
+    assert stages.query("select state from synced_period where sync_type = 'monthly' and fingerprint is not null") == [
+        {"state": "synced"}
+    ]
+
+
+def test_a_cleared_old_run_that_made_way_does_not_make_its_period_failed(landing: Landing, stages: Stages) -> None:
+    landing.land(*TEN)
+    old = stages.sync(WEEK)
+    landing.land(report_row("query 0", asin_click_count=51, ingested_at="2026-11-21T06:00:00Z"))
+    stages.sync(WEEK)
+    stages.clear(old, "publish")
+    assert stages.log(old)["error_details"]["type"] == "Superseded"
+    assert status(stages) == ["synced"]
+    landing.replace(TEN[0])
+    refused = stages.sync(WEEK)
+    assert stages.log(refused)["error_details"]["type"] == "DeletesRefused"
+    stages.clear(old, "publish")
+    assert status(stages) == ["failed"]
+    assert look(stages) == []

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from sqp_provider.core.errors import InvalidPeriod
 from sqp_provider.core.period import Period, SyncType
+from sqp_provider.core.restatement import stretches
 
 
 @pytest.mark.parametrize(
@@ -86,3 +87,26 @@ def test_looking_back_finds_the_periods_before(sync_type: SyncType, newest: date
     period = Period.starting(sync_type, newest)
     assert period.look_back(3) == [Period.starting(sync_type, day) for day in first_days]
     assert period.look_back(0) == []
+
+
+@pytest.mark.parametrize(
+    ("sync_type", "day"),
+    [
+        (SyncType.WEEKLY, date(1, 1, 1)),
+        (SyncType.WEEKLY, date(9999, 12, 26)),
+        (SyncType.MONTHLY, date(9999, 12, 1)),
+        (SyncType.QUARTERLY, date(9999, 10, 1)),
+    ],
+)
+def test_a_period_beyond_the_calendar_is_refused(sync_type: SyncType, day: date) -> None:
+    with pytest.raises(InvalidPeriod, match="does not lie within the years 1 to 9999") as refused:
+        Period.starting(sync_type, day)
+    assert "Nothing was read or written. Run again with a day such as 2026-11-08." in str(refused.value)
+
+
+def test_a_look_back_reads_neighbours_together_and_nothing_between() -> None:
+    newest = Period.starting(SyncType.WEEKLY, date(2026, 11, 8)).look_back(6)
+    periods = [*newest[:3], newest[5]]
+    assert stretches(periods, longest=8) == [newest[:3], newest[5:]]
+    assert stretches(periods, longest=2) == [newest[:2], newest[2:3], newest[5:]]
+    assert stretches([], longest=8) == []

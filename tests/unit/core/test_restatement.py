@@ -42,7 +42,7 @@ def source(rows: int, fingerprint: str = NEW, rejects: int = 0) -> PeriodTotals:
             OVERWRITTEN,
             "overwritten",
             "sync",
-            "somebody else wrote to it; the source has 19,001 rows",
+            "it, or a week of it, was written to since; the source has 19,001 rows",
         ),
         (source(19001, OLD), SYNCED, "unchanged", "leave", "the source holds the 19,001 rows that are published"),
         (None, NOTHING, "absent", "leave", "not at the source yet"),
