@@ -2,7 +2,7 @@
 
 from sqp_provider.migrations import refuse_downgrade, run_sql_of
 
-revision = "0013"
+revision = "0012"
 down_revision = "0011"
 
 
