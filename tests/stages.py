@@ -120,12 +120,20 @@ class Stages:
         return run
 
     def clear(self, run: Run, first: str, *, downstream: bool = True) -> None:
-        """Run a stage again, with those after it or alone; Airflow runs setup and teardown again with it."""
+        """Run a stage again, with those after it or alone; Airflow runs setup and teardown again with it.
+
+        A task that is not cleared keeps its state, whatever becomes of those before it.
+        """
         tasks = STAGES[STAGES.index(first) :] if first in STAGES else ()
+        tasks = tasks if downstream else tasks[:1]
+        kept = {task: state for task, state in run.states.items() if task in STAGES and task not in tasks}
+        run.states |= dict.fromkeys(("log_start", *tasks, "log_finish"), None)
         run.errors.clear()
         if self.run_task(run, "log_start"):
-            for stage in tasks if downstream else tasks[:1]:
-                if not self.run_task(run, stage):
+            for stage in tasks:
+                ended_well = self.run_task(run, stage)
+                run.states |= kept
+                if not ended_well:
                     break
             self.run_task(run, "log_finish")
 
