@@ -30,6 +30,12 @@ class AirflowRuns:
         """Parse dags/ with the test's configuration."""
         return DagBag(DAGS)
 
+    def map_columns(self, **columns: str) -> None:
+        """Map further columns of the source."""
+        content = yaml.safe_load(self.config.read_text())
+        content["source"]["columns"] |= columns
+        self.config.write_text(yaml.safe_dump(content))
+
     def run(self, dag_id: str = "sqp_weekly_sync", *, due: datetime | None = None, **conf: Any) -> DagRun:
         """Run a Dag to its end; ``due`` gives it a logical date, as a scheduled run has."""
         bag = self.parse()

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from sqp_provider.core.errors import SourceUnreachable
+from sqp_provider.core.period import SyncType
 from sqp_provider.hooks.snapshot_reader import SnapshotReader
 from tests.dags.conftest import AirflowRuns
 from tests.fixtures import connection_to
-from tests.landing import Landing, report_row
+from tests.landing import COLUMNS, Landing, report_row
 
 GREEN = dict.fromkeys(("log_start", "extract", "load", "validate", "publish", "log_finish"), "success")
 
@@ -46,6 +47,42 @@ def test_a_run_with_a_logical_date_syncs_its_data_interval(landing: Landing, air
     run = airflow.run(due=datetime(2026, 11, 19, tzinfo=UTC) + timedelta(microseconds=time.time_ns() // 1000 % 10**11))
     assert run.state == "success"
     assert str(airflow.log(run)["period_start"]) == "2026-11-08"
+
+
+@pytest.mark.parametrize("native", [False, True], ids=["made of weeks", "of Amazon's own"])
+@pytest.mark.parametrize(
+    ("sync_type", "first_day", "last_day"),
+    [(SyncType.MONTHLY, "2026-10-01", "2026-10-31"), (SyncType.QUARTERLY, "2026-10-01", "2026-12-31")],
+)
+def test_a_month_and_a_quarter_are_synced_by_their_own_dags(
+    sync_type: SyncType, first_day: str, last_day: str, native: bool, landing: Landing, airflow: AirflowRuns
+) -> None:
+    landing.create(COLUMNS | {"report_period": "STRING"})
+    weeks = [report_row("q", week=date(2026, 10, day)) | {"report_period": "WEEK"} for day in (4, 11)]
+    own = report_row("q", start_date=first_day, end_date=last_day, asin_click_count=70)
+    landing.land(*weeks, own | {"report_period": sync_type.report_period})
+    if native:
+        airflow.map_columns(report_period="report_period")
+    else:  # the rows of other reports are in another table then
+        landing.replace(*({name: row[name] for name in COLUMNS} for row in weeks))
+    dag_id = f"sqp_{sync_type}_sync"
+
+    run = airflow.run(dag_id, period_start=first_day)
+    assert (run.state, airflow.states(run)) == ("success", GREEN)
+    log = airflow.log(run)
+    assert (log["dag_id"], log["sync_type"], log["target_table"]) == (
+        dag_id,
+        sync_type,
+        f"sqp.{sync_type.target_table}",
+    )
+    assert (str(log["period_start"]), str(log["period_end"]), log["sync_status"]) == (first_day, last_day, "completed")
+    (row,) = airflow.stages.target(sync_type)
+    assert (row["total_clicks"], row["active_weeks"]) == ((70, None) if native else (100, 2))
+    assert airflow.stages.target() == []
+
+    again = airflow.run(dag_id, period_start=first_day)
+    assert again.state == "success"
+    assert airflow.log(again)["sync_metadata"]["outcome"] == "unchanged"
 
 
 def test_a_failed_stage_makes_the_run_red_and_the_log_says_why(landing: Landing, airflow: AirflowRuns) -> None:

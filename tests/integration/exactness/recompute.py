@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -64,11 +66,19 @@ def _belongs(row: Mapping[str, Any], period: Period) -> bool:
 def _run(
     statement: str, table: str, rows: list[dict[str, Any]], schema: pa.Schema, **params: Any
 ) -> list[dict[str, Any]]:
-    with duckdb.connect() as connection:
-        connection.create_function("fold", fold, ["VARCHAR"], "VARCHAR")  # type: ignore[list-item, arg-type]
-        connection.create_function("quotient", quotient, ["BIGINT", "BIGINT"], "DECIMAL(38, 6)")  # type: ignore[list-item, arg-type]
-        connection.register(table, pa.Table.from_pylist(rows, schema=schema))
-        return connection.sql(statement, params=params or None).to_arrow_table().to_pylist()
+    connection = _database()
+    connection.register(table, pa.Table.from_pylist(rows, schema=schema))
+    return connection.sql(statement, params=params or None).to_arrow_table().to_pylist()
+
+
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    """An empty database, made once for the hundreds of questions of a history; it keeps the rows of the last one."""
+    connection = duckdb.connect(config={"threads": 1})
+    atexit.register(connection.close)  # else its functions outlive it, and Python's end complains
+    connection.create_function("fold", fold, ["VARCHAR"], "VARCHAR")  # type: ignore[list-item, arg-type]
+    connection.create_function("quotient", quotient, ["BIGINT", "BIGINT"], "DECIMAL(38, 6)")  # type: ignore[list-item, arg-type]
+    return connection
 
 
 def _as_target(rows: list[dict[str, Any]], constants: Mapping[str, Any]) -> list[dict[str, Any]]:
