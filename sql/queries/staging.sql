@@ -98,3 +98,8 @@ where
 
 -- name: staged_exists
 select to_regclass({staged_text}) is not null as found;
+
+
+-- name: staged_snapshot
+-- Of which snapshot the rows are; all are of one.
+select bigquery_sync_id as job_id from {staged} limit 1;

@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "timetables": {"core"},
     "deadlines": {"core"},
     "triggers": {"hooks", "core"},
-    "notifications": {"hooks", "core"},
+    "notifications": {"operators", "hooks", "core"},
     "status": {"hooks", "core"},
     "operators": {"sensors", "triggers", "assets", "migrations", "status.addresses", "hooks", "core"},
     "sensors": {"operators", "triggers", "assets", "migrations", "hooks", "core"},

@@ -40,7 +40,7 @@ class SnapshotExpired(SyncError):
 
 
 class StagedMissing(SyncError):
-    """The staged table that a stage should read is no longer there."""
+    """The staged rows that a stage should read are no longer there, or are those of another snapshot."""
 
 
 class TargetUnreachable(SyncError):

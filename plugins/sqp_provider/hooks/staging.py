@@ -14,6 +14,7 @@ from psycopg.errors import UniqueViolation
 from sqp_provider.core.errors import ChecksFailed, StagedMissing
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.run import SyncRun
+from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.hooks.encoding import END, HEADER, copied
 from sqp_provider.hooks.postgres import Database
 
@@ -92,15 +93,21 @@ class Staging:
         """Tell whether the staged table is there."""
         return bool(self.database.one("staging", "staged_exists", staged_text=sql.Literal(self.label))["found"])
 
-    def refuse_if_missing(self) -> None:
-        """Stop a stage that was cleared alone, after the run that staged the rows had ended.
+    def refuse_unless_of(self, snapshot: Snapshot) -> None:
+        """Stop a stage that was cleared alone, after the staged rows went or after another snapshot was taken.
 
-        :raises StagedMissing: the staged table is gone.
+        :raises StagedMissing: the rows of this snapshot are not staged.
         """
         if not self.exists():
             raise StagedMissing(
                 f"{self.sync}: {self.label} is not there, because a finished run drops what it staged. "
                 "The target is untouched. Clear 'load' to stage the rows again."
+            )
+        staged = self.database.row("staging", "staged_snapshot", staged=self.name)
+        if staged and staged["job_id"] != snapshot.job_id:
+            raise StagedMissing(
+                f"{self.sync}: {self.label} holds the rows of BigQuery job {staged['job_id']}, the run's snapshot is "
+                f"of {snapshot.job_id}: 'extract' ran again, 'load' did not. The target is untouched. Clear 'load'."
             )
 
     def drop(self) -> None:

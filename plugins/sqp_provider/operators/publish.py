@@ -73,7 +73,7 @@ class SyncPublishOperator(SyncStageOperator):
             refuse_older_snapshot(sync, snapshot.snapshot_at, target.ledger())
             if target.published_by_this_attempt():
                 return PublishResult(how="already published", inserted=0, unchanged=snapshot.totals.row_count)
-            target.staging.refuse_if_missing()
+            target.staging.refuse_unless_of(snapshot)
             result = self.change(target, snapshot)
             target.record_published(snapshot)
             if result.changes and sync.period.sync_type is SyncType.WEEKLY and self.makes_months_of_weeks:
@@ -99,7 +99,7 @@ class SyncPublishOperator(SyncStageOperator):
         """Tell what publishing would change, and change nothing but the run's own log."""
         with self.postgres.transaction() as database:
             target = Target(database, sync)
-            target.staging.refuse_if_missing()
+            target.staging.refuse_unless_of(snapshot)
             found = target.find_difference()
             result = found.model_copy(update={"how": "dry run"})
             would = result.model_dump(mode="json") | {"refused": self.refusal(target, found)}

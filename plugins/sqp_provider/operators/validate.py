@@ -38,7 +38,7 @@ class SyncValidateOperator(SyncStageOperator):
         snapshot, sync = Snapshot.model_validate(self.snapshot), self.read_sync(context)
         self.skip_if_published(sync, snapshot)
         with self.postgres.transaction() as database:
-            Staging(database, sync).refuse_if_missing()
+            Staging(database, sync).refuse_unless_of(snapshot)
             self.results = results = self.check(Checks(database, sync), snapshot)
             labels = Staging(database, sync).label, Target(database, sync).label
         self.report(sync, results)

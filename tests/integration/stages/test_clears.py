@@ -8,7 +8,7 @@ import pytest
 
 from sqp_provider.sync import STAGES
 from tests.landing import WEEK, Landing, report_row
-from tests.stages import Run, Stages
+from tests.stages import NO_OPTIONS, Run, Stages
 
 THREE = [report_row(f"query {n}") for n in range(3)]
 TASKS = ("log_start", *STAGES, "log_finish")
@@ -159,3 +159,23 @@ def test_log_start_cleared_after_somebody_else_wrote_to_the_week(landing: Landin
         assert (kind, "was changed since sync_log 1 published it" in message) == ("NothingPublished", True)
     stages.clear(run, "extract")
     assert (run.colour, len(stages.target())) == ("success", 3)
+
+
+def test_rows_staged_from_an_older_snapshot_are_not_published_as_the_newer_one(
+    landing: Landing, stages: Stages
+) -> None:
+    """Extract cleared alone while validate is at work: what follows was staged before."""
+    landing.land(*THREE)
+    run = Run("manual__again", NO_OPTIONS | {"period_start": str(WEEK)})
+    for task in ("log_start", "extract", "load", "validate"):
+        assert stages.run_task(run, task), run.errors
+    restate(landing)
+    for task in ("log_start", "extract"):
+        assert stages.run_task(run, task), run.errors
+    for task in ("validate", "publish"):
+        assert not stages.run_task(run, task)
+        assert "'extract' ran again, 'load' did not. The target is untouched. Clear 'load'." in str(run.errors[task])
+    assert stages.target() == []
+    for task in ("load", "validate", "publish"):
+        assert stages.run_task(run, task), run.errors
+    assert [row["total_clicks"] for row in stages.target()] == [51, 50, 50]
