@@ -59,7 +59,8 @@ def measure(
 ) -> None:
     """Measure one size; whoever came first in one repeat comes last in the next."""
     say(f"{rows:,} rows: landing the source, publishing the week before")
-    source = SourceRows.landed(rows, arguments.asins, arguments.backfill_rows or max(1000, rows // 10))
+    weeks = 3 if "rollup" in names else 2  # the one before, the one that is measured, the one that joins its month
+    source = SourceRows.landed(rows, arguments.asins, arguments.backfill_rows or max(1000, rows // 10), weeks)
     trial = Trial(source, Server(), measured)
     try:
         trial.prepare()

@@ -32,7 +32,7 @@ BACKFILL_WEEKS = 26
 class SourceRows:
     """The tables of one benchmark, in a dataset of its own.
 
-    >>> source = SourceRows.landed(rows=1_000_000, asins=200)
+    >>> source = SourceRows.landed(rows=1_000_000, asins=200, backfill_rows=100_000, weeks=3)
     >>> source.settings("one_percent").source.table
     'sqp_bench_1f0c.one_percent'
     """
@@ -43,12 +43,12 @@ class SourceRows:
     backfill_market: Market
 
     @classmethod
-    def landed(cls, rows: int, asins: int, backfill_rows: int) -> SourceRows:
-        """Make the tables; queries are those of the sample data, half of them nobody's."""
+    def landed(cls, rows: int, asins: int, backfill_rows: int, weeks: int) -> SourceRows:
+        """Make the tables with so many weeks; queries are those of the sample data, half of them nobody's."""
         client, dataset = emulator.client(), f"sqp_bench_{uuid4().hex[:8]}"
         client.create_dataset(dataset)
         source = cls(client, dataset, _market(rows, asins), _market(backfill_rows, asins))
-        source._land("landed", weeks=3)
+        source._land("landed", weeks)
         return source
 
     def settings(self, state: str) -> Settings:
