@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--curve", nargs="*", type=int, default=[], help="further sizes, first load and limit only")
     parser.add_argument("--backfill-rows", type=int, default=None, help="rows of each of its weeks; default a tenth")
     parser.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True)
-    parser.add_argument("--slow-rows", type=int, default=100_000, help="rows for Airflow's own operator")
+    parser.add_argument("--slow-rows", type=int, default=100_000, help="rows for those that write row by row")
     parser.add_argument("--dlt-format", default="csv", choices=["csv", "parquet", "insert_values"])
     parser.add_argument("--json", type=Path, default=Path("build/bench.json"))
     parser.add_argument("--chart", type=Path, default=None, help="an SVG file")

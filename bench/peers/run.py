@@ -32,7 +32,7 @@ def peers(trial: Trial, slow_rows: int, file_format: str) -> Iterator[tuple[str,
     columns = ["period_start", "period_end", "query", "asin", *measures_of(SyncType.WEEKLY)]
     arrow = trial.folder / "week.arrow"
     yield "BigQueryToPostgresOperator", partial(_into_week, airflow_operator.prepare, (table, columns), slow)
-    yield "INSERT ON CONFLICT", partial(_into_week, on_conflict.prepare, (arrow, trial.rows), trial.rows)
+    yield "INSERT ON CONFLICT", partial(_into_week, on_conflict.prepare, (arrow, slow), slow)
     for strategy in ("upsert", "delete-insert"):
         yield f"dlt {strategy}", partial(_dlt, arrow, strategy, file_format, trial.rows)
 
