@@ -28,7 +28,7 @@ def describe(server: Server) -> dict[str, Any]:
         "processors": os.cpu_count(),
         "processor": _line("/proc/cpuinfo", "model name"),
         "memory": _line("/proc/meminfo", "MemTotal"),
-        "system": platform.platform(),
+        "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
         "postgres": settings,

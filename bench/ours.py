@@ -41,7 +41,7 @@ class Ours:
         """
         state = Run(run_id, NO_OPTIONS | {"period_start": str(week)})
         for task_id in TASKS:
-            if state.states.get(task_id) != "skipped":
+            if task_id not in STAGES or state.may_run(task_id):
                 yield task_id, lambda task_id=task_id: self._task(state, task_id)  # type: ignore[misc]
 
     def sync(self, week: date, run_id: str) -> None:

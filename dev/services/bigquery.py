@@ -21,7 +21,7 @@ IMPORT_SPATIAL = "import duckdb_extensions; duckdb_extensions.import_extension('
 # The emulator parses a statement some seventy times over. A tree is thousands of objects that die young, and Python's
 # default looks for garbage every few hundred of them: that took a third of its time.
 RUN = """import gc, runpy
-gc.set_threshold(100_000, 50, 100)
+gc.set_threshold(10_000, 10, 10)
 runpy.run_module("bqemulator", run_name="__main__", alter_sys=True)
 """
 
