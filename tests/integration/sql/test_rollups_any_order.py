@@ -18,6 +18,12 @@ MEASURES = (
     "total_impressions, total_clicks, total_cart_adds, total_purchases,"
     " market_impressions, market_clicks, market_cart_adds, market_purchases, query_score, query_volume"
 )
+RATES = """
+    avg_ctr = rate(total_clicks, total_impressions), avg_cvr = rate(total_purchases, total_clicks),
+    impression_share = rate(total_impressions, market_impressions), click_share = rate(total_clicks, market_clicks),
+    cart_add_share = rate(total_cart_adds, market_cart_adds),
+    purchase_share = rate(total_purchases, market_purchases)
+"""
 INSERT = f"insert into {{table}} (period_start, period_end, query, asin, {MEASURES}) values "
 FROM_WEEKS = """
     select
@@ -114,6 +120,7 @@ class Writer:
         self.connection.execute(f"create table sqp_staging.{name} (like weekly_summary including all)")
         if rows:
             self.insert({(week, *key): counts for key, counts in rows.items()}, table=f"sqp_staging.{name}")
+            self.connection.execute(f"update sqp_staging.{name} set {RATES}")
         self.connection.execute(f"select refresh_rollups('sqp_staging.{name}')")
         self.connection.execute(
             f"alter table weekly_summary attach partition sqp_staging.{name}"
