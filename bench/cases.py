@@ -38,6 +38,12 @@ def bare_table(repeat: Repeat) -> None:
     limit.forget(repeat.target)
 
 
+def month(repeat: Repeat) -> None:
+    """A month made of weeks, which is not there; the quarter is its own."""
+    repeat.target.derive_months()
+    repeat.sync("first load, new month", "landed")
+
+
 def rollup(repeat: Repeat) -> None:
     """Month and quarter made of weeks: neither is there; then the second week joins both."""
     repeat.target.derive_months_and_quarters()
@@ -68,6 +74,7 @@ CASES: dict[str, Callable[[Repeat], None]] = {
     "limit": bare_table,
     "week": week,
     "first": first_load,
+    "month": month,
     "rollup": rollup,
     "dag": whole_run,
     "backfill": backfill,

@@ -15,7 +15,14 @@ from typing import Any
 from bench.memory import Measured, measured
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PRELOADED = ["bench.ours", "bench.limit", "bench.dag_run", "bench.peers.airflow_operator", "bench.peers.on_conflict"]
+PRELOADED = [
+    "airflow.sdk.execution_time.supervisor",  # the process that runs a task has it; asking for a connection loads it
+    "bench.ours",
+    "bench.limit",
+    "bench.dag_run",
+    "bench.peers.airflow_operator",
+    "bench.peers.on_conflict",
+]
 
 LOG = Path("build/bench.log")
 """Where everything goes that the steps print and log."""

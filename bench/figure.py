@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Figure:
-    """A stage of a case over all repeats."""
+    """A stage of a case over all repeats; three numbers are median, least and most."""
 
     contender: str
     case: str
@@ -19,5 +19,5 @@ class Figure:
     wal_bytes: float
     growth_bytes: float
     written: dict[str, int]
-    reader_seconds: float
+    reader_seconds: tuple[float, float, float]
     changed: int

@@ -44,7 +44,8 @@ def write_json(path: Path, machine: dict[str, Any], arguments: dict[str, Any], a
 
 def table(found: Sequence[Figure]) -> str:
     """Return the figures as lines of text."""
-    head = ("", "", "", "rows", "seconds", "(least", "most)", "rows/s", "memory MB", "WAL MB", "grown MB", "reader ms")
+    amounts = ("rows/s", "memory MB", "WAL MB", "grown MB", "reader ms", "(most)")
+    head = ("", "", "", "rows", "seconds", "(least", "most)", *amounts)
     lines: list[tuple[str, ...]] = [(*head, "tuples written")]
     before = ("", "", 0)
     for figure in found:
@@ -54,8 +55,9 @@ def table(found: Sequence[Figure]) -> str:
         middle, least, most = (f"{seconds:.2f}" for seconds in figure.seconds)
         megabytes = (f"{size / 2**20:,.0f}" for size in (figure.memory_bytes, figure.wal_bytes, figure.growth_bytes))
         written = ", ".join(f"{kind} {count:,}" for kind, count in figure.written.items())
-        speed, waited = f"{figure.rows_per_second:,.0f}", f"{1000 * figure.reader_seconds:.0f}"
-        lines.append((*names, f"{figure.rows:,}", middle, least, most, speed, *megabytes, waited, written))
+        speed = f"{figure.rows_per_second:,.0f}"
+        waited, _, longest = (f"{1000 * seconds:.0f}" for seconds in figure.reader_seconds)
+        lines.append((*names, f"{figure.rows:,}", middle, least, most, speed, *megabytes, waited, longest, written))
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     return "\n".join(_line(line, widths) for line in lines)
 
@@ -95,21 +97,26 @@ def _sums(measurements: Sequence[Measurement]) -> Iterable[Measurement]:
 
 
 def _figure(found: Sequence[Measurement]) -> Figure:
-    first, seconds = found[0], [measurement.seconds for measurement in found]
+    first = found[0]
+    seconds = _spread([measurement.seconds for measurement in found])
     return Figure(
         first.contender,
         first.case,
         first.stage,
         first.rows,
-        (median(seconds), min(seconds), max(seconds)),
-        first.rows / median(seconds),
+        seconds,
+        first.rows / seconds[0],
         max(measurement.memory_bytes for measurement in found),
         median(measurement.wal_bytes for measurement in found),
         median(measurement.growth_bytes for measurement in found),
         first.written,
-        max(measurement.reader_seconds for measurement in found),
+        _spread([measurement.reader_seconds for measurement in found]),
         first.changed,
     )
+
+
+def _spread(values: Sequence[float]) -> tuple[float, float, float]:
+    return median(values), min(values), max(values)
 
 
 def _order(measurements: Sequence[Measurement], key: tuple[str, str, int, str]) -> tuple[int, int]:

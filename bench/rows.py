@@ -69,7 +69,7 @@ class SourceRows:
     def columns_for_peers(self, snapshot: str, rows: int) -> str:
         """Copy a snapshot's rows into a table with the target's columns and rates, and return its name."""
         table = f"{self.dataset}.clean_{rows}"
-        rates = ", ".join(f"{rate.column} / {MILLIONTHS} as {rate.column}" for rate in RATES)
+        rates = ", ".join(f"cast({rate.column} as numeric) / {MILLIONTHS} as {rate.column}" for rate in RATES)
         self._run(
             f"create or replace table {table} as "
             f"select period_start, date_add(period_start, interval 6 day) as period_end, query, asin, "

@@ -36,6 +36,10 @@ class Target:
         """Make the week's month and quarter periods of their own, which a publish of the week leaves alone."""
         self.row("database", "own_month_and_quarter", {"week": week})
 
+    def derive_months(self) -> None:
+        """Let months follow the weeks again, not quarters."""
+        self.row("database", "disown_month")
+
     def derive_months_and_quarters(self) -> None:
         """Let months and quarters follow the weeks again."""
         self.row("database", "disown_month_and_quarter")

@@ -1,4 +1,4 @@
-"""dlt's merge into Postgres from Arrow. Runs in .bench/venv, which has dlt and nothing of the project's.
+"""dlt's merge into Postgres from BigQuery, as Arrow. Runs in .bench/venv, which has dlt and nothing of the project's.
 
 Reads a line of JSON from standard input and answers with one.
 """
@@ -11,11 +11,13 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from datetime import date, timedelta
 from typing import Any
 
 import dlt
+import grpc
 import pyarrow as pa
+from google.cloud.bigquery_storage_v1 import BigQueryReadClient, types
+from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
 
 from bench.memory import measured
 
@@ -23,25 +25,27 @@ KEYS = ["period_start", "query", "asin"]
 
 
 def prepare(asked: dict[str, Any], folder: str) -> Callable[[], None]:
-    """Return the step: the file's first rows merged into a table that dlt makes for itself."""
-    first_day = date.fromisoformat(asked["period_start"])
+    """Return the step: the rows of a BigQuery table merged into a table that dlt makes for itself."""
     os.environ |= {
         "RUNTIME__DLTHUB_TELEMETRY": "false",
         "RUNTIME__LOG_LEVEL": "CRITICAL",
         "DESTINATION__POSTGRES__CREDENTIALS": asked["url"],
     }
+    project, dataset, table = asked["table"].split(".")
+    channel = grpc.insecure_channel(asked["storage_endpoint"], options=[("grpc.max_receive_message_length", -1)])
+    client = BigQueryReadClient(transport=BigQueryReadGrpcTransport(channel=channel))
 
     def week() -> Iterator[pa.Table]:
-        rows_left = asked["rows"]
-        reader = pa.ipc.open_file(pa.memory_map(asked["arrow_file"]))
-        for number in range(reader.num_record_batches):
-            table = pa.table(reader.get_batch(number)).slice(0, rows_left)
-            rows_left -= table.num_rows
-            for name, day in (("period_start", first_day), ("period_end", first_day + timedelta(days=6))):
-                table = table.append_column(name, pa.repeat(pa.scalar(day), table.num_rows))
-            yield table
-            if not rows_left:
-                return
+        session = client.create_read_session(
+            parent=f"projects/{project}",
+            read_session=types.ReadSession(
+                table=f"projects/{project}/datasets/{dataset}/tables/{table}", data_format=types.DataFormat.ARROW
+            ),
+            max_stream_count=2,
+        )
+        for stream in session.streams:
+            for page in client.read_rows(stream.name).rows(session).pages:
+                yield pa.Table.from_batches([page.to_arrow()])
 
     pipeline = dlt.pipeline("bench", pipelines_dir=folder, destination="postgres", dataset_name=asked["schema"])
     resource = dlt.resource(

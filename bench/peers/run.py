@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,8 +15,8 @@ from psycopg.conninfo import conninfo_to_dict
 from bench.child import LOG, StepFailed, in_child
 from bench.memory import Measured
 from bench.peers import airflow_operator, on_conflict
-from bench.rows import WEEK
 from bench.trial import Repeat, Trial
+from dev import emulator
 from sqp_provider.core.contract import measures_of
 from sqp_provider.core.period import SyncType
 
@@ -28,13 +29,13 @@ DLT_TABLE = sql.Identifier(DLT_SCHEMA, "week")
 def peers(trial: Trial, slow_rows: int, file_format: str) -> Iterator[tuple[str, Callable[[Repeat], None]]]:
     """Yield each contender's name and its case; the slow ones get at most ``slow_rows``."""
     slow = min(trial.rows, slow_rows)
-    table = trial.source.columns_for_peers(trial.snapshot["table"], slow)
+    few, all_of_them = (trial.source.columns_for_peers(trial.snapshot["table"], rows) for rows in (slow, trial.rows))
     columns = ["period_start", "period_end", "query", "asin", *measures_of(SyncType.WEEKLY)]
     arrow = trial.folder / "week.arrow"
-    yield "BigQueryToPostgresOperator", partial(_into_week, airflow_operator.prepare, (table, columns), slow)
+    yield "BigQueryToPostgresOperator", partial(_into_week, airflow_operator.prepare, (few, columns), slow)
     yield "INSERT ON CONFLICT", partial(_into_week, on_conflict.prepare, (arrow, slow), slow)
     for strategy in ("upsert", "delete-insert"):
-        yield f"dlt {strategy}", partial(_dlt, arrow, strategy, file_format, trial.rows)
+        yield f"dlt {strategy}", partial(_dlt, all_of_them, strategy, file_format, trial.rows)
 
 
 def _into_week(prepare: Callable[..., Callable[[], None]], more: tuple[object, ...], rows: int, repeat: Repeat) -> None:
@@ -45,15 +46,14 @@ def _into_week(prepare: Callable[..., Callable[[], None]], more: tuple[object, .
     repeat.target.row("peers", "drop_table")
 
 
-def _dlt(arrow: Path, strategy: str, file_format: str, rows: int, repeat: Repeat) -> None:
+def _dlt(table: str, strategy: str, file_format: str, rows: int, repeat: Repeat) -> None:
     asked = {
-        "arrow_file": str(arrow),
-        "rows": rows,
+        "table": f"{emulator.PROJECT}.{table}",
+        "storage_endpoint": os.environ["SQP_BIGQUERY_STORAGE_ENDPOINT"],
         "strategy": strategy,
         "file_format": file_format,
         "url": _url(repeat.target.dsn),
         "schema": DLT_SCHEMA,
-        "period_start": str(WEEK),
     }
     _twice(repeat, f"dlt {strategy}", rows, lambda: _in_environment(asked), DLT_TABLE)
     for schema in (DLT_SCHEMA, f"{DLT_SCHEMA}_staging"):

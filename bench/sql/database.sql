@@ -27,6 +27,11 @@ on conflict do nothing;
 delete from sqp.synced_period where sync_type <> 'weekly';
 
 
+-- name: disown_month
+-- Months follow the weeks from here on.
+delete from sqp.synced_period where sync_type = 'monthly';
+
+
 -- name: last_sync
 select max(id) as sync_log_id from sqp.sync_log;
 
