@@ -47,7 +47,7 @@ def _into_week(prepare: Callable[..., Callable[[], None]], more: tuple[object, .
 
 
 def _dlt(table: str, strategy: str, file_format: str, rows: int, repeat: Repeat) -> None:
-    asked = {
+    asked: dict[str, object] = {
         "table": f"{emulator.PROJECT}.{table}",
         "storage_endpoint": os.environ["SQP_BIGQUERY_STORAGE_ENDPOINT"],
         "strategy": strategy,
