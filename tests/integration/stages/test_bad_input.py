@@ -196,7 +196,7 @@ def test_unreachable_postgres_before_the_start(stages: Stages, monkeypatch: pyte
 
 
 def test_postgres_lost_while_loading(stages: Stages, monkeypatch: pytest.MonkeyPatch) -> None:
-    def lose(self: Any) -> None:  # the server ends the connection in the middle of the load
+    def lose(self: Any, **_: Any) -> None:  # the server ends the connection in the middle of the load
         with psycopg.connect(stages.dsn, autocommit=True) as other:
             other.execute(
                 "select pg_terminate_backend(pid) from pg_stat_activity"
