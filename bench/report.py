@@ -106,7 +106,7 @@ def _figure(found: Sequence[Measurement]) -> Figure:
         first.rows,
         seconds,
         first.rows / seconds[0],
-        max(measurement.memory_bytes for measurement in found),
+        median(measurement.memory_bytes for measurement in found),
         median(measurement.wal_bytes for measurement in found),
         median(measurement.growth_bytes for measurement in found),
         first.written,
