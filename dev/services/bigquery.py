@@ -19,8 +19,16 @@ PROJECT = "sqp-demo"
 IMPORT_SPATIAL = "import duckdb_extensions; duckdb_extensions.import_extension('spatial')"
 
 # The emulator parses a statement some seventy times over. A tree is thousands of objects that die young, and Python's
-# default looks for garbage every few hundred of them: that took a third of its time.
+# default looks for garbage every few hundred of them: that took a third of its time. It also keeps the rows of every
+# read session for ever, about 200 MB for a million: here the newest stay.
 RUN = """import gc, runpy
+from bqemulator.streaming import read_session
+class Newest(dict):
+    def __setitem__(self, name, session):
+        super().__setitem__(name, session)
+        while len(self) > 16:
+            del self[next(iter(self))]
+read_session._SESSIONS = Newest()
 gc.set_threshold(10_000, 10, 10)
 runpy.run_module("bqemulator", run_name="__main__", alter_sys=True)
 """
