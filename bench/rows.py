@@ -27,6 +27,9 @@ STATES = ("landed", "one_percent", "restated", "late_asin")
 
 BACKFILL_WEEKS = 26
 
+SNAPSHOTS = "sqp_weekly_"
+"""How the names of the tables begin that syncs extract."""
+
 
 @dataclass
 class SourceRows:
@@ -83,6 +86,12 @@ class SourceRows:
         """About how many rows each week of a backfill has."""
         market = self.backfill_market
         return market.rows_per_week * (100 - market.churn_percent) // 100
+
+    def drop_snapshots(self) -> None:
+        """Delete what the syncs extracted: the emulator keeps it in memory."""
+        for table in self._tables():
+            if table.startswith(SNAPSHOTS):
+                self.client.delete_table(f"{self.dataset}.{table}")
 
     def drop(self) -> None:
         """Delete everything."""

@@ -72,9 +72,12 @@ class Trial:
 
     @contextmanager
     def repeat(self) -> Iterator[Repeat]:
-        """Clone the database, with a reader on it."""
-        with self.server.clone(self.template) as target, Reader(target, EARLIER) as reader:
-            yield Repeat(self, target, reader)
+        """Clone the database, with a reader on it; what was extracted meanwhile is not kept."""
+        try:
+            with self.server.clone(self.template) as target, Reader(target, EARLIER) as reader:
+                yield Repeat(self, target, reader)
+        finally:
+            self.source.drop_snapshots()
 
     def drop(self) -> None:
         """Leave nothing behind."""
