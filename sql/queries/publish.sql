@@ -111,6 +111,7 @@ analyze period_difference (key_query, key_asin, change);
 
 -- name: count_difference
 select
+    (select count(*) from {staged}) as rows_staged,
     count(*) filter (where change = 'inserted') as inserted,
     count(*) filter (where change = 'updated') as updated,
     count(*) filter (where change = 'deleted') as deleted

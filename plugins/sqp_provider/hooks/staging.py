@@ -59,10 +59,9 @@ class Staging:
                 copy.write(END)
             return cursor.rowcount
 
-    def add_key(self, *, indexes: bool) -> None:
-        """Add the key, forget the load's defaults, count the key's values.
+    def add_key(self) -> None:
+        """Add the key and the indexes that the target has, forget the load's defaults, count its values.
 
-        :param indexes: add the target's other indexes too, so that attaching has none left to build.
         :raises ChecksFailed: a key is there twice.
         """
         self._run("speed_up_index")
@@ -74,10 +73,9 @@ class Staging:
                 f"({error.diag.message_detail}). {self.target_label} is unchanged. "
                 "Clear 'extract' to take a new snapshot."
             ) from error
-        if indexes and self.sync.period.sync_type is SyncType.WEEKLY:
+        if self.sync.period.sync_type is SyncType.WEEKLY:
             self._run("add_sync_index")
-        if indexes:
-            self._run("add_reference_index")
+        self._run("add_reference_index")
         for column in self._constants(""):
             self._run("drop_default", column=sql.Identifier(column))
         self._run("analyze_staged")

@@ -99,11 +99,8 @@ class Target:
         self._run("drop_bounds", partition=partition, bounds=bounds)
         return PublishResult(how="attached", inserted=rows)
 
-    def find_difference(self, rows: int) -> PublishResult:
-        """Compare the staged rows, so many, with the current, key by key, and return what would change.
-
-        Nothing is written yet.
-        """
+    def find_difference(self) -> PublishResult:
+        """Compare staged with current, key by key, and return what would change; nothing is written yet."""
         plain = not self.staging.target_is_partitioned()
         current = "current_rows_once" if plain else "current_rows"
         self._run("compare_in_memory")
@@ -122,7 +119,7 @@ class Target:
             inserted=found["inserted"],
             updated=found["updated"],
             deleted=found["deleted"] + repeated,
-            unchanged=rows - found["inserted"] - found["updated"],
+            unchanged=found["rows_staged"] - found["inserted"] - found["updated"],
         )
 
     def apply_difference(self) -> None:

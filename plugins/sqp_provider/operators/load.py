@@ -46,9 +46,8 @@ class PostgresStageOperator(SyncStageOperator):
             staging.create(bigquery_sync_id=snapshot.job_id)
             rows = staging.copy(reader.accepted(copied(sync_type), partial(encoded, sync_type=sync_type)))
             rejects_kept = staging.keep_rejects(reader.rejected()) if snapshot.reject_count else 0
-            target = Target(database, sync)
-            staging.add_key(indexes=target.period_is_new())
-            target.refuse_if_superseded()
+            staging.add_key()
+            Target(database, sync).refuse_if_superseded()
         return self.report(rows, rejects_kept, time.monotonic() - started)
 
     def counts(self, result: dict[str, Any]) -> dict[str, int]:

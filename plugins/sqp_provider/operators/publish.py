@@ -90,7 +90,7 @@ class SyncPublishOperator(SyncStageOperator):
         """Attach a period that is new; of one that is there, write the difference."""
         if target.period_is_new():
             return target.attach(snapshot.totals.row_count)
-        result = target.find_difference(snapshot.totals.row_count)
+        result = target.find_difference()
         self.refuse_large_delete(target, result)
         target.apply_difference()
         return result
@@ -100,7 +100,7 @@ class SyncPublishOperator(SyncStageOperator):
         with self.postgres.transaction() as database:
             target = Target(database, sync)
             target.staging.refuse_unless_of(snapshot)
-            found = target.find_difference(snapshot.totals.row_count)
+            found = target.find_difference()
             result = found.model_copy(update={"how": "dry run"})
             would = result.model_dump(mode="json") | {"refused": self.refusal(target, found)}
             nothing = PublishResult(how="dry run", inserted=0, unchanged=snapshot.totals.row_count)

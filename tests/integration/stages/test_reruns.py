@@ -112,7 +112,7 @@ def test_a_week_whose_partition_goes_before_publish_is_attached_with_all_indexes
     landing.land(*TEN)
     stages.sync(WEEK)
     run = Run("manual__goes", NO_OPTIONS | {"period_start": WEEK, "force": True})
-    for task_id in ("log_start", "extract", "load", "validate"):  # load finds the week there and builds the key alone
+    for task_id in ("log_start", "extract", "load", "validate"):
         assert stages.run_task(run, task_id), run.errors
     stages.query("drop table weekly_summary_20261108")
     for task_id in ("publish", "log_finish"):
