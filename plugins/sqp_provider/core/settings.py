@@ -57,6 +57,13 @@ class SourceSettings(_Section):
     )
     retry_seconds: float = Field(default=60, gt=0, description="how long a lost connection is tried again")
     snapshot_hours: int = Field(default=48, gt=0, le=24 * 30, description="how long a snapshot can be loaded again")
+    read_streams: int = Field(
+        default=1,
+        gt=0,
+        le=8,
+        description="how many streams a load reads at once; more help where the network is slower than COPY, "
+        "and each costs some 50 MB",
+    )
     columns: dict[str, ColumnName | None] = Field(
         default_factory=dict,
         description="logical column: name in the source, or null where the source has none",

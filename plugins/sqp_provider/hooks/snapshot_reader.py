@@ -1,4 +1,4 @@
-"""Read a snapshot as Arrow batches: all streams at once, never more than a few batches in memory."""
+"""Read a snapshot as Arrow batches, ahead of their consumer, never more than a few in memory."""
 
 from __future__ import annotations
 
@@ -17,9 +17,6 @@ from sqp_provider.hooks.threads import interleaved
 
 log = logging.getLogger(__name__)
 
-STREAMS = 2
-"""Two keep one COPY busy; each more costs the memory of a few messages."""
-
 REST_PAGE_ROWS = 20_000
 
 T = TypeVar("T")
@@ -28,11 +25,15 @@ Prepared = Callable[[pa.RecordBatch], Iterator[T]]
 
 
 class SnapshotReader:
-    """The rows of one snapshot table, ``project.dataset.table``."""
+    """The rows of one snapshot table, ``project.dataset.table``.
 
-    def __init__(self, hook: SqpBigQueryHook, table: str) -> None:
+    :param streams: how many are read at once, each by a thread of its own, which costs the memory of a few messages.
+    """
+
+    def __init__(self, hook: SqpBigQueryHook, table: str, streams: int = 1) -> None:
         self.hook = hook
         self.table = table
+        self.streams = streams
         self.storage_permitted = True
 
     def accepted(self, columns: Sequence[str], prepared: Prepared[T]) -> Generator[T]:
@@ -87,7 +88,7 @@ class SnapshotReader:
         )
         try:
             return client.create_read_session(
-                parent=f"projects/{self.hook.project_id}", read_session=session, max_stream_count=STREAMS
+                parent=f"projects/{self.hook.project_id}", read_session=session, max_stream_count=self.streams
             )
         except google_errors.PermissionDenied as error:
             self.storage_permitted = False

@@ -40,7 +40,7 @@ class PostgresStageOperator(SyncStageOperator):
         self.skip_if_unchanged(sync, snapshot, force=sync.options.force)
         return_large_buffers()
         sync_type = sync.period.sync_type
-        reader = SnapshotReader(self.bigquery, snapshot.table)
+        reader = SnapshotReader(self.bigquery, snapshot.table, self.settings.source.read_streams)
         with self.postgres.transaction() as database:
             staging = Staging(database, sync)
             staging.create(bigquery_sync_id=snapshot.job_id)

@@ -18,9 +18,10 @@ from sqp_provider.core.period import SyncType
 from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.hooks.encoding import copied, encoded
 from sqp_provider.hooks.postgres import SqpPostgresHook
-from sqp_provider.hooks.snapshot_reader import STREAMS, SnapshotReader
+from sqp_provider.hooks.snapshot_reader import SnapshotReader
 from sqp_provider.hooks.staging import Staging
 from sqp_provider.hooks.sync_log import SyncLog
+from tests.fixtures import settings_for
 from tests.landing import WEEK, Landing, report_row
 from tests.stages import Run, Stages
 
@@ -124,6 +125,11 @@ def test_a_first_load_writes_each_row_once_and_reads_it_once_to_validate(week: L
     assert stages.run_task(run, "publish"), run.errors
     assert run["publish"]["how"] == "attached"
     assert counters.of("sqp", "sqp_staging") == {"scanned": 1, "looked_up": 0, "written": 0}
+    # checked before ATTACH, while nobody waited: one that ATTACH makes itself is called as the target's
+    assert stages.query(
+        "select conname, convalidated, conparentid <> 0 as taken_over from pg_constraint"
+        " where conrelid = 'weekly_summary_20261108'::regclass and contype = 'f'"
+    ) == [{"conname": "weekly_summary_20261108_sync_log_id_fkey", "convalidated": True, "taken_over": True}]
 
 
 def test_a_sync_again_writes_only_what_was_restated(week: Landing, stages: Stages) -> None:
@@ -180,7 +186,7 @@ class Message(bytearray):
 
 
 @pytest.mark.usefixtures("many_messages")
-def test_no_more_than_one_message_a_stream_is_held_while_rows_are_written(
+def test_no_more_than_one_message_of_a_stream_is_held_while_rows_are_written(
     week: Landing, stages: Stages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = begin(stages, "log_start", "extract")
@@ -204,8 +210,27 @@ def test_no_more_than_one_message_a_stream_is_held_while_rows_are_written(
         pieces = reader.accepted(copied(SyncType.WEEKLY), partial(encoded, sync_type=SyncType.WEEKLY))
         assert staging.copy(pieces) == 25 * ROWS
     assert len(held) >= 25
-    assert max(held) <= STREAMS + 1  # and the schema, for a moment
+    assert max(held) <= 1 + 1  # and the schema, for a moment
     assert not alive
+
+
+def test_the_settings_say_how_many_streams_are_read(
+    week: Landing, dataset: str, stages: Stages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked_for: list[int] = []
+    create_read_session = BigQueryReadClient.create_read_session
+
+    def noted(self: BigQueryReadClient, **request: Any) -> Any:
+        asked_for.append(request["max_stream_count"])  # the emulator makes one stream of 2,000 rows, however many
+        return create_read_session(self, **request)
+
+    monkeypatch.setattr(BigQueryReadClient, "create_read_session", noted)
+    for read_streams in (1, 3):
+        stages.settings = settings_for(week.table, dataset, source={"read_streams": read_streams})
+        run = stages.sync("2026-11-08", force=True)
+        assert (run.colour, run["load"]["rows"]) == ("success", ROWS)
+    assert asked_for == [1, 3]
+    assert len(stages.target()) == ROWS
 
 
 @pytest.mark.usefixtures("many_messages")
