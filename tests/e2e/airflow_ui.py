@@ -43,7 +43,7 @@ class AirflowUI:
     def unpause(self) -> None:
         """Switch the Dag on, as soon as the Dag processor has found it."""
         parsed = f"/dags/{self.dag_id}"
-        self.server.wait_until(lambda: self.http.get(parsed).is_success, seconds=60, what=f"Dag {self.dag_id}")
+        self.server.wait_until(lambda: self.http.get(parsed).is_success, seconds=300, what=f"Dag {self.dag_id}")
         self.call("PATCH", parsed, json={"is_paused": False})
 
     def trigger(self, logical_date: str | None = None, **conf: Any) -> str:
