@@ -7,7 +7,7 @@ import ctypes
 # Of <malloc.h>; numbers, because the C library exports no names for them.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 
-LARGE_BYTES = 1 << 20
+LARGE_BYTES = 1 << 16
 """From this size on, a freed buffer goes back to the system at once."""
 
 
@@ -20,5 +20,5 @@ def return_large_buffers() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return
-    for setting, value in ((_M_ARENA_MAX, 2), (_M_MMAP_THRESHOLD, LARGE_BYTES), (_M_TRIM_THRESHOLD, LARGE_BYTES)):
+    for setting, value in ((_M_ARENA_MAX, 1), (_M_MMAP_THRESHOLD, LARGE_BYTES), (_M_TRIM_THRESHOLD, LARGE_BYTES)):
         mallopt(setting, value)
