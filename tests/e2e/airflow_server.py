@@ -194,7 +194,7 @@ class AirflowServer:
             "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": 2,
             "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": 5,
             "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": 10,
-            # Each Dag is parsed once, however long that takes on a busy machine: a parse that timed out is not repeated.
+            # Each Dag is parsed once, however long it takes on a busy machine: a parse that timed out is not repeated.
             "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": 3600,
             "DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": 300,
             "CORE__DAGBAG_IMPORT_TIMEOUT": 300,

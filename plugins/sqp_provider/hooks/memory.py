@@ -14,8 +14,8 @@ LARGE_BYTES = 1 << 16
 def return_large_buffers() -> None:
     """Tell glibc to return what is freed; another C library does as it likes.
 
-    A message of BigQuery is megabytes, and gRPC, protobuf and Python each hold a copy for a moment. Left alone, glibc
-    keeps the freed ones, for each thread apart.
+    A message of BigQuery is megabytes, and gRPC, protobuf and Python each hold a copy for a moment, gRPC in many
+    smaller buffers. Left alone, glibc keeps the freed ones, for each thread apart.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
