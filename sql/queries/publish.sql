@@ -53,11 +53,6 @@ alter table {staged} set schema {schema};
 alter table {moved} rename to {partition_name};
 
 
--- name: add_reference
--- The target's foreign key, checked while no reader waits: ATTACH takes it over and looks at no row.
-alter table {partition} add foreign key (sync_log_id) references {sync_log} (id);
-
-
 -- name: attach
 alter table {target} attach partition {partition} for values from ({first_day}) to ({next_first_day});
 

@@ -95,7 +95,6 @@ class Target:
         self._run("move_staged", staged=self.staging.name, schema=sql.Identifier(schema))
         moved = sql.Identifier(schema, self.sync.staged_name)
         self._run("rename_staged", moved=moved, partition_name=sql.Identifier(name))
-        self._run("add_reference", partition=partition, sync_log=self.database.table("sync_log"))
         self._run("attach", partition=partition)
         self._run("drop_bounds", partition=partition, bounds=bounds)
         return PublishResult(how="attached", inserted=rows)

@@ -6,7 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
+import psycopg
+
 from sqp_provider.operators.publish import SyncPublishOperator
+from tests.fixtures import settings_for
 from tests.landing import WEEK, Landing, report_row
 from tests.stages import NO_OPTIONS, Run, Stages
 
@@ -67,3 +70,14 @@ def test_a_publish_and_its_own_retry_at_the_same_moment_publish_once(landing: La
     assert sorted(result["how"] for result in results) == ["already published", "already published", "attached"]
     assert len(stages.target()) == 10
     assert stages.log(run)["records_inserted"] == 10
+
+
+def test_a_week_is_attached_while_another_sync_writes(landing: Landing, dataset: str, stages: Stages) -> None:
+    """Each row that a sync writes locks its row of sync_log until the sync commits, which may take minutes."""
+    stages.settings = settings_for(landing.table, dataset, target={"lock_timeout_seconds": 1})
+    landing.land(*TEN)
+    run = staged(stages, new_run("r"))
+    with psycopg.connect(stages.dsn, options="-c search_path=sqp") as other_sync:
+        other_sync.execute("select from sync_log where id = %s for key share", [run["log_start"]])
+        assert stages.run_task(run, "publish"), run.errors
+    assert run["publish"]["how"] == "attached"
