@@ -1,9 +1,9 @@
 """### Sync what the source has changed, added late or never had synced
 
-Every day `look` compares what BigQuery holds of the last weeks, months and quarters with the ledger: one query a type,
+Every day `check` compares what BigQuery holds of the last weeks, months and quarters with the ledger: one query a type,
 no snapshot. Each period that is missing, restated or was written to by somebody else becomes one `sync`, a run of the
 type's own Dag; at most `restatements.at_once` of them at a time. A sync that fails makes this run red: clear `sync` to
-run it again. The log of `look` has a line for each period; `select * from sqp.period_status` has them all.
+run it again. The log of `check` has a line for each period; `select * from sqp.period_status` has them all.
 
 A period that is being synced, that the source does not have, or whose rows a run has refused already (`ChecksFailed`,
 `DeletesRefused`) is left alone, and the log says so. Trigger it with *dry run* to see what it would do.

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LOG = ROOT / ".dev" / "log" / "demo.log"
 LAST_WEEK = date(2026, 11, 8)
 WEEKS = 4
-LOOKED_ON = date(2026, 11, 23)  # the sample's weeks are those before this day, whatever today is
+CHECKED_ON = date(2026, 11, 23)  # the sample's weeks are those before this day, whatever today is
 
 
 class Demo:
@@ -43,10 +43,10 @@ class Demo:
         outcome = f"{log['status']}, {log['outcome']}: {changed}"
         self.report.say(f"  {sync_type:<9} {first_day} {why:<10} {outcome}  ({time.monotonic() - started:.1f} s)")
 
-    def look(self) -> list[dict[str, Any]]:
+    def check(self) -> list[dict[str, Any]]:
         """Let sqp_restatements compare the source with the ledger; return and print what has to be synced."""
         conf = {"periods": WEEKS, "dry_run": True}  # its own syncs need a scheduler, so the demo runs them
-        run_after = datetime.combine(LOOKED_ON, datetime.now(UTC).timetz())  # a run is known by its moment
+        run_after = datetime.combine(CHECKED_ON, datetime.now(UTC).timetz())  # a run is known by its moment
         with output_to(LOG):
             self.looks.append(self.dags["sqp_restatements"].test(run_after=run_after, run_conf=conf))
         found = self.report.query("to_sync")
@@ -71,10 +71,10 @@ class Demo:
         lost = f"loses {restated.deleted:,}"
         self.report.say(f"The source restates {restated.landed:,} rows of week {weeks[1]} and {lost}")
         self.report.say("sqp_restatements looks at the source and finds")
-        for period in self.look():
+        for period in self.check():
             self.sync(period["sync_type"], period["period_start"], "healed")
         self.report.say("sqp_restatements looks again and finds")
-        self.look()
+        self.check()
 
     def show(self) -> None:
         """Print what a person would look at."""

@@ -24,7 +24,7 @@ from sqp_provider.core.settings import Settings
 
 SYNCS = ("sqp_weekly_sync", "sqp_monthly_sync", "sqp_quarterly_sync")
 # After the syncs of the newest periods: a look beside them would start the same periods once more.
-LOOKS = ("sqp_restatements", "sqp_freshness", "sqp_migrate")
+BESIDE_THE_SYNCS = ("sqp_restatements", "sqp_freshness", "sqp_migrate")
 SYNC_SECONDS = 600
 
 FAREWELL = """
@@ -68,7 +68,7 @@ def switch_on(client: Client) -> None:
         return len(told) == len(SYNCS)
 
     client.wait_until(all_told, SYNC_SECONDS, "answer for week, month and quarter")
-    for dag_id in LOOKS:
+    for dag_id in BESIDE_THE_SYNCS:
         client.unpause(dag_id)
 
 

@@ -16,23 +16,23 @@ from sqp_provider.assets import outlet
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import Settings
 from sqp_provider.deadlines import RunCreated
-from sqp_provider.operators.alerts import tell_overdue, tell_unlogged
+from sqp_provider.operators.alerts import notify_overdue, notify_unlogged
 from sqp_provider.operators.extract import BigQuerySnapshotOperator
 from sqp_provider.operators.freshness import FreshnessCheckOperator
 from sqp_provider.operators.load import PostgresStageOperator
 from sqp_provider.operators.log_finish import SyncLogFinishOperator
 from sqp_provider.operators.log_start import SyncLogStartOperator
 from sqp_provider.operators.publish import SyncPublishOperator
-from sqp_provider.operators.restatements import RestatementLookOperator
+from sqp_provider.operators.restatements import RestatementCheckOperator
 from sqp_provider.operators.stage import leave_error
 from sqp_provider.operators.stale_runs import StaleRunsOperator
-from sqp_provider.operators.task_alerts import tell_task_failed, tell_task_worked, tell_unread
+from sqp_provider.operators.task_alerts import notify_task_failed, notify_task_worked, notify_unread
 from sqp_provider.operators.validate import SyncValidateOperator
 
 STAGES = ("extract", "load", "validate", "publish")
 """The task ids of the stages between log_start and log_finish, in their order."""
 
-TOLD = {"on_failure_callback": tell_task_failed, "on_success_callback": tell_task_worked}
+NOTIFIED = {"on_failure_callback": notify_task_failed, "on_success_callback": notify_task_worked}
 """The arguments of a task whose failure no row of sync_log tells."""
 
 
@@ -78,7 +78,7 @@ def sync_params(sync_type: SyncType) -> dict[str, Param]:
 def sync_period(sync_type: SyncType, settings: Settings) -> None:
     """Add the six stages to the Dag in whose context this is called."""
     common = _common_arguments(settings)
-    logging = {"on_failure_callback": [leave_error, tell_unlogged]}
+    logging = {"on_failure_callback": [leave_error, notify_unlogged]}
     log_start = SyncLogStartOperator(task_id="log_start", sync_type=sync_type, **common | logging)
     stage = common | {"sync_log_id": log_start.output}
     extract = BigQuerySnapshotOperator(task_id="extract", **stage)
@@ -124,7 +124,7 @@ def restatement_params() -> dict[str, Param]:
 
 def sync_restatements(settings: Settings) -> None:
     """Add the look and one sync for each period it finds to the Dag in whose context this is called."""
-    look = RestatementLookOperator(task_id="look", **_common_arguments(settings) | TOLD)
+    check = RestatementCheckOperator(task_id="check", **_common_arguments(settings) | NOTIFIED)
     TriggerDagRunOperator.partial(
         task_id="sync",
         retries=0,  # the stages of the run it starts have theirs
@@ -136,13 +136,13 @@ def sync_restatements(settings: Settings) -> None:
         fail_when_dag_is_paused=True,
         max_active_tis_per_dagrun=settings.restatements.at_once,
         map_index_template="{{ task.trigger_dag_id }} {{ task.conf.period_start }}",
-    ).expand_kwargs(look.output)
+    ).expand_kwargs(check.output)
 
 
 def check_freshness(settings: Settings) -> None:
     """Add one look a table, and the closing of dead runs' rows, to the Dag in whose context this is called."""
-    common = _common_arguments(settings) | {"on_failure_callback": tell_unread}
-    StaleRunsOperator(task_id="close_stale_runs", **common | TOLD)
+    common = _common_arguments(settings) | {"on_failure_callback": notify_unread}
+    StaleRunsOperator(task_id="close_stale_runs", **common | NOTIFIED)
     for sync_type in SyncType:
         FreshnessCheckOperator(task_id=sync_type.target_table, table_name=sync_type.target_table, **common)
 
@@ -156,7 +156,7 @@ def overdue(settings: Settings) -> DeadlineAlert | None:
     return DeadlineAlert(
         reference=RunCreated(),
         interval=timedelta(minutes=alerts.runs_longer_than_minutes),
-        callback=SyncCallback(tell_overdue, kwargs={"settings": told}),
+        callback=SyncCallback(notify_overdue, kwargs={"settings": told}),
     )
 
 

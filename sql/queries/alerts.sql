@@ -1,7 +1,7 @@
 -- What an alert says, and which alerts were sent.
 
 
--- name: ended_run
+-- name: finished_run
 -- Failures in a row: failed runs of the same period, this one included, since one of it completed. Dry runs do not
 -- count, nor do runs that made way for a newer one.
 select

@@ -15,6 +15,6 @@ select
     synced_period_end,
     last_sync_log_id,
     last_status,
-    last_ended_at,
+    last_finished_at,
     last_error
 from table_freshness();

@@ -73,7 +73,7 @@ select
     p.last_sync_log_id,
     p.last_status,
     p.last_error,
-    p.last_ended_at,
+    p.last_finished_at,
     p.source_row_count,
     p.source_seen_at
 from asked

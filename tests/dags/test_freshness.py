@@ -110,19 +110,19 @@ def test_a_fresh_table_lets_the_next_task_start(airflow: AirflowRuns, wait: Wait
 def test_it_waits_until_the_table_is_fresh(
     airflow: AirflowRuns, wait: Wait, monkeypatch: pytest.MonkeyPatch, deferrable: bool
 ) -> None:
-    looks: list[str] = []
+    checks: list[str] = []
     real = trigger.read_freshness
 
-    def look_and_then_add_the_week(*arguments: Any) -> Any:
-        looks.append("look")
-        if len(looks) == 2:
+    def check_and_then_add_the_week(*arguments: Any) -> Any:
+        checks.append("check")
+        if len(checks) == 2:
             add_week(airflow, ended_days_ago=3)
         return real(*arguments)
 
     for module in ("triggers", "sensors"):
-        monkeypatch.setattr(f"sqp_provider.{module}.freshness.read_freshness", look_and_then_add_the_week)
+        monkeypatch.setattr(f"sqp_provider.{module}.freshness.read_freshness", check_and_then_add_the_week)
     run = wait(deferrable=deferrable, timeout=30)
-    assert (run.state, len(looks)) == ("success", 3)
+    assert (run.state, len(checks)) == ("success", 3)
 
 
 @pytest.mark.parametrize(

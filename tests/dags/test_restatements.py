@@ -19,7 +19,7 @@ from tests.landing import Landing, report_row
 DUE = datetime(2026, 11, 23, 6, tzinfo=UTC)
 
 
-def run_look(airflow: AirflowRuns, **conf: object) -> DagRun:
+def run_check(airflow: AirflowRuns, **conf: object) -> DagRun:
     """Run the Dag as if it had been due on 2026-11-23 06:00, in a moment of its own: earlier tests' runs are kept."""
     moment = DUE + timedelta(microseconds=time.time_ns() // 1000 % 60_000_000)
     bag = airflow.parse()
@@ -35,10 +35,10 @@ def states(run: DagRun) -> list[tuple[str, int, str | None]]:
 
 def test_each_period_that_differs_becomes_one_sync(landing: Landing, airflow: AirflowRuns) -> None:
     landing.land(report_row("q"), report_row("q", week=datetime(2026, 11, 1).date()))
-    run = run_look(airflow)
+    run = run_check(airflow)
     assert run.state == "success"
-    assert states(run) == [("look", -1, "success"), ("sync", 0, "success"), ("sync", 1, "success")]
-    found = run.get_task_instance("look").xcom_pull(task_ids="look")
+    assert states(run) == [("check", -1, "success"), ("sync", 0, "success"), ("sync", 1, "success")]
+    found = run.get_task_instance("check").xcom_pull(task_ids="check")
     due = f"{run.run_after:%Y-%m-%dT%H:%M:%S}"
     assert [trigger["trigger_run_id"] for trigger in found] == [
         f"restatement__weekly_2026-11-08__{due}",
@@ -47,14 +47,14 @@ def test_each_period_that_differs_becomes_one_sync(landing: Landing, airflow: Ai
 
 
 def test_nothing_to_sync_is_a_success_without_a_sync(landing: Landing, airflow: AirflowRuns) -> None:
-    run = run_look(airflow)
-    assert (run.state, states(run)) == ("success", [("look", -1, "success"), ("sync", -1, "skipped")])
+    run = run_check(airflow)
+    assert (run.state, states(run)) == ("success", [("check", -1, "success"), ("sync", -1, "skipped")])
 
 
 def test_a_dry_run_only_reports(landing: Landing, airflow: AirflowRuns) -> None:
     landing.land(report_row("q"))
-    run = run_look(airflow, dry_run=True)
-    assert (run.state, states(run)) == ("success", [("look", -1, "success"), ("sync", -1, "skipped")])
+    run = run_check(airflow, dry_run=True)
+    assert (run.state, states(run)) == ("success", [("check", -1, "success"), ("sync", -1, "skipped")])
     assert airflow.stages.query("select row_count from source_period order by period_start desc limit 1") == [
         {"row_count": 1}
     ]

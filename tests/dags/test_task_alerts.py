@@ -15,7 +15,10 @@ from tests.fixtures import connection_to
 from tests.landing import Landing, report_row
 from tests.webhook import Webhook
 
-LOOK_FAILED, LOOK_WORKS = "SQP task failed: look of sqp_restatements", "SQP task works again: look of sqp_restatements"
+CHECK_FAILED, CHECK_WORKS = (
+    "SQP task failed: check of sqp_restatements",
+    "SQP task works again: check of sqp_restatements",
+)
 CLOSING = "close_stale_runs of sqp_freshness"
 READING = [f"{table}_summary of sqp_freshness" for table in ("monthly", "quarterly", "weekly")]
 
@@ -29,7 +32,7 @@ def alerting(airflow: AirflowRuns, webhook: Webhook) -> AirflowRuns:
     return airflow
 
 
-def look(airflow: AirflowRuns, day: int) -> DagRun:
+def check(airflow: AirflowRuns, day: int) -> DagRun:
     """Run the look as if scheduled for a day of December 2030, a month that no other test looks at."""
     bag = airflow.parse()
     due = datetime(2030, 12, day, 6, tzinfo=UTC)
@@ -44,32 +47,32 @@ def test_a_look_that_fails_is_told_once_until_it_works_again(
 ) -> None:
     table = landing.client.get_table(landing.table)
     landing.client.delete_table(table)
-    assert [look(alerting, day).state for day in (1, 2)] == ["failed", "failed"]
-    assert webhook.titles() == [LOOK_FAILED]
+    assert [check(alerting, day).state for day in (1, 2)] == ["failed", "failed"]
+    assert webhook.titles() == [CHECK_FAILED]
     message = webhook.messages[0]["message"]
     assert message.startswith("Task: look of sqp_restatements. Error: SourceUnusable.\nReason: ")
     assert "https://airflow.example.com/dags/sqp_restatements/runs/" in message
     landing.create()
     landing.land(report_row("q"))
-    assert [look(alerting, day).state for day in (3, 4)] == ["success", "success"]
-    assert webhook.titles() == [LOOK_FAILED, LOOK_WORKS]
+    assert [check(alerting, day).state for day in (3, 4)] == ["success", "success"]
+    assert webhook.titles() == [CHECK_FAILED, CHECK_WORKS]
     landing.client.delete_table(table)
-    look(alerting, 5)
-    assert webhook.titles() == [LOOK_FAILED, LOOK_WORKS, LOOK_FAILED]
+    check(alerting, 5)
+    assert webhook.titles() == [CHECK_FAILED, CHECK_WORKS, CHECK_FAILED]
 
 
 def test_airflow_remembers_while_postgres_does_not_answer(
     landing: Landing, alerting: AirflowRuns, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert look(alerting, 10).state == "success"
+    assert check(alerting, 10).state == "success"
     webhook.messages.clear()  # whatever an earlier test's look left is over now
     with monkeypatch.context() as away:
         away.setenv("AIRFLOW_CONN_SQP_POSTGRES", connection_to(f"{alerting.stages.dsn} port=1"))
-        assert [look(alerting, day).state for day in (11, 12)] == ["failed", "failed"]
-        assert webhook.titles() == [LOOK_FAILED]
+        assert [check(alerting, day).state for day in (11, 12)] == ["failed", "failed"]
+        assert webhook.titles() == [CHECK_FAILED]
         assert "Error: TargetUnreachable." in webhook.messages[0]["message"]
-    assert [look(alerting, day).state for day in (13, 14)] == ["success", "success"]
-    assert webhook.titles() == [LOOK_FAILED, LOOK_WORKS]
+    assert [check(alerting, day).state for day in (13, 14)] == ["success", "success"]
+    assert webhook.titles() == [CHECK_FAILED, CHECK_WORKS]
 
 
 def test_a_look_at_a_table_that_fails_is_told_apart_from_a_stale_table(alerting: AirflowRuns, webhook: Webhook) -> None:

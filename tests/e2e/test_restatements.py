@@ -32,20 +32,20 @@ def monthly(airflow_server: AirflowServer, source: Landing, target: str) -> Iter
 
 
 @pytest.fixture(scope="module")
-def look(airflow_server: AirflowServer, weekly: Synced, monthly: Synced) -> Iterator[AirflowUI]:
+def check(airflow_server: AirflowServer, weekly: Synced, monthly: Synced) -> Iterator[AirflowUI]:
     """The Dag, unpaused; its schedule has looked once by then, before the tests land anything."""
     with AirflowUI(airflow_server, "sqp_restatements") as ui:
         unpause_and_wait(ui)
         yield ui
 
 
-def looked(look: AirflowUI, sync_type: str, periods: int) -> list[dict[str, Any]]:
+def checked(check: AirflowUI, sync_type: str, periods: int) -> list[dict[str, Any]]:
     """Run the Dag for some periods and return its syncs."""
-    run_id = look.trigger(sync_types=[sync_type], periods=periods)
-    (run,) = look.wait(run_id)
+    run_id = check.trigger(sync_types=[sync_type], periods=periods)
+    (run,) = check.wait(run_id)
     assert run["state"] == "success"
-    path = f"/dags/{look.dag_id}/dagRuns/{run_id}/taskInstances"
-    tasks: list[dict[str, Any]] = look.call("GET", path)["task_instances"]
+    path = f"/dags/{check.dag_id}/dagRuns/{run_id}/taskInstances"
+    tasks: list[dict[str, Any]] = check.call("GET", path)["task_instances"]
     return [task for task in tasks if task["task_id"] == "sync" and task["state"] != "skipped"]
 
 
@@ -60,17 +60,17 @@ def started_for(synced: Synced, period: Period) -> list[dict[str, Any]]:
 
 
 def test_a_missing_week_then_a_restated_one_is_synced_once_each(
-    sync: Synced, newest_due: Period, look: AirflowUI
+    sync: Synced, newest_due: Period, check: AirflowUI
 ) -> None:
-    week = newest_due.look_back(2)[1]
+    week = newest_due.with_previous(2)[1]
     sync.land(week, FIGURES)
-    (task,) = looked(look, "weekly", 2)
+    (task,) = checked(check, "weekly", 2)
     assert (task["state"], task["rendered_map_index"]) == ("success", f"sqp_weekly_sync {week.first_day}")
     assert sync.published(week) == FIGURES
 
-    assert looked(look, "weekly", 2) == []
+    assert checked(check, "weekly", 2) == []
     sync.restate(week)
-    (task,) = looked(look, "weekly", 2)
+    (task,) = checked(check, "weekly", 2)
     assert task["state"] == "success"
     assert sync.published(week) == RESTATED
     logs = started_for(sync, week)
@@ -78,16 +78,16 @@ def test_a_missing_week_then_a_restated_one_is_synced_once_each(
     assert [log["sync_metadata"]["outcome"] for log in logs] == ["attached", "difference"]
 
 
-def test_a_month_made_of_weeks_is_synced_once_by_its_own_dag(monthly: Synced, look: AirflowUI) -> None:
+def test_a_month_made_of_weeks_is_synced_once_by_its_own_dag(monthly: Synced, check: AirflowUI) -> None:
     month = Period.latest_due(SyncType.MONTHLY, datetime.now(UTC), timedelta(days=7))
     week = Period.containing(SyncType.WEEKLY, month.first_day + timedelta(days=6))
     monthly.land(week, {"only in this month": 5})
-    (task,) = looked(look, "monthly", 1)
+    (task,) = checked(check, "monthly", 1)
     assert (task["state"], task["rendered_map_index"]) == ("success", f"sqp_monthly_sync {month.first_day}")
     assert monthly.published(month)["only in this month"] == 5
     ledger = monthly.ledger(month)
     assert ledger
     assert ledger["state"] == "synced"
-    assert looked(look, "monthly", 1) == []
+    assert checked(check, "monthly", 1) == []
     (log,) = started_for(monthly, month)
     assert (log["dag_id"], log["sync_status"]) == ("sqp_monthly_sync", "completed")

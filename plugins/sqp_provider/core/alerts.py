@@ -33,8 +33,8 @@ class Alert:
 
 
 @dataclass(frozen=True)
-class EndedRun:
-    """A row of the statement ``ended_run``."""
+class FinishedRun:
+    """A row of the statement ``finished_run``."""
 
     sync_log_id: int
     attempt: int

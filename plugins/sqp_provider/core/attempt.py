@@ -29,7 +29,7 @@ class PreviousAttempt(BaseModel):
     outcome: str | None
 
     @property
-    def ended_well(self) -> bool:
+    def finished_well(self) -> bool:
         """Whether the period was right when it ended, also where log_finish was killed before it could say so."""
         return self.status == "completed" or self.outcome is not None
 
@@ -81,7 +81,7 @@ def _refuse_without_snapshot(sync: SyncRun, previous: PreviousAttempt | None, *,
         raise _nothing(sync, "extract left no snapshot: it was marked while it was at work")
     if previous is None:
         raise _nothing(sync, "it took no snapshot")
-    if not previous.ended_well:
+    if not previous.finished_well:
         raise _nothing(sync, f"attempt {previous.attempt} before it ended as {previous.status} without publishing")
 
 

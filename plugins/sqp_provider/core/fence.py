@@ -29,7 +29,7 @@ def refuse_replaced_attempt(sync: SyncRun, current: Mapping[str, Any]) -> None:
         )
 
 
-def refuse_ended_task(sync: SyncRun, task_id: str, state: str | None) -> None:
+def refuse_finished_task(sync: SyncRun, task_id: str, state: str | None) -> None:
     """Stop a task whose run was closed before it had begun, unless Airflow still wants it.
 
     :param state: what Airflow says of the task now; one that was cleared after the run's end is running.

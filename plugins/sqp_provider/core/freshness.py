@@ -29,7 +29,7 @@ class Freshness:
     synced_period_end: date | None
     last_sync_log_id: int | None
     last_status: str | None
-    last_ended_at: datetime | None
+    last_finished_at: datetime | None
     last_error: str | None
 
     @property
@@ -67,7 +67,7 @@ class Freshness:
     def _last_sync(self) -> str:
         if self.last_sync_log_id is None:
             return f"No {self.sync_type} sync has run yet."
-        ended = f" at {self.last_ended_at:%Y-%m-%d %H:%M %Z}" if self.last_ended_at else ""
+        ended = f" at {self.last_finished_at:%Y-%m-%d %H:%M %Z}" if self.last_finished_at else ""
         error = f": {self.last_error}" if self.last_error else "."
         return f"Last sync (sync_log {self.last_sync_log_id}): {self.last_status}{ended}{error}"
 

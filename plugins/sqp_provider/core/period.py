@@ -87,7 +87,7 @@ class Period:
         """
         return cls.latest_before(sync_type, (moment - delay).date())
 
-    def look_back(self, periods: int) -> list[Period]:
+    def with_previous(self, periods: int) -> list[Period]:
         """Return this period and those before it, newest first: of 2026-11-08, 2 are 2026-11-08 and 2026-11-01."""
         found: list[Period] = []
         period = self

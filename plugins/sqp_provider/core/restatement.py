@@ -125,8 +125,8 @@ def _judge_empty(period: Period, seen: PeriodTotals | None, known: KnownPeriod) 
             "success; if it really lost them, sync the period with allow_empty and max_delete_fraction 1",
         )
     rejects = f": all {seen.reject_count:,} rows it has are malformed" if seen and seen.reject_count else ""
-    made_of_weeks = "; until then it is made of weeks" if known.state == "derived" else ""
-    return Finding(period, Found.ABSENT, f"not at the source yet{rejects}{made_of_weeks}")
+    summed_from_weeks = "; until then it is made of weeks" if known.state == "derived" else ""
+    return Finding(period, Found.ABSENT, f"not at the source yet{rejects}{summed_from_weeks}")
 
 
 def _judge_difference(period: Period, seen: PeriodTotals, known: KnownPeriod) -> Finding:

@@ -109,7 +109,7 @@ class SourceSettings(_Section):
         names = ((column, self.name_of(column.key)) for column in SOURCE_COLUMNS)
         return {column.key: (column, name) for column, name in names if name is not None}
 
-    def is_made_of_weeks(self, sync_type: SyncType) -> bool:
+    def is_summed_from_weeks(self, sync_type: SyncType) -> bool:
         """Tell whether a month or quarter has to be added up: the source does not say which report a row is of."""
         return sync_type is not SyncType.WEEKLY and self.name_of(REPORT_PERIOD.key) is None
 

@@ -11,7 +11,7 @@ from sqp_provider.core.freshness import Freshness
 from sqp_provider.core.period import SyncType
 
 
-def stage_ended(sync_type: SyncType, stage: str, seconds: float, counts: Mapping[str, int]) -> None:
+def stage_finished(sync_type: SyncType, stage: str, seconds: float, counts: Mapping[str, int]) -> None:
     """Send ``sqp.stage.duration`` and a counter for each count, ``sqp.rows.inserted`` for ``{"rows.inserted": 7}``."""
     tags = {"sync_type": sync_type.value}
     stats.timing("sqp.stage.duration", timedelta(seconds=seconds), tags=tags | {"stage": stage})
@@ -19,7 +19,7 @@ def stage_ended(sync_type: SyncType, stage: str, seconds: float, counts: Mapping
         stats.incr(f"sqp.{name}", count, tags=tags)
 
 
-def sync_ended(sync_type: str, status: str) -> None:
+def sync_finished(sync_type: str, status: str) -> None:
     """Count a row of ``sync_log`` that was closed, ``sqp.syncs.completed`` or ``sqp.syncs.failed``."""
     stats.incr(f"sqp.syncs.{status}", 1, tags={"sync_type": str(sync_type)})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqp_provider.core.alerts import Alert, EndedRun
+from sqp_provider.core.alerts import Alert, FinishedRun
 from sqp_provider.hooks.postgres import Database
 
 
@@ -14,9 +14,9 @@ class SentAlerts:
 
     database: Database
 
-    def ended_run(self, sync_log_id: int) -> EndedRun:
+    def finished_run(self, sync_log_id: int) -> FinishedRun:
         """Read what an alert says of a run."""
-        return EndedRun(**self.database.one("alerts", "ended_run", {"sync_log_id": sync_log_id}))
+        return FinishedRun(**self.database.one("alerts", "finished_run", {"sync_log_id": sync_log_id}))
 
     def failed_run(self, dag_id: str, run_id: str) -> int | None:
         """Return the ``sync_log`` id of a run whose row says failed, or None."""
@@ -46,11 +46,11 @@ class SentAlerts:
         """Close what was told of the subject."""
         self.database.run("alerts", "resolve", {"kind": kind, "subject": subject})
 
-    def resolve_overtaken(self, run: EndedRun) -> None:
+    def resolve_overtaken(self, run: FinishedRun) -> None:
         """Close what was told of the period of a failed run before the period was last synced."""
         self.database.run("alerts", "resolve_overtaken", {"sync_log_id": run.sync_log_id, "subject": run.subject})
 
-    def recovered_runs(self) -> list[EndedRun]:
+    def recovered_runs(self) -> list[FinishedRun]:
         """Return the runs by which periods recovered, of those whose failure was told and whose recovery was not."""
         rows = self.database.connection.execute(self.database.statement("alerts", "recovered_runs")).fetchall()
-        return [self.ended_run(row["sync_log_id"]) for row in rows]
+        return [self.finished_run(row["sync_log_id"]) for row in rows]

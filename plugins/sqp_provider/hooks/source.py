@@ -154,7 +154,7 @@ class Source:
         return row["newest"] or "no period at all"
 
     def _weeks(self, sync_type: SyncType) -> bool:
-        return self.settings.is_made_of_weeks(sync_type)
+        return self.settings.is_summed_from_weeks(sync_type)
 
     def _rendered(self, template: str, sync_type: SyncType, **names: Any) -> str:
         mapped = self.settings.mapped()

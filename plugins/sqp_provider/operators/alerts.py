@@ -49,29 +49,29 @@ def harmless(tell: Callable[P, None]) -> Callable[P, None]:
 
 
 @harmless
-def tell_run_ended(settings: Settings, sync_log_id: int) -> None:
+def notify_run_finished(settings: Settings, sync_log_id: int) -> None:
     """Tell a failure, warnings, or that failures which were told are over."""
     if settings.alerts.conn_id is None:
         return
     with SqpPostgresHook(settings.target).transaction() as database:
         alerts = SentAlerts(database)
-        run = alerts.ended_run(sync_log_id)
+        run = alerts.finished_run(sync_log_id)
         if run.is_clean:
             alerts.resolve("warning", run.subject)
         if run.sync_status == "failed":
             alerts.resolve_overtaken(run)
         could_not_log = alerts.is_open("failed", str(run.dag_id))
-    tell_recoveries(settings)
+    notify_recoveries(settings)
     link = link_to(run.dag_id, run.run_id)
     alert = run.alert(link)
     if alert:
-        tell_once(settings, alert)
+        notify_once(settings, alert)
     if could_not_log:
-        tell_recovery(settings, "failed", logged_alert(str(run.dag_id), str(run.run_id), link))
+        notify_recovery(settings, "failed", logged_alert(str(run.dag_id), str(run.run_id), link))
 
 
 @harmless
-def tell_recoveries(settings: Settings) -> None:
+def notify_recoveries(settings: Settings) -> None:
     """Tell of each period that recovered, those included of which it could not be told when they did."""
     if settings.alerts.conn_id is None:
         return
@@ -79,20 +79,20 @@ def tell_recoveries(settings: Settings) -> None:
         recovered = SentAlerts(database).recovered_runs()
     refused = 0
     for run in recovered:
-        if tell_recovery(settings, "failed", run.recovery(link_to(run.dag_id, run.run_id))):
+        if notify_recovery(settings, "failed", run.recovery(link_to(run.dag_id, run.run_id))):
             continue
         refused += 1
         if refused == MOST_REFUSALS:
             return  # the next chance is the next run's end or the next daily look
 
 
-def tell_recovery(settings: Settings, kind: str, recovery: Alert) -> bool:
+def notify_recovery(settings: Settings, kind: str, recovery: Alert) -> bool:
     """Tell that what was told of a subject is over, and only then close both; False when it could not be told."""
     postgres = SqpPostgresHook(settings.target)
     with postgres.transaction() as database:
         if not SentAlerts(database).is_open(kind, recovery.subject):
             return True
-    told = tell_once(settings, recovery)
+    told = notify_once(settings, recovery)
     if told:
         with postgres.transaction() as database:
             alerts = SentAlerts(database)
@@ -102,19 +102,19 @@ def tell_recovery(settings: Settings, kind: str, recovery: Alert) -> bool:
 
 
 @harmless
-def tell_freshness(settings: Settings, freshness: Freshness, ti: Any) -> None:
+def notify_freshness(settings: Settings, freshness: Freshness, ti: Any) -> None:
     """Tell that a table is stale, or that one which was told is fresh again."""
     if settings.alerts.conn_id is None:
         return
     link = link_to(ti.dag_id, ti.run_id)
     if freshness.is_stale:
-        tell_once(settings, stale_alert(freshness, link))
+        notify_once(settings, stale_alert(freshness, link))
     else:
-        tell_recovery(settings, "stale", fresh_alert(freshness, link))
+        notify_recovery(settings, "stale", fresh_alert(freshness, link))
 
 
 @harmless
-def tell_unlogged(context: Context) -> None:
+def notify_unlogged(context: Context) -> None:
     """Tell the failure of a task that writes the log: an ``on_failure_callback``.
 
     When Postgres does not answer, nothing can be remembered: then each such run tells.
@@ -130,13 +130,13 @@ def tell_unlogged(context: Context) -> None:
     except (SyncError, AirflowNotFoundException):
         sync_log_id = None
     if sync_log_id is not None:
-        tell_run_ended(settings, sync_log_id)
+        notify_run_finished(settings, sync_log_id)
     else:
-        tell_once(settings, unlogged_alert(ti, str(error), link_to(ti.dag_id, ti.run_id)), remembered=False)
+        notify_once(settings, unlogged_alert(ti, str(error), link_to(ti.dag_id, ti.run_id)), remembered=False)
 
 
 @harmless
-def tell_overdue(context: dict[str, Any], settings: dict[str, Any]) -> None:
+def notify_overdue(context: dict[str, Any], settings: dict[str, Any]) -> None:
     """Tell that a run takes long: what Airflow calls when the deadline has passed.
 
     :param settings: the sections ``source``, ``target`` and ``alerts``, as JSON can hold them.
@@ -153,7 +153,7 @@ def tell_overdue(context: dict[str, Any], settings: dict[str, Any]) -> None:
     except SyncError as error:
         log.warning("%s", error)
     minutes, link = checked.alerts.runs_longer_than_minutes, link_to(dag_id, run_id)
-    tell_once(checked, late_alert(dag_id, run_id, minutes, link, is_queued=is_queued), remembered=False)
+    notify_once(checked, late_alert(dag_id, run_id, minutes, link, is_queued=is_queued), remembered=False)
 
 
 def link_to(dag_id: str | None, run_id: str | None) -> str:
@@ -164,7 +164,7 @@ def link_to(dag_id: str | None, run_id: str | None) -> str:
     return f"{base}/dags/{quote(dag_id)}/runs/{quote(run_id, safe='')}"
 
 
-def tell_once(settings: Settings, alert: Alert, *, remembered: bool = True) -> bool:
+def notify_once(settings: Settings, alert: Alert, *, remembered: bool = True) -> bool:
     """Write it down, then send it; what could not be sent counts as not told.
 
     :param remembered: whether it must be: if not, it is sent although Postgres does not answer.

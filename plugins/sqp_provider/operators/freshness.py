@@ -9,8 +9,8 @@ from airflow.sdk import Context
 from sqp_provider.core.freshness import Freshness
 from sqp_provider.core.settings import Settings
 from sqp_provider.hooks.metrics import table_age
-from sqp_provider.operators.alerts import tell_freshness
-from sqp_provider.operators.task_alerts import tell_read
+from sqp_provider.operators.alerts import notify_freshness
+from sqp_provider.operators.task_alerts import notify_read
 from sqp_provider.sensors.freshness import SqpFreshnessSensor
 
 
@@ -27,7 +27,7 @@ class FreshnessCheckOperator(SqpFreshnessSensor):
 
     def conclude(self, context: Context, freshness: Freshness) -> dict[str, Any]:
         """Tell, then conclude."""
-        tell_read(context)
+        notify_read(context)
         table_age(freshness)
-        tell_freshness(self.settings, freshness, context["ti"])
+        notify_freshness(self.settings, freshness, context["ti"])
         return super().conclude(context, freshness)

@@ -10,15 +10,15 @@ from airflow.sdk import Context
 from sqp_provider.core.attempt import settle
 from sqp_provider.core.errors import ChecksFailed, NothingPublished, Superseded
 from sqp_provider.core.run import SyncRun
-from sqp_provider.hooks.metrics import sync_ended
+from sqp_provider.hooks.metrics import sync_finished
 from sqp_provider.hooks.postgres import Database
 from sqp_provider.hooks.staging import Staging
 from sqp_provider.hooks.sync_log import SyncLog
 from sqp_provider.hooks.target import Target
-from sqp_provider.operators.alerts import SyncFailed, tell_run_ended
+from sqp_provider.operators.alerts import SyncFailed, notify_run_finished
 from sqp_provider.operators.stage import STAGE_ERROR, SyncStageOperator, fails_plainly, measured
 
-ENDED_WELL = ("success", "skipped")
+FINISHED_WELL = ("success", "skipped")
 
 
 class SyncLogFinishOperator(SyncStageOperator):
@@ -44,7 +44,7 @@ class SyncLogFinishOperator(SyncStageOperator):
             error = error or self.find_nothing_done(database, sync, context)
             SyncLog(database).finish(sync, error)
             self.clean_up(Staging(database, sync), sync, error)
-        tell_run_ended(self.settings, sync.sync_log_id)
+        notify_run_finished(self.settings, sync.sync_log_id)
         return self.conclude(sync, error)
 
     def find_error(self, context: Context) -> dict[str, Any] | None:
@@ -53,7 +53,7 @@ class SyncLogFinishOperator(SyncStageOperator):
         states = self.task_states(ti)
         for stage in self.stages:
             state = states.get(stage)
-            if state not in ENDED_WELL:
+            if state not in FINISHED_WELL:
                 left: dict[str, Any] | None = ti.xcom_pull(task_ids=stage, key=STAGE_ERROR)
                 return left or _silent(stage, state)
         return None
@@ -85,7 +85,7 @@ class SyncLogFinishOperator(SyncStageOperator):
 
     def conclude(self, sync: SyncRun, error: dict[str, Any] | None) -> str:
         """Log the outcome; raise when the run failed."""
-        sync_ended(sync.period.sync_type, "failed" if error else "completed")
+        sync_finished(sync.period.sync_type, "failed" if error else "completed")
         if error:
             raise SyncFailed(f"{sync} failed in {error['stage']}: {error['message']}")
         self.log.info("%s completed", sync)

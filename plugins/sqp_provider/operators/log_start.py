@@ -10,10 +10,10 @@ from airflow.sdk import Context
 from sqp_provider.core.errors import InvalidPeriod
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.run import SyncOptions
-from sqp_provider.hooks.metrics import sync_ended
+from sqp_provider.hooks.metrics import sync_finished
 from sqp_provider.hooks.postgres import Database
 from sqp_provider.hooks.sync_log import DagRunIdentity, SyncLog
-from sqp_provider.operators.alerts import tell_run_ended
+from sqp_provider.operators.alerts import notify_run_finished
 from sqp_provider.operators.stage import SyncStageOperator, error_details, fails_plainly, measured
 from sqp_provider.operators.stale_runs import close_stale_runs
 
@@ -76,7 +76,7 @@ class SyncLogStartOperator(SyncStageOperator):
         after = self.settings.schedule.stale_after
         postgres, ti = self.postgres, context["ti"]
         for run in close_stale_runs(postgres, ti, self.log, after=after, sync_type=self.sync_type, own=own):
-            tell_run_ended(self.settings, run.sync_log_id)
+            notify_run_finished(self.settings, run.sync_log_id)
 
     def log_refusal(self, context: Context, options: SyncOptions, error: InvalidPeriod) -> None:
         """Write a row that failed before it began, so that the log has every run."""
@@ -84,7 +84,7 @@ class SyncLogStartOperator(SyncStageOperator):
         with self.postgres.transaction() as database:
             sync_log_id, attempt = self.start(database, context, None, options)
             SyncLog(database).refuse(sync_log_id, attempt, details)
-        sync_ended(self.sync_type, "failed")
+        sync_finished(self.sync_type, "failed")
 
 
 def _day(requested: Any) -> date:

@@ -76,15 +76,15 @@ class SyncPublishOperator(SyncStageOperator):
             target.staging.refuse_unless_of(snapshot)
             result = self.change(target, snapshot)
             target.record_published(snapshot)
-            if result.changes and sync.period.sync_type is SyncType.WEEKLY and self.makes_months_of_weeks:
+            if result.changes and sync.period.sync_type is SyncType.WEEKLY and self.sums_months_from_weeks:
                 target.forget_months(snapshot)
             SyncLog(database).record_counts(sync, result, {"outcome": result.how})
         return result
 
     @property
-    def makes_months_of_weeks(self) -> bool:
+    def sums_months_from_weeks(self) -> bool:
         """Whether the sync of a month adds up what the source has of its weeks."""
-        return self.settings.source.is_made_of_weeks(SyncType.MONTHLY)
+        return self.settings.source.is_summed_from_weeks(SyncType.MONTHLY)
 
     def change(self, target: Target, snapshot: Snapshot) -> PublishResult:
         """Attach a period that is new; of one that is there, write the difference."""

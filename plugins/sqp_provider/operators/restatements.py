@@ -11,12 +11,12 @@ from airflow.sdk import Context
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.restatement import Finding, find_restatements, stretches
 from sqp_provider.hooks.periods import Periods, forgotten_periods
-from sqp_provider.operators.alerts import tell_run_ended
+from sqp_provider.operators.alerts import notify_run_finished
 from sqp_provider.operators.stage import SyncStageOperator, fails_plainly
 from sqp_provider.operators.stale_runs import close_stale_runs
 
 
-class RestatementLookOperator(SyncStageOperator):
+class RestatementCheckOperator(SyncStageOperator):
     """Compare the source with the ledger and return the arguments of one ``TriggerDagRunOperator`` a period to sync.
 
     The window ends with the newest period whose publication delay had passed when the run was due. Params:
@@ -34,7 +34,7 @@ class RestatementLookOperator(SyncStageOperator):
             finding
             for sync_type in self.sync_types(context)
             for window in self.windows(context, sync_type)
-            for finding in self.look(sync_type, window)
+            for finding in self.check(sync_type, window)
         ]
         self.report(findings)
         to_sync = [finding.period for finding in findings if finding.action == "sync"]
@@ -46,7 +46,7 @@ class RestatementLookOperator(SyncStageOperator):
         """Close the rows of dead runs first: a period that is being synced is left to its run."""
         after = self.settings.schedule.stale_after
         for run in close_stale_runs(self.postgres, context["ti"], self.log, after=after):
-            tell_run_ended(self.settings, run.sync_log_id)
+            notify_run_finished(self.settings, run.sync_log_id)
 
     def sync_types(self, context: Context) -> list[SyncType]:
         """Return the types to look at, in the order of :class:`~sqp_provider.core.period.SyncType`."""
@@ -58,12 +58,12 @@ class RestatementLookOperator(SyncStageOperator):
         periods = context["params"]["periods"] or self.settings.restatements.periods(sync_type)
         if not periods:
             return []
-        window = Period.latest_due(sync_type, run_after, self.settings.schedule.delay(sync_type)).look_back(periods)
+        window = Period.latest_due(sync_type, run_after, self.settings.schedule.delay(sync_type)).with_previous(periods)
         with self.postgres.transaction() as database:
             forgotten = forgotten_periods(database, sync_type)
         return [window, *stretches((period for period in forgotten if period not in window), longest=periods)]
 
-    def look(self, sync_type: SyncType, window: list[Period]) -> list[Finding]:
+    def check(self, sync_type: SyncType, window: list[Period]) -> list[Finding]:
         """Ask the source, write down what it said, and compare it with what is known."""
         seen_at = datetime.now(UTC)
         source = self.source.window_totals(sync_type, window)

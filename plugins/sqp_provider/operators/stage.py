@@ -18,14 +18,14 @@ from airflow.sdk.exceptions import (
 )
 
 from sqp_provider.core.errors import SyncError
-from sqp_provider.core.fence import refuse_ended_task
+from sqp_provider.core.fence import refuse_finished_task
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.publish import PublishResult
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.settings import Settings
 from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.hooks.bigquery import SqpBigQueryHook, qualified
-from sqp_provider.hooks.metrics import stage_ended
+from sqp_provider.hooks.metrics import stage_finished
 from sqp_provider.hooks.postgres import SqpPostgresHook
 from sqp_provider.hooks.source import Source
 from sqp_provider.hooks.staging import Staging
@@ -84,7 +84,7 @@ class SyncStageOperator(BaseOperator):
             log = SyncLog(database)
             sync = log.read(self.sync_log_id)
             if sync.is_closed:
-                refuse_ended_task(sync, self.task_id, self.task_states(context["ti"]).get(self.task_id))
+                refuse_finished_task(sync, self.task_id, self.task_states(context["ti"]).get(self.task_id))
                 sync = log.reopen(sync, self.settings.source.table)
         self.name_sync(sync.period, sync.sync_log_id)
         self.log.info("%s: %s", self.task_id, sync)
@@ -163,7 +163,7 @@ def measured(execute: Callable[P, R]) -> Callable[P, R]:
         stage, began = cast("SyncStageOperator", args[0]), time.monotonic()
         stage.result = result = execute(*args, **kwargs)
         if stage.sync_type is not None:
-            stage_ended(stage.sync_type, stage.task_id, time.monotonic() - began, stage.counts(result))
+            stage_finished(stage.sync_type, stage.task_id, time.monotonic() - began, stage.counts(result))
         return result
 
     return timed

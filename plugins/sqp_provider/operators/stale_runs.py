@@ -12,10 +12,10 @@ from sqp_provider.core.errors import SyncError
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import Settings
 from sqp_provider.core.stale import OpenRun
-from sqp_provider.hooks.metrics import sync_ended
+from sqp_provider.hooks.metrics import sync_finished
 from sqp_provider.hooks.open_runs import OpenRuns
 from sqp_provider.hooks.postgres import SqpPostgresHook
-from sqp_provider.operators.alerts import tell_recoveries, tell_run_ended
+from sqp_provider.operators.alerts import notify_recoveries, notify_run_finished
 from sqp_provider.operators.stage import fails_plainly
 
 AT_WORK = ["queued", "running"]
@@ -37,8 +37,8 @@ class StaleRunsOperator(BaseOperator):
         postgres, after = SqpPostgresHook(self.settings.target), self.settings.schedule.stale_after
         closed = close_stale_runs(postgres, context["ti"], self.log, after=after)
         for run in closed:
-            tell_run_ended(self.settings, run.sync_log_id)
-        tell_recoveries(self.settings)
+            notify_run_finished(self.settings, run.sync_log_id)
+        notify_recoveries(self.settings)
         self.log.info("%s rows of dead runs closed", len(closed))
         return [run.sync_log_id for run in closed]
 
@@ -86,6 +86,6 @@ def _closed(run: OpenRun, postgres: SqpPostgresHook, log: Any) -> bool:
         log.warning("%s could not be closed and is left for the next run: %s", run, error)
         return False
     if closed:
-        sync_ended(run.sync_type, "failed")
+        sync_finished(run.sync_type, "failed")
         log.warning("Closed as failed: %s", run.error["message"])
     return closed

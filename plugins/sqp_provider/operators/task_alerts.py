@@ -12,13 +12,13 @@ from sqp_provider.core.errors import SyncError
 from sqp_provider.core.settings import Settings
 from sqp_provider.hooks.postgres import SqpPostgresHook
 from sqp_provider.hooks.sent_alerts import SentAlerts
-from sqp_provider.operators.alerts import harmless, link_to, tell_once, tell_recovery
+from sqp_provider.operators.alerts import harmless, link_to, notify_once, notify_recovery
 from sqp_provider.operators.stage import error_details
 from sqp_provider.sensors.freshness import TableStale
 
 
 @harmless
-def tell_task_failed(context: Context) -> None:
+def notify_task_failed(context: Context) -> None:
     """Tell a failure once until the task works again: an ``on_failure_callback``.
 
     While Postgres does not answer Airflow remembers instead: it is told unless the task failed in the run before.
@@ -27,11 +27,11 @@ def tell_task_failed(context: Context) -> None:
     if settings.alerts.conn_id is None:
         return
     if _can_remember(settings) or not _failed_before(context):
-        tell_once(settings, _failure(context), remembered=False)
+        notify_once(settings, _failure(context), remembered=False)
 
 
 @harmless
-def tell_task_worked(context: Context) -> None:
+def notify_task_worked(context: Context) -> None:
     """Tell that a task whose failure was told works again: an ``on_success_callback``."""
     settings = _settings(context)
     if settings.alerts.conn_id is None:
@@ -40,28 +40,28 @@ def tell_task_worked(context: Context) -> None:
     with SqpPostgresHook(settings.target).transaction() as database:
         is_open = SentAlerts(database).is_open("failed", recovery.subject)
     if is_open:
-        tell_recovery(settings, "failed", recovery)
+        notify_recovery(settings, "failed", recovery)
     elif _failed_before(context):  # and was told while nothing could be written down
-        tell_once(settings, recovery)
+        notify_once(settings, recovery)
 
 
 @harmless
-def tell_unread(context: Context) -> None:
+def notify_unread(context: Context) -> None:
     """Tell that a look at a table failed: an ``on_failure_callback``.
 
     A stale table was told already. While Postgres does not answer ``close_stale_runs`` of the same run tells that.
     """
     settings, error = _settings(context), context.get("exception")
     if settings.alerts.conn_id is not None and not isinstance(error, TableStale):
-        tell_once(settings, _failure(context))
+        notify_once(settings, _failure(context))
 
 
 @harmless
-def tell_read(context: Context) -> None:
+def notify_read(context: Context) -> None:
     """Tell that the look at a table, which had failed, succeeded, whatever it found."""
     settings = _settings(context)
     if settings.alerts.conn_id is not None:
-        tell_recovery(settings, "failed", _recovery(context))
+        notify_recovery(settings, "failed", _recovery(context))
 
 
 def _settings(context: Context) -> Settings:

@@ -64,16 +64,16 @@ class SqpFreshnessSensor(BaseSensorOperator):
         """Look; wait for a table that is stale where that was asked for."""
         if self.when_stale == "wait" and not self.deferrable:
             self.wait_here(context)
-        freshness = self.look()
+        freshness = self.check()
         if freshness.is_stale and self.when_stale == "wait" and self.deferrable:
             self.wait()
         return self.conclude(context, freshness)
 
     def poke(self, context: Context) -> bool:
         """Tell whether the table is fresh."""
-        return not self.look().is_stale
+        return not self.check().is_stale
 
-    def look(self) -> Freshness:
+    def check(self) -> Freshness:
         """Read how fresh the table is, and log it."""
         freshness = read_freshness(self.target(), self.table_name)
         self.log.info("%s", freshness)
@@ -95,7 +95,7 @@ class SqpFreshnessSensor(BaseSensorOperator):
     @fails_plainly
     def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Go on when the table is fresh or the time is up."""
-        return self.conclude(context, self.look())
+        return self.conclude(context, self.check())
 
     def conclude(self, context: Context, freshness: Freshness) -> dict[str, Any]:
         """Return the newest period of a fresh table; fail or skip when it is stale."""

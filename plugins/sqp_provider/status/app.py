@@ -54,7 +54,7 @@ class StatusPage:
             redoc_url=None,
             openapi_url=None,
         )
-        errors.tell_errors(app)
+        errors.answer_errors(app)
         app.include_router(api.router, prefix="/api")
         app.include_router(pages.router)
         return app

@@ -30,7 +30,7 @@ REMEDIES = {
 }
 
 
-def tell_errors(app: FastAPI) -> None:
+def answer_errors(app: FastAPI) -> None:
     """Register a handler for everything that can go wrong."""
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -67,7 +67,7 @@ class PeriodStatus(Row):
     last_sync_log_id: int | None
     last_status: str | None
     last_error: str | None
-    last_ended_at: Moment | None
+    last_finished_at: Moment | None
     source_row_count: int | None
     source_seen_at: Moment | None
 

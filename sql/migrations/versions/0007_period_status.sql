@@ -122,7 +122,7 @@ select
     last.id as last_sync_log_id,
     last.sync_status::text as last_status,
     last.error_message as last_error,
-    last.completed_at as last_ended_at,
+    last.completed_at as last_finished_at,
     seen.row_count as source_row_count,
     seen.seen_at as source_seen_at
 from period
@@ -180,7 +180,7 @@ comment on column period_status.sync_log_id is 'The run that published it.';
 comment on column period_status.last_sync_log_id is 'The run of it that started last, published or not.';
 comment on column period_status.last_status is 'Of that run: started, completed or failed.';
 comment on column period_status.last_error is 'Why that run failed, and what to do.';
-comment on column period_status.last_ended_at is 'When that run ended; null while it is at work.';
+comment on column period_status.last_finished_at is 'When that run ended; null while it is at work.';
 comment on column period_status.source_row_count is 'Rows the look for restatements last saw; null: not looked at.';
 comment on column period_status.source_seen_at is 'When it looked.';
 

@@ -16,7 +16,7 @@ returns table (
     synced_period_end date,
     last_sync_log_id bigint,             -- the run that started last, dry runs and adoption left out
     last_status text,
-    last_ended_at timestamptz,
+    last_finished_at timestamptz,
     last_error text
 )
 language sql

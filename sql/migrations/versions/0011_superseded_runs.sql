@@ -103,7 +103,7 @@ select
     last.id as last_sync_log_id,
     last.sync_status::text as last_status,
     last.error_message as last_error,
-    last.completed_at as last_ended_at,
+    last.completed_at as last_finished_at,
     seen.row_count as source_row_count,
     seen.seen_at as source_seen_at
 from period

@@ -41,7 +41,7 @@ PERIODS = [*WEEKS, *MONTHS, *QUARTERS]
 STEPS = 200
 WHAT_HAPPENS = (
     *("land", "land_again", "restate", "restate", "late", "land_malformed", "delete", "somebody_writes"),
-    *("sync", "sync", "rerun", "backfill", "dry_run", "look_and_heal"),
+    *("sync", "sync", "rerun", "backfill", "dry_run", "check_and_heal"),
     *("clear_run", "clear_extract", "clear_extract_alone", "clear_log_start", "clear_stage", "clear_stage"),
 )
 
@@ -226,7 +226,7 @@ class History(RuleBasedStateMachine):
         """A new snapshot that nobody publishes; the other stages keep the states they had, of an older one."""
         if again := self.one_of(draw, self.runs):
             self.stages.clear(again.run, "extract", downstream=False)
-            again.seen = self.look()
+            again.seen = self.check()
         return again is not None
 
     def clear_log_start(self, draw: Draw) -> bool:
@@ -258,7 +258,7 @@ class History(RuleBasedStateMachine):
             self.disturbed.add(week)
         return week in self.disturbed
 
-    def look_and_heal(self, draw: Draw) -> None:
+    def check_and_heal(self, draw: Draw) -> None:
         """What the look at the source calls unchanged is equal, what it calls changed is not; syncing heals it."""
         sync_type = draw(st.sampled_from([WEEKLY, MONTHLY]))
         periods = [period for period in PERIODS if period.sync_type is sync_type]
@@ -313,7 +313,7 @@ class History(RuleBasedStateMachine):
     def one_of(self, draw: Draw, choices: list[T]) -> T | None:
         return draw(st.sampled_from(choices)) if choices else None
 
-    def look(self) -> Seen:
+    def check(self) -> Seen:
         """What an extract sees now."""
         return Seen(list(self.raw), self.tick())
 
@@ -326,13 +326,13 @@ class History(RuleBasedStateMachine):
 
     def sync_one(self, period: Period, *, force: bool = False) -> None:
         run = self.stages.sync(period.first_day, period.sync_type, force=force)
-        attempted = Attempted(run, period, self.look())
+        attempted = Attempted(run, period, self.check())
         self.runs.append(attempted)
         self.conclude_snapshot(attempted)
 
     def conclude_snapshot(self, attempted: Attempted) -> None:
         """A run that has looked anew is green, and the target what it saw, unless there was nothing to see."""
-        attempted.seen = self.look()
+        attempted.seen = self.check()
         if rows := self.from_source(self.raw, attempted.period):
             assert attempted.run.colour == "success", attempted.run.errors
             self.conclude(attempted) if attempted.run.states["publish"] == "success" else self.confirm(attempted)

@@ -13,7 +13,7 @@ from tests.integration.status.test_large_log import FILL, ROWS
 
 Connection = psycopg.Connection[Any]
 
-TOLD = """
+NOTIFIED = """
 insert into sent_alert (kind, subject, cause, title, sent_at)
 select 'failed', concat(sync_type, ' ', period_start, '..', period_end), 'extract SourceEmpty',
     'told', now() - interval '1 year'
@@ -29,7 +29,7 @@ limit 8
 def large_log(connection: Connection) -> Connection:
     """Two years of weeks, each synced about a thousand times; of eight a failure was told a year ago."""
     connection.execute(FILL, {"rows": ROWS})  # type: ignore[arg-type]
-    connection.execute(TOLD)  # type: ignore[arg-type]
+    connection.execute(NOTIFIED)  # type: ignore[arg-type]
     connection.execute("analyze sync_log; analyze sent_alert")
     return connection
 
@@ -40,7 +40,7 @@ def test_no_statement_reads_the_whole_log(large_log: Connection) -> None:
     failed = {"sync_log_id": ROWS, "subject": "weekly 2026-11-08..2026-11-14"}
     statements: dict[str, tuple[str, dict[str, Any] | None]] = {
         "table_freshness": (freshness, None),
-        "ended_run": (alert("ended_run"), failed),
+        "finished_run": (alert("finished_run"), failed),
         "resolve_overtaken": (alert("resolve_overtaken"), failed),
         "recovered_runs": (alert("recovered_runs"), None),
     }

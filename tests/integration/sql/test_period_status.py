@@ -107,14 +107,14 @@ def test_a_published_week_says_everything_about_itself(connection: Connection) -
     publish(connection, run)
     see(connection)
     cursor = connection.execute(
-        "select *, published_at = '2026-11-19 00:04Z' as published, last_ended_at = '2026-11-19 00:05Z' as ended,"
+        "select *, published_at = '2026-11-19 00:04Z' as published, last_finished_at = '2026-11-19 00:05Z' as ended,"
         " source_seen_at = '2026-11-20 06:00Z' as seen, period_start::text as first_day, period_end::text as last_day"
         " from period_status where period_start = '2026-11-08'"
     )
     assert cursor.description is not None
     names = [column.name for column in cursor.description]
     (row,) = (dict(zip(names, values, strict=True)) for values in cursor)
-    for name in ("published_at", "last_ended_at", "source_seen_at", "period_start", "period_end"):
+    for name in ("published_at", "last_finished_at", "source_seen_at", "period_start", "period_end"):
         row.pop(name)
     assert row == {
         "sync_type": "weekly",

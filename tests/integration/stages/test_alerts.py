@@ -11,7 +11,7 @@ from airflow.sdk import Context
 
 from sqp_provider.core.settings import Settings
 from sqp_provider.hooks.freshness import read_freshness
-from sqp_provider.operators.alerts import SyncFailed, tell_freshness, tell_overdue, tell_unlogged
+from sqp_provider.operators.alerts import SyncFailed, notify_freshness, notify_overdue, notify_unlogged
 from tests.fixtures import connection_to
 from tests.landing import Landing, report_row
 from tests.stages import Run, Stages
@@ -168,7 +168,7 @@ def test_a_database_that_is_down_is_told_all_the_same(
     monkeypatch.setenv("AIRFLOW_CONN_SQP_POSTGRES", connection_to(f"{stages.dsn} port=1"))
     assert not stages.run_task(run, "log_start")
     context = cast("dict[str, Any]", run.context("log_start", run.errors["log_start"]))
-    tell_unlogged(cast("Context", context | {"task": stages.operator(run, "log_start")}))
+    notify_unlogged(cast("Context", context | {"task": stages.operator(run, "log_start")}))
     (message,) = webhook.messages
     assert message["title"] == "SQP sync failed: sqp_weekly_sync could not use its log"
     assert "Stage: log_start." in message["message"]
@@ -183,7 +183,7 @@ def test_a_log_that_could_not_be_used_is_told_when_the_next_run_of_the_dag_has_w
     assert not stages.run_task(run, "log_start")
     stages.query("alter table away rename to sync_log")  # back when the callback comes, so that it can be remembered
     context = cast("dict[str, Any]", run.context("log_start", run.errors["log_start"]))
-    tell_unlogged(cast("Context", context | {"task": stages.operator(run, "log_start")}))
+    notify_unlogged(cast("Context", context | {"task": stages.operator(run, "log_start")}))
     landing.land(report_row("q"))
     for _ in range(2):
         stages.sync("2026-11-08")
@@ -199,14 +199,14 @@ def test_what_the_row_tells_is_not_told_twice_by_the_callback(stages: Stages, we
     error = run.errors["log_finish"]
     assert isinstance(error, SyncFailed)
     context = cast("dict[str, Any]", run.context("log_finish", error))
-    tell_unlogged(cast("Context", context | {"task": stages.operator(run, "log_finish")}))
+    notify_unlogged(cast("Context", context | {"task": stages.operator(run, "log_finish")}))
     assert len(webhook.messages) == 1
 
 
 def test_a_run_without_a_period_is_told_by_the_callback(stages: Stages, webhook: Webhook) -> None:
     run = stages.sync("2026-11-09")
     context = cast("dict[str, Any]", run.context("log_start", run.errors["log_start"]))
-    tell_unlogged(cast("Context", context | {"task": stages.operator(run, "log_start")}))
+    notify_unlogged(cast("Context", context | {"task": stages.operator(run, "log_start")}))
     assert webhook.titles() == ["SQP sync failed: weekly run manual__1"]
     assert "starts on 2026-11-08 (Sunday)" in webhook.messages[0]["message"]
 
@@ -215,13 +215,13 @@ def test_a_stale_table_is_told_once_until_it_is_fresh_again(
     stages: Stages, webhook: Webhook, settings: Settings, ti: Any
 ) -> None:
     for _ in range(2):
-        tell_freshness(settings, read_freshness(settings.target, "weekly_summary"), ti)
+        notify_freshness(settings, read_freshness(settings.target, "weekly_summary"), ti)
     stages.query(
         "insert into weekly_summary (period_start, period_end, query, asin)"
         " values (current_date - 9, current_date - 3, 'a', 'B000000001')"
     )
     for _ in range(2):
-        tell_freshness(settings, read_freshness(settings.target, "weekly_summary"), ti)
+        notify_freshness(settings, read_freshness(settings.target, "weekly_summary"), ti)
     assert webhook.titles() == ["SQP table stale: weekly_summary", "SQP table fresh again: weekly_summary"]
     assert "weekly_summary is stale: it has no period that is over." in webhook.messages[0]["message"]
 
@@ -238,7 +238,7 @@ def test_only_a_run_that_is_still_at_work_is_told_as_long(stages: Stages, webhoo
         ("waits for the scheduler", "manual", "queued"),
     ):
         dag_run = {"dag_id": "sqp_weekly_sync", "dag_run_id": run_id, "run_type": run_type, "state": state}
-        tell_overdue({"dag_run": dag_run}, told)
+        notify_overdue({"dag_run": dag_run}, told)
     assert webhook.titles("running long") == ["SQP sync running long: sqp_weekly_sync"]
     assert webhook.about("SQP sync running long: sqp_weekly_sync")["message"].startswith(
         "Run at work of sqp_weekly_sync was created more than 15 minutes ago, its wait in the queue included, and is"

@@ -11,7 +11,7 @@ from airflow.sdk import Context
 
 from sqp_provider.core.settings import Settings
 from sqp_provider.hooks.freshness import read_freshness
-from sqp_provider.operators.alerts import tell_freshness
+from sqp_provider.operators.alerts import notify_freshness
 from sqp_provider.operators.stale_runs import StaleRunsOperator
 from tests.landing import WEEK as FIRST_DAY
 from tests.landing import Landing, report_row
@@ -41,7 +41,7 @@ def missed(landing: Landing, stages: Stages, webhook: Webhook) -> None:
     assert stages.query(OPEN) == [{"kind": "failed", "subject": WEEK}]
 
 
-def told_and_recovered(stages: Stages, week: str) -> None:
+def notified_and_recovered(stages: Stages, week: str) -> None:
     """What a failure that was told and a later run that completed leave."""
     first, last = week.removeprefix("weekly ").split("..")
     stages.query(
@@ -57,7 +57,7 @@ def told_and_recovered(stages: Stages, week: str) -> None:
     )
 
 
-def daily_look(stages: Stages) -> None:
+def daily_check(stages: Stages) -> None:
     operator = StaleRunsOperator(task_id="close_stale_runs", settings=stages.settings)
     operator.execute(cast("Context", {"ti": SimpleNamespace()}))
 
@@ -74,7 +74,7 @@ def test_the_next_run_of_any_period_tells_it(stages: Stages, webhook: Webhook) -
 @pytest.mark.usefixtures("missed")
 def test_the_daily_look_tells_it(stages: Stages, webhook: Webhook) -> None:
     for _ in range(2):
-        daily_look(stages)
+        daily_check(stages)
     assert webhook.titles() == [FAILED, RECOVERED]
     assert stages.query(OPEN) == []
 
@@ -83,7 +83,7 @@ def test_the_daily_look_tells_it(stages: Stages, webhook: Webhook) -> None:
 def test_a_new_failure_is_told_instead(landing: Landing, stages: Stages, webhook: Webhook) -> None:
     landing.replace(report_row("older", start_date="2026-11-01", end_date="2026-11-07"))
     stages.sync(FIRST_DAY)
-    daily_look(stages)
+    daily_check(stages)
     assert webhook.titles() == [FAILED, FAILED]
     assert stages.query(OPEN) == [{"kind": "failed", "subject": WEEK}]
 
@@ -93,9 +93,9 @@ def test_a_channel_that_stays_away_is_asked_once_a_run(
     stages: Stages, webhook: Webhook, caplog: pytest.LogCaptureFixture
 ) -> None:
     with webhook.refusing(), caplog.at_level(logging.WARNING):
-        daily_look(stages)
+        daily_check(stages)
     assert caplog.text.count("Not told, connection sqp_alerts did not take it") == 1
-    daily_look(stages)
+    daily_check(stages)
     assert webhook.titles() == [FAILED, RECOVERED]
 
 
@@ -115,22 +115,22 @@ def test_a_recovery_that_was_told_and_not_closed_is_closed_untold_and_holds_up_n
 ) -> None:
     """What a lost connection leaves between the message and the note that the cause is gone."""
     for week in (WEEK, OTHER_WEEK):
-        told_and_recovered(stages, week)
+        notified_and_recovered(stages, week)
     stages.query(
         "insert into sent_alert (kind, subject, cause, title)"
         " select 'recovered', %s, 'sync_log ' || min(id) || ' attempt 1', 't' from sync_log",
         WEEK,
     )
-    daily_look(stages)
+    daily_check(stages)
     assert webhook.titles() == [f"SQP sync recovered: {OTHER_WEEK}"]
     assert stages.query("select subject from sent_alert where resolved_at is null") == []
 
 
 def test_a_recovery_that_the_channel_refuses_holds_up_no_other(stages: Stages, webhook: Webhook) -> None:
     for week in (WEEK, OTHER_WEEK):
-        told_and_recovered(stages, week)
+        notified_and_recovered(stages, week)
     with webhook.refusing(WEEK):
-        daily_look(stages)
+        daily_check(stages)
     assert webhook.titles() == [f"SQP sync recovered: {OTHER_WEEK}"]
     assert stages.query(OPEN) == [{"kind": "failed", "subject": WEEK}]
 
@@ -139,9 +139,9 @@ def test_a_channel_that_refuses_is_left_alone_after_the_third_time(
     stages: Stages, webhook: Webhook, caplog: pytest.LogCaptureFixture
 ) -> None:
     for days in ("04..2026-10-10", "11..2026-10-17", "18..2026-10-24", "25..2026-10-31"):
-        told_and_recovered(stages, f"weekly 2026-10-{days}")
+        notified_and_recovered(stages, f"weekly 2026-10-{days}")
     with webhook.refusing(), caplog.at_level(logging.WARNING):
-        daily_look(stages)
+        daily_check(stages)
     assert caplog.text.count("Not told, connection sqp_alerts did not take it") == 3
 
 
@@ -152,19 +152,19 @@ NEW_WEEK = (
 STALE, FRESH = "SQP table stale: weekly_summary", "SQP table fresh again: weekly_summary"
 
 
-def look_at_weeks(settings: Settings) -> None:
+def check_weeks(settings: Settings) -> None:
     ti: Any = SimpleNamespace(dag_id="sqp_freshness", run_id="scheduled__1")
-    tell_freshness(settings, read_freshness(settings.target, "weekly_summary"), ti)
+    notify_freshness(settings, read_freshness(settings.target, "weekly_summary"), ti)
 
 
 def test_a_fresh_table_is_told_with_the_next_look(stages: Stages, webhook: Webhook, settings: Settings) -> None:
-    look_at_weeks(settings)
+    check_weeks(settings)
     stages.query(NEW_WEEK)
     with webhook.refusing():
-        look_at_weeks(settings)
+        check_weeks(settings)
     assert stages.query(OPEN) == [{"kind": "stale", "subject": "weekly_summary"}]
-    look_at_weeks(settings)
-    look_at_weeks(settings)
+    check_weeks(settings)
+    check_weeks(settings)
     assert webhook.titles() == [STALE, FRESH]
     assert stages.query(OPEN) == []
 
@@ -173,11 +173,11 @@ def test_a_table_that_recovers_twice_with_the_same_newest_week_is_told_twice(
     stages: Stages, webhook: Webhook, settings: Settings
 ) -> None:
     for _ in range(2):
-        look_at_weeks(settings)
+        check_weeks(settings)
         stages.query(NEW_WEEK)
-        look_at_weeks(settings)
+        check_weeks(settings)
         stages.query("delete from weekly_summary")
-    look_at_weeks(settings)
+    check_weeks(settings)
     assert webhook.titles() == [STALE, FRESH, STALE, FRESH, STALE]
 
 
@@ -189,8 +189,8 @@ def test_a_fresh_table_whose_message_an_older_version_left_open_is_closed(
         "insert into sent_alert (kind, subject, cause, title) select kind, 'weekly_summary', cause, 't'"
         " from (values ('stale', 'stale'), ('recovered', 'newest period ' || current_date - 9)) as told (kind, cause)"
     )
-    look_at_weeks(settings)
+    check_weeks(settings)
     assert stages.query("select title from sent_alert where resolved_at is null") == []
     stages.query("delete from weekly_summary")
-    look_at_weeks(settings)
+    check_weeks(settings)
     assert webhook.titles() == [STALE]

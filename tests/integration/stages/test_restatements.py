@@ -10,18 +10,18 @@ import pytest
 from airflow.sdk import Context
 
 from sqp_provider.core.period import SyncType
-from sqp_provider.operators.restatements import RestatementLookOperator
+from sqp_provider.operators.restatements import RestatementCheckOperator
 from tests.landing import WEEK, Landing, report_row
 from tests.stages import NO_OPTIONS, Run, Stages
 
 TEN = [report_row(f"query {n}") for n in range(10)]
 
 
-def look(stages: Stages, *, due: datetime = datetime(2026, 11, 23, 6, tzinfo=UTC), **params: Any) -> list[Any]:
+def check(stages: Stages, *, due: datetime = datetime(2026, 11, 23, 6, tzinfo=UTC), **params: Any) -> list[Any]:
     """Look at the newest week, or what the params ask for."""
-    operator = RestatementLookOperator(task_id="look", settings=stages.settings)
-    run = Run("look", {"sync_types": ["weekly"], "periods": 1, "dry_run": False} | params, at_work={"at work"})
-    context = dict(run.context("look")) | {"dag_run": SimpleNamespace(run_after=due)}
+    operator = RestatementCheckOperator(task_id="check", settings=stages.settings)
+    run = Run("check", {"sync_types": ["weekly"], "periods": 1, "dry_run": False} | params, at_work={"at work"})
+    context = dict(run.context("check")) | {"dag_run": SimpleNamespace(run_after=due)}
     return operator.execute(cast("Context", context))
 
 
@@ -37,7 +37,7 @@ def test_a_week_that_nobody_synced_is_triggered_under_a_name_of_its_own(landing:
         "trigger_run_id": "restatement__weekly_2026-11-08__2026-11-23T06:00:00",
         "conf": {"period_start": "2026-11-08"},
     }
-    assert look(stages) == look(stages) == [triggered]
+    assert check(stages) == check(stages) == [triggered]
     seen = "select period_start, period_end, row_count, reject_count, length(fingerprint) as hash from source_period"
     assert stages.query(seen) == [
         {"period_start": WEEK, "period_end": date(2026, 11, 14), "row_count": 10, "reject_count": 0, "hash": 32}
@@ -48,14 +48,14 @@ def test_a_week_that_nobody_synced_is_triggered_under_a_name_of_its_own(landing:
 def test_a_synced_week_is_left_until_the_source_restates_it(landing: Landing, stages: Stages) -> None:
     landing.land(*TEN)
     stages.sync(WEEK)
-    assert look(stages) == []
+    assert check(stages) == []
     assert status(stages) == ["synced"]
     landing.land(report_row("query 0", asin_click_count=51, ingested_at="2026-11-21T00:00:00Z"))
-    assert len(look(stages)) == 1
+    assert len(check(stages)) == 1
     assert status(stages) == ["restated"]
     stages.sync(WEEK)
     assert status(stages) == ["synced"]
-    assert look(stages) == []
+    assert check(stages) == []
 
 
 def test_a_week_that_somebody_else_wrote_to_is_synced_again(landing: Landing, stages: Stages) -> None:
@@ -63,16 +63,16 @@ def test_a_week_that_somebody_else_wrote_to_is_synced_again(landing: Landing, st
     stages.sync(WEEK)
     stages.query("update weekly_summary set total_clicks = 0 where query = 'query 3'")
     assert status(stages) == ["restated"]
-    assert len(look(stages)) == 1
+    assert len(check(stages)) == 1
 
 
 def test_an_empty_or_vanished_week_is_never_triggered(landing: Landing, stages: Stages) -> None:
     landing.land(report_row("older", week=date(2026, 11, 1)))
-    assert look(stages) == []
+    assert check(stages) == []
     landing.land(*TEN)
     stages.sync(WEEK)
     landing.replace(report_row("older", week=date(2026, 11, 1)))
-    assert look(stages) == []
+    assert check(stages) == []
     assert len(stages.target()) == 10
     assert stages.query("select row_count from source_period") == [{"row_count": 0}]
 
@@ -83,44 +83,44 @@ def test_a_week_at_work_is_left_and_one_whose_run_died_is_not(landing: Landing, 
         run = Run(run_id, {"period_start": "2026-11-08"})
         stages.run_task(run, "log_start")
         stages.query("update sync_log set started_at = now() - interval '1 hour'")
-        assert len(look(stages)) == triggered
+        assert len(check(stages)) == triggered
         stages.query("delete from sync_log")
 
 
 def test_rows_that_a_run_refused_are_not_synced_again_until_they_change(landing: Landing, stages: Stages) -> None:
     landing.land(*TEN, report_row("bad", asin="?"))
-    assert len(look(stages)) == 1
+    assert len(check(stages)) == 1
     refused = stages.sync(WEEK)
     assert stages.log(refused)["error_details"]["type"] == "ChecksFailed"
-    assert look(stages) == []
+    assert check(stages) == []
     landing.replace(*TEN)
-    assert len(look(stages)) == 1
+    assert len(check(stages)) == 1
 
 
 def test_a_publish_that_would_delete_too_much_is_not_asked_for_again(landing: Landing, stages: Stages) -> None:
     landing.land(*TEN)
     stages.sync(WEEK)
     landing.replace(*TEN[:7])
-    assert len(look(stages)) == 1
+    assert len(check(stages)) == 1
     assert stages.log(stages.sync(WEEK))["error_details"]["type"] == "DeletesRefused"
-    assert look(stages) == []
+    assert check(stages) == []
     stages.sync(WEEK, max_delete_fraction=1)
-    assert look(stages) == []
+    assert check(stages) == []
     assert status(stages) == ["synced"]
 
 
 def test_a_dry_run_writes_down_what_it_saw_and_triggers_nothing(landing: Landing, stages: Stages) -> None:
     landing.land(*TEN)
-    assert look(stages, dry_run=True) == []
+    assert check(stages, dry_run=True) == []
     assert stages.query("select row_count from source_period") == [{"row_count": 10}]
 
 
 def test_the_window_ends_with_the_newest_week_due(landing: Landing, stages: Stages) -> None:
     landing.land(*TEN)
     day_before = datetime(2026, 11, 18, 6, tzinfo=UTC)  # its four days pass at the end of 2026-11-18
-    assert look(stages, due=day_before) == []
-    assert look(stages, due=day_before, periods=2) == []
-    assert len(look(stages, due=datetime(2026, 11, 19, tzinfo=UTC), periods=2)) == 1
+    assert check(stages, due=day_before) == []
+    assert check(stages, due=day_before, periods=2) == []
+    assert len(check(stages, due=datetime(2026, 11, 19, tzinfo=UTC), periods=2)) == 1
     weeks = "select period_start::text as week from source_period order by 1"
     assert [row["week"] for row in stages.query(weeks)] == ["2026-10-25", "2026-11-01", "2026-11-08"]
 
@@ -129,7 +129,7 @@ def test_every_type_is_looked_at_as_far_back_as_configured(landing: Landing, sta
     landing.land(*TEN, report_row("q", week=date(2026, 10, 4)))
     restatements = stages.settings.restatements.model_copy(update={"weekly_periods": 2, "quarterly_periods": 0})
     stages.settings = stages.settings.model_copy(update={"restatements": restatements})
-    found = look(stages, sync_types=["weekly", "monthly", "quarterly"], periods=None)
+    found = check(stages, sync_types=["weekly", "monthly", "quarterly"], periods=None)
     assert [run["trigger_run_id"].split("__")[1] for run in found] == ["weekly_2026-11-08", "monthly_2026-10-01"]
     assert found[1]["trigger_dag_id"] == "sqp_monthly_sync"
     seen = "select sync_type, count(*)::int as periods from source_period group by 1 order by 1"
@@ -143,12 +143,12 @@ def test_a_month_made_of_weeks_is_synced_once_and_again_when_one_of_its_weeks_is
     landing.land(report_row("q", week=october))
     stages.sync(october)
     month = {"sync_types": ["monthly"], "periods": 1, "due": datetime(2026, 11, 23, tzinfo=UTC)}
-    (triggered,) = look(stages, **month)
+    (triggered,) = check(stages, **month)
     assert triggered["conf"] == {"period_start": "2026-10-01"}
     stages.sync("2026-10-01", SyncType.MONTHLY)
-    assert look(stages, **month) == []
+    assert check(stages, **month) == []
     landing.land(report_row("q", week=october, asin_click_count=51, ingested_at="2026-11-21T00:00:00Z"))
-    assert look(stages, **month) == [triggered]
+    assert check(stages, **month) == [triggered]
 
 
 @pytest.mark.parametrize(
@@ -174,10 +174,10 @@ def test_a_synced_month_that_somebody_else_wrote_to_is_synced_again(
         "monthly": "restated",
         "quarterly": "synced",
     }
-    assert len(look(stages, sync_types=["monthly"])) == 1
+    assert len(check(stages, sync_types=["monthly"])) == 1
     assert stages.sync("2026-10-01", SyncType.MONTHLY, max_delete_fraction=1).errors == {}
     assert stages.target(SyncType.MONTHLY) == before
-    assert look(stages, sync_types=["monthly"]) == []
+    assert check(stages, sync_types=["monthly"]) == []
 
 
 def test_a_week_published_as_empty_that_somebody_else_wrote_to_stays_restated_until_it_is_synced(
@@ -189,7 +189,7 @@ def test_a_week_published_as_empty_that_somebody_else_wrote_to_stays_restated_un
         "insert into weekly_summary (period_start, period_end, query, asin)"
         " values ('2026-11-08', '2026-11-14', 'x', 'y')"
     )
-    assert look(stages) == []
+    assert check(stages) == []
     assert status(stages) == ["restated"]
     assert stages.sync(WEEK, allow_empty=True, max_delete_fraction=1).errors == {}
     assert (stages.target(), status(stages)) == ([], ["synced"])
@@ -204,16 +204,16 @@ def test_a_late_week_heals_its_synced_month_and_quarter_however_old_they_are(lan
     stands = "select status from period_status where period_start = '2026-10-01' and sync_type <> 'weekly'"
     assert stages.query(stands) == [{"status": "synced"}] * 2
     types = {"sync_types": ["monthly", "quarterly"], "due": long_after, "periods": 1}
-    assert look(stages, **types) == []
+    assert check(stages, **types) == []
 
     stages.sync(date(2026, 10, 4))
 
     assert stages.query(stands) == [{"status": "restated"}] * 2
-    assert [run["trigger_dag_id"] for run in look(stages, **types)] == ["sqp_monthly_sync", "sqp_quarterly_sync"]
+    assert [run["trigger_dag_id"] for run in check(stages, **types)] == ["sqp_monthly_sync", "sqp_quarterly_sync"]
     for sync_type in (SyncType.MONTHLY, SyncType.QUARTERLY):
         assert stages.sync("2026-10-01", sync_type)["publish"]["inserted"] == 1
     assert stages.query(stands) == [{"status": "synced"}] * 2
-    assert look(stages, **types) == []
+    assert check(stages, **types) == []
     stages.sync(date(2026, 10, 4), force=True)  # writes no row
     stages.sync(date(2026, 10, 4))
     assert stages.query(stands) == [{"status": "synced"}] * 2
@@ -247,4 +247,4 @@ def test_a_cleared_old_run_that_made_way_does_not_make_its_period_failed(landing
     assert stages.log(refused)["error_details"]["type"] == "DeletesRefused"
     stages.clear(old, "publish")
     assert status(stages) == ["failed"]
-    assert look(stages) == []
+    assert check(stages) == []

@@ -53,7 +53,7 @@ def status(stages: Stages, run: Run) -> str:
 def close(stages: Stages, **options: Any) -> list[OpenRun]:
     """What a Dag without a row of its own does: close stale rows of all types."""
     hook = stages.operator(Run("any", {}), "log_start").postgres
-    ti = options.pop("ti", Run("any", {}, at_work=options.pop("at_work", set())).context("look")["ti"])
+    ti = options.pop("ti", Run("any", {}, at_work=options.pop("at_work", set())).context("check")["ti"])
     return close_stale_runs(hook, ti, logging.getLogger("stale"), after=timedelta(minutes=15), **options)
 
 

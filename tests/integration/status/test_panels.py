@@ -106,7 +106,7 @@ def test_the_calendar_has_gaps_and_is_cut_to_what_was_asked(
     viewer: TestClient, connection: psycopg.Connection[Any]
 ) -> None:
     newest = newest_due_week()
-    weeks = newest.look_back(4)
+    weeks = newest.with_previous(4)
     publish(connection, weeks[0])
     publish(connection, weeks[3])
     found = {row["period_start"]: row["status"] for row in viewer.get(f"{PAGE}/api/periods?type=weekly").json()}

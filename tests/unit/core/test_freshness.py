@@ -23,7 +23,7 @@ WEEK = Freshness(
     synced_period_end=date(2026, 11, 14),
     last_sync_log_id=12,
     last_status="completed",
-    last_ended_at=datetime(2026, 11, 19, 0, 1, tzinfo=UTC),
+    last_finished_at=datetime(2026, 11, 19, 0, 1, tzinfo=UTC),
     last_error=None,
 )
 MONTH = replace(

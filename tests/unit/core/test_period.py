@@ -85,8 +85,8 @@ def test_a_period_is_due_when_its_publication_delay_has_passed(
 )
 def test_looking_back_finds_the_periods_before(sync_type: SyncType, newest: date, first_days: list[date]) -> None:
     period = Period.starting(sync_type, newest)
-    assert period.look_back(3) == [Period.starting(sync_type, day) for day in first_days]
-    assert period.look_back(0) == []
+    assert period.with_previous(3) == [Period.starting(sync_type, day) for day in first_days]
+    assert period.with_previous(0) == []
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_period_beyond_the_calendar_is_refused(sync_type: SyncType, day: date)
 
 
 def test_a_look_back_reads_neighbours_together_and_nothing_between() -> None:
-    newest = Period.starting(SyncType.WEEKLY, date(2026, 11, 8)).look_back(6)
+    newest = Period.starting(SyncType.WEEKLY, date(2026, 11, 8)).with_previous(6)
     periods = [*newest[:3], newest[5]]
     assert stretches(periods, longest=8) == [newest[:3], newest[5:]]
     assert stretches(periods, longest=2) == [newest[:2], newest[2:3], newest[5:]]
