@@ -13,7 +13,7 @@ from bench.rows import WEEK
 from bench.statements import statement
 from bench.target import Target
 from sqp_provider.core.period import SyncType
-from sqp_provider.hooks.encoding import copied
+from sqp_provider.target.encoding import copied
 
 BLOCK_BYTES = 1 << 20
 

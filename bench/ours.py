@@ -15,16 +15,14 @@ from bench.child import in_child
 from bench.memory import Measured
 from bench.target import Target
 from sqp_provider.core.period import SyncType
+from sqp_provider.core.run import STAGES, TASKS
 from sqp_provider.core.settings import Settings
 from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.hooks.bigquery import SqpBigQueryHook
-from sqp_provider.hooks.encoding import END, HEADER, as_stored, copied, encoded, stored_schema
-from sqp_provider.hooks.snapshot_reader import SnapshotReader, as_it_is
-from sqp_provider.sync import STAGES
+from sqp_provider.source.snapshot_reader import SnapshotReader, as_it_is
+from sqp_provider.target.encoding import END, HEADER, as_stored, copied, encoded, stored_schema
 from tests.fixtures import connection_to
 from tests.stages import NO_OPTIONS, Run, Stages
-
-TASKS = ("log_start", *STAGES, "log_finish")
 
 
 @dataclass(frozen=True)

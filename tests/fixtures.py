@@ -74,7 +74,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     def incr(name: str, count: int, *, tags: dict[str, str]) -> None:
         found.extend([(name, tags["sync_type"])] * count)
 
-    monkeypatch.setattr("sqp_provider.hooks.metrics.stats.incr", incr)
+    monkeypatch.setattr("sqp_provider.operators.metrics.stats.incr", incr)
     return found
 
 

@@ -20,15 +20,15 @@ from airflow.sdk.execution_time.context import OutletEventAccessors
 from psycopg.rows import dict_row
 
 from sqp_provider.core.period import SyncType
+from sqp_provider.core.run import STAGES, TASKS
 from sqp_provider.core.settings import Settings
+from sqp_provider.failures import leave_error
 from sqp_provider.operators.extract import BigQuerySnapshotOperator
 from sqp_provider.operators.load import PostgresStageOperator
 from sqp_provider.operators.log_finish import SyncLogFinishOperator
 from sqp_provider.operators.log_start import SyncLogStartOperator
 from sqp_provider.operators.publish import SyncPublishOperator
-from sqp_provider.operators.stage import leave_error
 from sqp_provider.operators.validate import SyncValidateOperator
-from sqp_provider.sync import STAGES
 
 # The stages run outside Airflow's task runner here, and mean to.
 ExecutorSafeguard.test_mode = True
@@ -139,7 +139,7 @@ class Stages:
 
         :param marked: what a person marks stages as while they are at work; the work itself is lost.
         """
-        tasks = ("log_start", *STAGES, "log_finish")
+        tasks = TASKS
         cleared = tasks[tasks.index(task_id) :] if downstream else (task_id,)
         run.errors.clear()
         run.ran.clear()
@@ -181,7 +181,7 @@ class Stages:
         if task_id == "extract":
             return BigQuerySnapshotOperator(**common)
         if task_id == "log_finish":
-            return SyncLogFinishOperator(stages=STAGES, **common)
+            return SyncLogFinishOperator(**common)
         operator = {"load": PostgresStageOperator, "validate": SyncValidateOperator, "publish": SyncPublishOperator}
         return operator[task_id](snapshot=run["extract"], **common)
 

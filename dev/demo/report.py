@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 from rich.console import Console
 from rich.table import Table
 
-STAGES = ("log_start", "extract", "load", "validate", "publish", "log_finish")
+from sqp_provider.core.run import TASKS
 
 
 class Report:
@@ -55,7 +55,7 @@ class Report:
         rows = []
         for title, run in runs:
             tasks = {task.task_id: task for task in run.get_task_instances()}
-            times = {stage: _seconds(tasks[stage]) for stage in STAGES}
+            times = {stage: _seconds(tasks[stage]) for stage in TASKS}
             rows.append({"run": title, **times, "state": str(run.state)})
         self.table("Stages, seconds", rows)
 

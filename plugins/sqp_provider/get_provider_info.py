@@ -9,7 +9,6 @@ from sqp_provider import __version__
 INTEGRATION = "Amazon Search Query Performance"
 
 OPERATORS = (
-    "alerts",
     "extract",
     "freshness",
     "lineage",
@@ -17,12 +16,12 @@ OPERATORS = (
     "load",
     "log_finish",
     "log_start",
+    "metrics",
     "migrate",
     "publish",
     "restatements",
     "stage",
     "stale_runs",
-    "task_alerts",
     "validate",
 )
 HOOKS = ("alert_channel", "bigquery", "postgres")
@@ -49,7 +48,7 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": [_modules("hooks", HOOKS)],
         "sensors": [_modules("sensors", ("freshness",))],
         "triggers": [_modules("triggers", ("bigquery_job", "freshness"))],
-        "notifications": ["sqp_provider.notifications.alert.AlertNotifier"],
+        "notifications": ["sqp_provider.notifications.notifier.AlertNotifier"],
         "extra-links": ["sqp_provider.operators.links.SyncPageLink", "sqp_provider.operators.links.BigQueryJobLink"],
     }
 

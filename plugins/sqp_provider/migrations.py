@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from sqp_provider.core.errors import InvalidSettings
-from sqp_provider.hooks.sql_files import sql_folder
+from sqp_provider.sql_files import sql_folder
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def migrate(dsn: str, schema: str = "sqp") -> list[str]:
     if not re.fullmatch(r"[a-z_][a-z0-9_]{0,54}", schema):
         raise MigrationError(
             f"Schema name {schema!r} cannot be used: at most 55 lower-case letters, digits and underscores, "
-            "not starting with a digit. Nothing was changed. Change the schema setting."
+            "not starting with a digit. The target is unchanged. Change the schema setting."
         )
     config = _alembic_config(schema)
     with _connect(dsn) as connection, _clear_errors(schema):
@@ -91,7 +91,7 @@ def refuse_downgrade(revision: str) -> NoReturn:
     """
     raise MigrationError(
         f"Revision {revision} cannot be taken back: that would drop columns and tables with synced rows. "
-        "Nothing was changed. Restore a backup, or write a new revision that changes what is wrong."
+        "The target is unchanged. Restore a backup, or write a new revision that changes what is wrong."
     )
 
 
@@ -104,7 +104,7 @@ def _alembic_config(schema: str) -> Config:
     try:
         folder = sql_folder("migrations/env.py").joinpath("migrations")
     except InvalidSettings as error:
-        raise MigrationError(f"No migrations: {error} Nothing was changed.") from error
+        raise MigrationError(f"No migrations: {error} The target is unchanged.") from error
     config = Config()
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
@@ -128,14 +128,14 @@ def _connect(dsn: str) -> Iterator[Connection]:
     except (DBAPIError, psycopg.Error) as error:
         raise MigrationError(
             f"Cannot connect to Postgres at {_address(libpq_dsn)}: {_first_line(error)} "
-            "Nothing was changed. Check the connection (SQP_POSTGRES_DSN) and that the server is running."
+            "The target is unchanged. Check the connection (SQP_POSTGRES_DSN) and that the server is running."
         ) from error
     with connection:
         version = connection.scalar(text("select current_setting('server_version_num')::integer / 10000"))
         if version < OLDEST_POSTGRES:
             raise MigrationError(
                 f"Postgres at {_address(libpq_dsn)} is version {version}; {OLDEST_POSTGRES} or newer is "
-                "needed (MERGE). Nothing was changed. Use a newer server."
+                "needed (MERGE). The target is unchanged. Use a newer server."
             )
         yield connection
 
@@ -181,7 +181,7 @@ def _pending(connection: Connection, config: Config, schema: str) -> list[str]:
     if unknown:
         raise MigrationError(
             f"Schema {schema} is at revision {', '.join(unknown)}, which this code does not know; "
-            f"its newest is {known[-1]}. Nothing was changed. "
+            f"its newest is {known[-1]}. The target is unchanged. "
             "Use the version of the code that wrote it, or a newer one."
         )
     return known[known.index(heads[0]) + 1 :] if heads else known

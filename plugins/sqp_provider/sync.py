@@ -16,7 +16,9 @@ from sqp_provider.assets import outlet
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import Settings
 from sqp_provider.deadlines import RunCreated
-from sqp_provider.operators.alerts import notify_overdue, notify_unlogged
+from sqp_provider.failures import leave_error
+from sqp_provider.notifications.alerts import notify_overdue, notify_unlogged
+from sqp_provider.notifications.task_alerts import notify_task_failed, notify_task_worked, notify_unread
 from sqp_provider.operators.extract import BigQuerySnapshotOperator
 from sqp_provider.operators.freshness import FreshnessCheckOperator
 from sqp_provider.operators.load import PostgresStageOperator
@@ -24,13 +26,8 @@ from sqp_provider.operators.log_finish import SyncLogFinishOperator
 from sqp_provider.operators.log_start import SyncLogStartOperator
 from sqp_provider.operators.publish import SyncPublishOperator
 from sqp_provider.operators.restatements import RestatementCheckOperator
-from sqp_provider.operators.stage import leave_error
 from sqp_provider.operators.stale_runs import StaleRunsOperator
-from sqp_provider.operators.task_alerts import notify_task_failed, notify_task_worked, notify_unread
 from sqp_provider.operators.validate import SyncValidateOperator
-
-STAGES = ("extract", "load", "validate", "publish")
-"""The task ids of the stages between log_start and log_finish, in their order."""
 
 NOTIFIED = {"on_failure_callback": notify_task_failed, "on_success_callback": notify_task_worked}
 """The arguments of a task whose failure no row of sync_log tells."""
@@ -86,7 +83,7 @@ def sync_period(sync_type: SyncType, settings: Settings) -> None:
     validate = SyncValidateOperator(task_id="validate", snapshot=extract.output, **stage)
     outlets = [outlet(sync_type, settings.target.schema_name)]
     publish = SyncPublishOperator(task_id="publish", snapshot=extract.output, outlets=outlets, **stage)
-    log_finish = SyncLogFinishOperator(task_id="log_finish", stages=STAGES, **stage | logging)
+    log_finish = SyncLogFinishOperator(task_id="log_finish", **stage | logging)
 
     (
         log_start

@@ -14,7 +14,7 @@ from airflow.dag_processing.bundles.base import BaseDagBundle
 from airflow.dag_processing.bundles.manager import DagBundlesManager
 from airflow.dag_processing.dagbag import BundleDagBag
 
-from sqp_provider.hooks.sql_files import sql_folder
+from sqp_provider.sql_files import sql_folder
 from tests.dags.conftest import DAGS
 
 ROOT = DAGS.parent

@@ -13,7 +13,7 @@ from tests.webhook import SECRET, Webhook
 
 REPORT = """
 from airflow.sdk import DAG, task
-from sqp_provider.notifications.alert import AlertNotifier
+from sqp_provider.notifications.notifier import AlertNotifier
 
 with DAG("report_of_somebody", schedule=None, default_args={"on_failure_callback": AlertNotifier(), "retries": 0}):
 

@@ -10,7 +10,7 @@ import pytest
 
 from sqp_provider.core.errors import SourceUnreachable
 from sqp_provider.core.period import SyncType
-from sqp_provider.hooks.snapshot_reader import SnapshotReader
+from sqp_provider.source.snapshot_reader import SnapshotReader
 from tests.dags.conftest import AirflowRuns
 from tests.fixtures import connection_to
 from tests.landing import COLUMNS, Landing, report_row

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from sqp_provider.core.run import TASKS
 from tests.e2e.synced import FIGURES, Synced
 
 pytestmark = pytest.mark.e2e
-
-STAGES = ("log_start", "extract", "load", "validate", "publish", "log_finish")
 
 
 def test_clear_one_stage_of_a_successful_run(sync: Synced) -> None:
@@ -21,7 +20,7 @@ def test_clear_one_stage_and_what_follows(sync: Synced) -> None:
 
 def clear_each_stage(sync: Synced, *, downstream: bool) -> None:
     """Each stage in a run of its own, all at once: the target stays, the row counts an attempt, the run stays green."""
-    periods = {stage: sync.new_period() for stage in STAGES}
+    periods = {stage: sync.new_period() for stage in TASKS}
     runs = {stage: sync.trigger(period) for stage, period in periods.items()}
     for run_id in runs.values():
         sync.ended(run_id, "success", attempt=1)

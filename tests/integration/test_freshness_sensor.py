@@ -10,12 +10,13 @@ import pytest
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException, TaskDeferred
 
-from sqp_provider.sensors.freshness import SqpFreshnessSensor, TableStale
+from sqp_provider.failures import TableStale
+from sqp_provider.sensors.freshness import SqpFreshnessSensor
 from tests.fixtures import connection_to
 
 STALE = (
     r"weekly_summary is stale: newest period \d{4}-\d\d-\d\d\.\.\d{4}-\d\d-\d\d, not in the ledger, ended 20 days ago "
-    r"\(14 days are allowed\)\. No weekly sync has run yet\. Nothing was changed\. Look at the Dag sqp_weekly_sync: "
+    r"\(14 days are allowed\)\. No weekly sync has run yet\. The target is unchanged\. See the Dag sqp_weekly_sync: "
 )
 WAITED = r"^waited 0:00:00\.100000, and " + STALE
 

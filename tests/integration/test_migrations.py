@@ -15,8 +15,8 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from sqp_provider import migrations
-from sqp_provider.hooks.sql_files import sql_folder
 from sqp_provider.migrations import MigrationError, migrate, refuse_downgrade
+from sqp_provider.sql_files import sql_folder
 
 Connection = psycopg.Connection[Any]
 REVISIONS = sorted(path.name[:4] for path in sql_folder("migrations/env.py").glob("migrations/versions/[0-9]*.py"))
@@ -62,7 +62,7 @@ def test_an_unreachable_database_is_named_without_its_password() -> None:
     ) as caught:
         migrate("postgresql://sqp:secret@127.0.0.1:1/warehouse")
     assert "secret" not in str(caught.value)
-    assert "Nothing was changed." in str(caught.value)
+    assert "The target is unchanged." in str(caught.value)
 
 
 def test_a_dsn_that_is_none_is_refused() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sqp_provider.notifications.alert import AlertNotifier
+from sqp_provider.notifications.notifier import AlertNotifier
 from tests.webhook import SECRET, Webhook
 
 RUN = SimpleNamespace(dag_id="report", run_id="scheduled__1")

@@ -13,7 +13,7 @@ from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.settings import TargetSettings
 from sqp_provider.hooks.postgres import SqpPostgresHook
-from sqp_provider.hooks.target import Target
+from sqp_provider.target.target import Target
 from tests.fixtures import connection_to
 
 WEEKS_AT_ONCE = 6

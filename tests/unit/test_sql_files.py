@@ -9,7 +9,7 @@ import pytest
 from sqp_provider.core.contract import SOURCE_COLUMNS
 from sqp_provider.core.errors import InvalidSettings
 from sqp_provider.core.period import SyncType
-from sqp_provider.hooks.sql_files import bigquery_statement, named_statements, sql_folder
+from sqp_provider.sql_files import bigquery_statement, named_statements, sql_folder
 
 
 def extract(sync_type: SyncType) -> str:

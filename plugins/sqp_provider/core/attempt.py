@@ -88,5 +88,5 @@ def _refuse_without_snapshot(sync: SyncRun, previous: PreviousAttempt | None, *,
 def _nothing(sync: SyncRun, why: str) -> NothingPublished:
     return NothingPublished(
         f"{sync}: every stage is marked success or skipped, but this attempt published nothing: {why}. "
-        "The target is what it was before. Clear 'extract' together with what follows it (Downstream)."
+        "The target is unchanged. Clear 'extract' together with what follows it (Downstream)."
     )

@@ -20,12 +20,12 @@ def refuse_replaced_attempt(sync: SyncRun, current: Mapping[str, Any]) -> None:
     if current["attempt"] != sync.attempt:
         raise Superseded(
             f"{sync}: attempt {current['attempt']} of the same run has taken over, this one is attempt "
-            f"{sync.attempt}. Nothing was changed. There is nothing to do: the newer attempt goes on."
+            f"{sync.attempt}. The target is unchanged. There is nothing to do: the newer attempt goes on."
         )
     if current["sync_status"] != "started":
         raise RunClosed(
             f"{sync}: the run was closed as {current['sync_status']} while this task was still at work. "
-            "Nothing was changed. Clear the task to try again."
+            "The target is unchanged. Clear the task to try again."
         )
 
 
@@ -37,7 +37,7 @@ def refuse_finished_task(sync: SyncRun, task_id: str, state: str | None) -> None
     """
     if state != "running":
         raise RunClosed(
-            f"{sync}: the run was closed as {sync.sync_status} and {task_id} is {state}. Nothing was changed. "
+            f"{sync}: the run was closed as {sync.sync_status} and {task_id} is {state}. The target is unchanged. "
             "Clear the task to try again."
         )
 
@@ -51,7 +51,7 @@ def refuse_older_run(sync: SyncRun, newer: Mapping[str, Any] | None) -> None:
     if newer:
         raise Superseded(
             f"{sync}: run {newer['run_id']} (sync_log {newer['id']}) of the same period started later, at "
-            f"{newer['started_at']:%Y-%m-%d %H:%M:%S %Z}, and is {newer['sync_status']}. Nothing was changed. "
+            f"{newer['started_at']:%Y-%m-%d %H:%M:%S %Z}, and is {newer['sync_status']}. The target is unchanged. "
             "There is nothing to do unless that run fails; then clear it, or this one."
         )
 
@@ -66,6 +66,7 @@ def refuse_older_snapshot(sync: SyncRun, snapshot_at: datetime, ledger: Mapping[
     if ledger and published_at and published_at > snapshot_at:
         raise Superseded(
             f"{sync}: its snapshot is of {snapshot_at:%Y-%m-%d %H:%M:%S %Z}, but sync_log "
-            f"{ledger['sync_log_id']} has published one of {published_at:%Y-%m-%d %H:%M:%S %Z}. Nothing was changed. "
+            f"{ledger['sync_log_id']} has published one of {published_at:%Y-%m-%d %H:%M:%S %Z}. "
+            "The target is unchanged. "
             "Clear 'extract' together with what follows it (Downstream) to take a new snapshot."
         )

@@ -36,7 +36,7 @@ class Freshness:
     def remedy(self) -> str:
         """What to do about a stale table."""
         cause = "do what the error of the last sync says" if self.last_status == "failed" else "see whether it has runs"
-        return f"Nothing was changed. Look at the Dag sqp_{self.sync_type}_sync: {cause}, or trigger it."
+        return f"The target is unchanged. See the Dag sqp_{self.sync_type}_sync: {cause}, or trigger it."
 
     def __str__(self) -> str:
         verdict = "stale" if self.is_stale else "fresh"
@@ -81,7 +81,7 @@ def freshness_of(table_name: str, tables: Sequence[Freshness]) -> Freshness:
         if freshness.table_name == table_name:
             return freshness
     known = ", ".join(freshness.table_name for freshness in tables)
-    raise InvalidSettings(f"table_name {table_name!r}: expected one of {known}. Nothing was read or written.")
+    raise InvalidSettings(f"table_name {table_name!r}: expected one of {known}. The target is unchanged.")
 
 
 def _days(number: int) -> str:

@@ -53,7 +53,7 @@ class Period:
         except OverflowError:
             raise InvalidPeriod(
                 f"the {sync_type} period of {day} does not lie within the years 1 to 9999. "
-                "Nothing was read or written. Run again with a day such as 2026-11-08."
+                "The target is unchanged. Run again with a day such as 2026-11-08."
             ) from None
 
     @classmethod
@@ -67,7 +67,7 @@ class Period:
             raise InvalidPeriod(
                 f"{first_day} ({first_day:%A}) is not the first day of a {sync_type} period: the one it belongs to "
                 f"is {period.dates} and starts on {period.first_day} ({period.first_day:%A}). "
-                f"Nothing was read or written. Run again with period_start {period.first_day}."
+                f"The target is unchanged. Run again with period_start {period.first_day}."
             )
         return period
 

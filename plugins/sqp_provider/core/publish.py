@@ -58,6 +58,7 @@ def refuse_large_delete(
     if rows_before and result.deleted > allowed * rows_before:
         raise DeletesRefused(
             f"{sync.period}: publishing would delete {result.deleted:,} of {rows_before:,} rows of {target} "
-            f"({result.deleted / rows_before:.1%}), more than max_delete_fraction {allowed:.1%}. Nothing was changed. "
+            f"({result.deleted / rows_before:.1%}), more than max_delete_fraction {allowed:.1%}. "
+            "The target is unchanged. "
             "If the source really lost them, trigger the Dag for this period with max_delete_fraction 1."
         )

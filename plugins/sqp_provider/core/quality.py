@@ -128,7 +128,7 @@ def refuse_failed(sync: SyncRun, staged_label: str, target_label: str, results: 
         found = "; ".join(result.check_message for result in failed)
         raise ChecksFailed(
             f"{sync.period}: {len(failed)} of {len(results)} checks failed on {staged_label}: {found}. "
-            f"{target_label} is unchanged. The staged rows are kept for a look; clear 'load' to stage them again, "
+            f"The target is unchanged. The staged rows are kept for a look; clear 'load' to stage them again, "
             "or 'extract' to take a new snapshot."
         )
 

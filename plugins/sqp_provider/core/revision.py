@@ -17,10 +17,10 @@ def refuse_other_revision(schema: str, found: str | None, known: str) -> None:
     code = f"this code (airflow-provider-sqp {__version__})"
     if (found or "") < known:
         raise SchemaMismatch(
-            f"{at}, {code} needs {known}. Nothing was changed in the target. Run the Dag sqp_migrate "
+            f"{at}, {code} needs {known}. The target is unchanged. Run the Dag sqp_migrate "
             "(or 'python -m sqp_provider.migrations'), then clear what failed."
         )
     raise SchemaMismatch(
-        f"{at}, {code} knows up to {known}. Nothing was changed in the target. Update the provider here to the "
+        f"{at}, {code} knows up to {known}. The target is unchanged. Update the provider here to the "
         "version that migrated the schema, then clear what failed."
     )

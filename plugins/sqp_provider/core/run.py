@@ -9,6 +9,12 @@ from pydantic import BaseModel, ConfigDict
 
 from sqp_provider.core.period import Period, SyncType
 
+STAGES = ("extract", "load", "validate", "publish")
+"""The task ids of the stages between log_start and log_finish, in their order."""
+
+TASKS = ("log_start", *STAGES, "log_finish")
+"""All task ids of a sync, in their order."""
+
 
 class SyncOptions(BaseModel):
     """What a person may ask of one run; the defaults are what a scheduled run does."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+
+from sqp_provider.core.failure import Failure
 
 STRANGER_AFTER = timedelta(hours=24)
 """How long a row without Dag and run id, which nobody can be asked about, may say ``started``."""
@@ -31,16 +32,10 @@ class OpenRun:
         return self.age > (after if self.dag_id and self.run_id else max(after, STRANGER_AFTER))
 
     @property
-    def error(self) -> dict[str, Any]:
-        """What ``sync_log`` says when it is closed as failed."""
-        return {
-            "stage": None,
-            "type": "Stale",
-            "message": f"{self}: {self._found()} The target is what the ledger synced_period says. {self._remedy()}",
-            "traceback": [],
-            "try": None,
-            "log_url": None,
-        }
+    def failure(self) -> Failure:
+        """Why it failed, as ``sync_log`` says once it is closed."""
+        message = f"{self}: {self._found()} See sqp.period_status for what is published. {self._remedy()}"
+        return Failure(stage=None, type="Stale", message=message)
 
     def _found(self) -> str:
         since = f"it said started since {self.started_at:%Y-%m-%d %H:%M:%S %Z}"

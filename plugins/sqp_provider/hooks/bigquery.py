@@ -209,7 +209,7 @@ def _heals(error: google_errors.GoogleAPIError, reason: str) -> bool:
 
 def _message(what: str, outcome: str, error: Exception, remedy: str) -> str:
     found = " ".join(str(getattr(error, "message", error)).split())[:600]
-    return f"{what} {outcome}: {found}. The target is untouched. {remedy}"
+    return f"{what} {outcome}: {found}. The target is unchanged. {remedy}"
 
 
 def _parameter(name: str, value: date | str) -> bigquery.ScalarQueryParameter:

@@ -20,7 +20,7 @@ from psycopg.rows import dict_row
 from sqp_provider.core.errors import SyncError, TargetUnreachable, TargetUnusable
 from sqp_provider.core.revision import refuse_other_revision
 from sqp_provider.core.settings import TargetSettings
-from sqp_provider.hooks.sql_files import named_statements, newest_revision
+from sqp_provider.sql_files import named_statements, newest_revision
 
 Names = Mapping[str, sql.Composable]
 
@@ -71,7 +71,7 @@ class Database:
         """Run a statement that always has a row and return it."""
         row = self.row(file, name, values, **names)
         if row is None:
-            raise TargetUnusable(f"statement {file}.{name} returned no row. The target is untouched.")
+            raise TargetUnusable(f"statement {file}.{name} returned no row. The target is unchanged.")
         return row
 
 
@@ -162,4 +162,4 @@ def explained(what: str) -> Iterator[None]:
 
 def _message(what: str, outcome: str, error: psycopg.Error, remedy: str) -> str:
     found = " ".join(str(error).split())[:600] or type(error).__name__
-    return f"{what} {outcome}: {found}. Nothing was changed in the target. {remedy}"
+    return f"{what} {outcome}: {found}. The target is unchanged. {remedy}"

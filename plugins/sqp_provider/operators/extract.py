@@ -9,10 +9,11 @@ from google.cloud.bigquery import QueryJob
 
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import Snapshot
-from sqp_provider.hooks.sync_log import SyncLog
+from sqp_provider.failures import fails_plainly
 from sqp_provider.operators import lineage
 from sqp_provider.operators.links import BigQueryJobLink, SyncPageLink
-from sqp_provider.operators.stage import SyncStageOperator, fails_plainly, measured
+from sqp_provider.operators.stage import SyncStageOperator, measured
+from sqp_provider.target.sync_log import SyncLog
 from sqp_provider.triggers.bigquery_job import BigQueryJobTrigger, wait_until_done
 
 

@@ -8,9 +8,9 @@ from airflow.sdk import Context
 
 from sqp_provider.core.freshness import Freshness
 from sqp_provider.core.settings import Settings
-from sqp_provider.hooks.metrics import table_age
-from sqp_provider.operators.alerts import notify_freshness
-from sqp_provider.operators.task_alerts import notify_read
+from sqp_provider.notifications.alerts import notify_freshness
+from sqp_provider.notifications.task_alerts import notify_read
+from sqp_provider.operators.metrics import table_age
 from sqp_provider.sensors.freshness import SqpFreshnessSensor
 
 

@@ -10,12 +10,13 @@ from typing import Any
 from airflow.sdk import Context
 
 from sqp_provider.core.snapshot import Snapshot
-from sqp_provider.hooks.encoding import copied, encoded
-from sqp_provider.hooks.memory import return_large_buffers
-from sqp_provider.hooks.snapshot_reader import SnapshotReader
-from sqp_provider.hooks.staging import Staging
-from sqp_provider.hooks.target import Target
-from sqp_provider.operators.stage import SyncStageOperator, fails_plainly, measured
+from sqp_provider.failures import fails_plainly
+from sqp_provider.operators.stage import SyncStageOperator, measured
+from sqp_provider.source.memory import return_large_buffers
+from sqp_provider.source.snapshot_reader import SnapshotReader
+from sqp_provider.target.encoding import copied, encoded
+from sqp_provider.target.staging import Staging
+from sqp_provider.target.target import Target
 
 
 class PostgresStageOperator(SyncStageOperator):

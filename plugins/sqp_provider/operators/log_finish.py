@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, cast
 
 from airflow.sdk import Context
 
 from sqp_provider.core.attempt import settle
 from sqp_provider.core.errors import ChecksFailed, NothingPublished, Superseded
-from sqp_provider.core.run import SyncRun
-from sqp_provider.hooks.metrics import sync_finished
+from sqp_provider.core.failure import Failure
+from sqp_provider.core.run import STAGES, SyncRun
+from sqp_provider.failures import STAGE_ERROR, SyncFailed, fails_plainly
 from sqp_provider.hooks.postgres import Database
-from sqp_provider.hooks.staging import Staging
-from sqp_provider.hooks.sync_log import SyncLog
-from sqp_provider.hooks.target import Target
-from sqp_provider.operators.alerts import SyncFailed, notify_run_finished
-from sqp_provider.operators.stage import STAGE_ERROR, SyncStageOperator, fails_plainly, measured
+from sqp_provider.notifications.alerts import notify_run_finished
+from sqp_provider.operators.metrics import sync_finished
+from sqp_provider.operators.stage import SyncStageOperator, measured
+from sqp_provider.target.staging import Staging
+from sqp_provider.target.sync_log import SyncLog
+from sqp_provider.target.target import Target
 
 FINISHED_WELL = ("success", "skipped")
 
@@ -26,13 +27,7 @@ class SyncLogFinishOperator(SyncStageOperator):
 
     It is the run's only leaf, so it must itself fail for the run to be red. States alone do not make a run complete:
     a person can mark a stage success that published nothing.
-
-    :param stages: the task ids of the stages, in their order.
     """
-
-    def __init__(self, *, stages: Sequence[str], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.stages = stages
 
     @fails_plainly
     @measured
@@ -47,18 +42,18 @@ class SyncLogFinishOperator(SyncStageOperator):
         notify_run_finished(self.settings, sync.sync_log_id)
         return self.conclude(sync, error)
 
-    def find_error(self, context: Context) -> dict[str, Any] | None:
+    def find_error(self, context: Context) -> Failure | None:
         """Return the error of the first stage that did not end well, or None."""
         ti: Any = context["ti"]
         states = self.task_states(ti)
-        for stage in self.stages:
+        for stage in STAGES:
             state = states.get(stage)
             if state not in FINISHED_WELL:
-                left: dict[str, Any] | None = ti.xcom_pull(task_ids=stage, key=STAGE_ERROR)
-                return left or _silent(stage, state)
+                left = ti.xcom_pull(task_ids=stage, key=STAGE_ERROR)
+                return Failure.model_validate(left) if left else _silent(stage, state)
         return None
 
-    def find_nothing_done(self, database: Database, sync: SyncRun, context: Context) -> dict[str, Any] | None:
+    def find_nothing_done(self, database: Database, sync: SyncRun, context: Context) -> Failure | None:
         """Return an error when no stage of this attempt wrote what it came to and the period is not known to be right.
 
         Stages come back alone when they are cleared alone, as log_start and log_finish do.
@@ -68,37 +63,34 @@ class SyncLogFinishOperator(SyncStageOperator):
         if attempt is None or attempt.outcome or sync.options.dry_run:
             return None
         ledger = target.ledger()
-        extracted = ti.xcom_pull(task_ids=self.stages[0], key="return_value") is not None
+        extracted = ti.xcom_pull(task_ids=STAGES[0], key="return_value") is not None
         try:
             result = settle(sync, attempt, ledger, intact=target.is_intact(ledger), extracted=extracted)
         except (NothingPublished, Superseded) as error:
-            return _error(self.stages[-1], type(error).__name__, str(error))
+            return Failure.of(STAGES[-1], error)
         log.record_counts(sync, result, {"outcome": result.how})
         return None
 
-    def clean_up(self, staging: Staging, sync: SyncRun, error: dict[str, Any] | None) -> None:
+    def clean_up(self, staging: Staging, sync: SyncRun, error: Failure | None) -> None:
         """Drop what was staged, unless its checks failed: their statements must have something to run on."""
         if error is None and not sync.options.dry_run:
             staging.drop_leftovers()
-        if error is None or error["type"] != ChecksFailed.__name__:
+        if error is None or error.type != ChecksFailed.__name__:
             staging.drop()
 
-    def conclude(self, sync: SyncRun, error: dict[str, Any] | None) -> str:
+    def conclude(self, sync: SyncRun, error: Failure | None) -> str:
         """Log the outcome; raise when the run failed."""
         sync_finished(sync.period.sync_type, "failed" if error else "completed")
         if error:
-            raise SyncFailed(f"{sync} failed in {error['stage']}: {error['message']}")
+            raise SyncFailed(f"{sync} failed in {error.stage}: {error.message}")
         self.log.info("%s completed", sync)
         return "completed"
 
 
-def _silent(stage: str, state: str | None) -> dict[str, Any]:
+def _silent(stage: str, state: str | None) -> Failure:
+    happened = f"'{stage}' never started" if state is None else f"'{stage}' finished as {state} and reported no error"
     message = (
-        f"{stage} ended as {state or 'never started'} and reported no error: it was killed, or marked by a person. "
-        f"See its task log. The target is what it was before unless publish had succeeded. Clear '{stage}'."
+        f"{happened}: it was killed, or a person marked it. See sqp.period_status for what is published. "
+        f"See the log of '{stage}' for what happened, then clear '{stage}'."
     )
-    return _error(stage, "Killed", message)
-
-
-def _error(stage: str, kind: str, message: str) -> dict[str, Any]:
-    return {"stage": stage, "type": kind, "message": message, "traceback": [], "try": None, "log_url": None}
+    return Failure(stage=stage, type="Killed", message=message)

@@ -10,12 +10,13 @@ from airflow.sdk import Context
 from sqp_provider.core.errors import InvalidPeriod
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.run import SyncOptions
-from sqp_provider.hooks.metrics import sync_finished
+from sqp_provider.failures import fails_plainly, failure_of
 from sqp_provider.hooks.postgres import Database
-from sqp_provider.hooks.sync_log import DagRunIdentity, SyncLog
-from sqp_provider.operators.alerts import notify_run_finished
-from sqp_provider.operators.stage import SyncStageOperator, error_details, fails_plainly, measured
+from sqp_provider.notifications.alerts import notify_run_finished
+from sqp_provider.operators.metrics import sync_finished
+from sqp_provider.operators.stage import SyncStageOperator, measured
 from sqp_provider.operators.stale_runs import close_stale_runs
+from sqp_provider.target.sync_log import DagRunIdentity, SyncLog
 
 
 class SyncLogStartOperator(SyncStageOperator):
@@ -80,10 +81,10 @@ class SyncLogStartOperator(SyncStageOperator):
 
     def log_refusal(self, context: Context, options: SyncOptions, error: InvalidPeriod) -> None:
         """Write a row that failed before it began, so that the log has every run."""
-        details = error_details(context["ti"], error)
+        failure = failure_of(context["ti"], error)
         with self.postgres.transaction() as database:
             sync_log_id, attempt = self.start(database, context, None, options)
-            SyncLog(database).refuse(sync_log_id, attempt, details)
+            SyncLog(database).refuse(sync_log_id, attempt, failure)
         sync_finished(self.sync_type, "failed")
 
 
@@ -92,6 +93,6 @@ def _day(requested: Any) -> date:
         return requested if isinstance(requested, date) else date.fromisoformat(str(requested))
     except ValueError:
         raise InvalidPeriod(
-            f"period_start {requested!r} is not a date. Nothing was read or written. "
+            f"period_start {requested!r} is not a date. The target is unchanged. "
             "Run again with a day such as 2026-11-08."
         ) from None

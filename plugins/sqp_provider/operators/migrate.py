@@ -8,9 +8,9 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 
 from sqp_provider.core.settings import Settings
+from sqp_provider.failures import fails_plainly
 from sqp_provider.hooks.postgres import SqpPostgresHook
 from sqp_provider.migrations import MigrationError, migrate
-from sqp_provider.operators.stage import fails_plainly
 
 
 class SchemaMigrateOperator(BaseOperator):

@@ -14,10 +14,11 @@ from sqp_provider.core.period import SyncType
 from sqp_provider.core.publish import PublishResult, refuse_large_delete
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import Snapshot
-from sqp_provider.hooks.sync_log import SyncLog
-from sqp_provider.hooks.target import Target
+from sqp_provider.failures import fails_plainly
 from sqp_provider.operators import lineage
-from sqp_provider.operators.stage import SyncStageOperator, fails_plainly, measured
+from sqp_provider.operators.stage import SyncStageOperator, measured
+from sqp_provider.target.sync_log import SyncLog
+from sqp_provider.target.target import Target
 
 
 class SyncPublishOperator(SyncStageOperator):

@@ -10,10 +10,11 @@ from airflow.sdk import Context
 
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.restatement import Finding, find_restatements, stretches
-from sqp_provider.hooks.periods import Periods, forgotten_periods
-from sqp_provider.operators.alerts import notify_run_finished
-from sqp_provider.operators.stage import SyncStageOperator, fails_plainly
+from sqp_provider.failures import fails_plainly
+from sqp_provider.notifications.alerts import notify_run_finished
+from sqp_provider.operators.stage import SyncStageOperator
 from sqp_provider.operators.stale_runs import close_stale_runs
+from sqp_provider.target.periods import Periods, forgotten_periods
 
 
 class RestatementCheckOperator(SyncStageOperator):

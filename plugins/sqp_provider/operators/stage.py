@@ -1,23 +1,16 @@
-"""What the stages share: the settings, the hooks, the run they work for, and how they fail."""
+"""What the stages share: the settings, the hooks, and the run they work for."""
 
 from __future__ import annotations
 
 import functools
 import time
-import traceback
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar, cast
 
 import structlog
 from airflow.sdk import BaseOperator, BaseOperatorLink, Context
-from airflow.sdk.exceptions import (
-    AirflowException,
-    AirflowFailException,
-    AirflowNotFoundException,
-    AirflowSkipException,
-)
+from airflow.sdk.exceptions import AirflowSkipException
 
-from sqp_provider.core.errors import SyncError
 from sqp_provider.core.fence import refuse_finished_task
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.publish import PublishResult
@@ -25,16 +18,13 @@ from sqp_provider.core.run import SyncRun
 from sqp_provider.core.settings import Settings
 from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.hooks.bigquery import SqpBigQueryHook, qualified
-from sqp_provider.hooks.metrics import stage_finished
 from sqp_provider.hooks.postgres import SqpPostgresHook
-from sqp_provider.hooks.source import Source
-from sqp_provider.hooks.staging import Staging
-from sqp_provider.hooks.sync_log import SyncLog
-from sqp_provider.hooks.target import Target
 from sqp_provider.operators.links import SyncPageLink
-
-STAGE_ERROR = "stage_error"
-"""The XCom key under which a failed stage leaves what log_finish writes into ``sync_log``."""
+from sqp_provider.operators.metrics import stage_finished
+from sqp_provider.source.table import Source
+from sqp_provider.target.staging import Staging
+from sqp_provider.target.sync_log import SyncLog
+from sqp_provider.target.target import Target
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -135,26 +125,6 @@ class SyncStageOperator(BaseOperator):
         self.skip_if_unchanged(sync, snapshot)
 
 
-def fails_plainly(execute: Callable[P, R]) -> Callable[P, R]:
-    """Make a stage fail at once for what cannot heal, and leave retries to what can."""
-
-    @functools.wraps(execute)
-    def explained(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return execute(*args, **kwargs)
-        except SyncError as error:
-            if error.heals:
-                raise AirflowException(str(error)) from error
-            raise AirflowFailException(str(error)) from error
-        except AirflowNotFoundException as error:
-            raise AirflowFailException(
-                f"{error}. The target is untouched. Create the connection in Airflow, set AIRFLOW_CONN_ and its name "
-                "in capitals in the worker's environment, or correct conn_id in sqp_config.yaml."
-            ) from error
-
-    return explained
-
-
 def measured(execute: Callable[P, R]) -> Callable[P, R]:
     """Send the metrics of a stage that ends well; Airflow's own tell of tasks that fail."""
 
@@ -167,23 +137,3 @@ def measured(execute: Callable[P, R]) -> Callable[P, R]:
         return result
 
     return timed
-
-
-def leave_error(context: Context) -> None:
-    """Leave a failed stage's error for log_finish: an ``on_failure_callback``, which runs before the teardown."""
-    ti: Any = context["ti"]
-    ti.xcom_push(key=STAGE_ERROR, value=error_details(ti, context.get("exception")))
-
-
-def error_details(ti: Any, raised: Any) -> dict[str, Any]:
-    """Return what ``sync_log.error_details`` keeps: stage, type, message, the traceback's tail, try and log."""
-    error = raised if isinstance(raised, BaseException) else None
-    original = error.__cause__ if error is not None and isinstance(error.__cause__, SyncError) else error
-    return {
-        "stage": ti.task_id,
-        "type": type(original).__name__ if original is not None else "Unknown",
-        "message": str(original if original is not None else raised) or "no message",
-        "traceback": traceback.format_exception(original)[-12:] if original is not None else [],
-        "try": ti.try_number,
-        "log_url": ti.log_url,
-    }

@@ -12,11 +12,11 @@ from sqp_provider.core.errors import SyncError
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import Settings
 from sqp_provider.core.stale import OpenRun
-from sqp_provider.hooks.metrics import sync_finished
-from sqp_provider.hooks.open_runs import OpenRuns
+from sqp_provider.failures import fails_plainly
 from sqp_provider.hooks.postgres import SqpPostgresHook
-from sqp_provider.operators.alerts import notify_recoveries, notify_run_finished
-from sqp_provider.operators.stage import fails_plainly
+from sqp_provider.notifications.alerts import notify_recoveries, notify_run_finished
+from sqp_provider.operators.metrics import sync_finished
+from sqp_provider.target.open_runs import OpenRuns
 
 AT_WORK = ["queued", "running"]
 
@@ -87,5 +87,5 @@ def _closed(run: OpenRun, postgres: SqpPostgresHook, log: Any) -> bool:
         return False
     if closed:
         sync_finished(run.sync_type, "failed")
-        log.warning("Closed as failed: %s", run.error["message"])
+        log.warning("Closed as failed: %s", run.failure.message)
     return closed

@@ -11,11 +11,12 @@ from airflow.sdk import Context
 from sqp_provider.core.quality import CheckResult, CheckStatus, check_period, refuse_failed
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import Snapshot
-from sqp_provider.hooks.checks import Checks
-from sqp_provider.hooks.staging import Staging
-from sqp_provider.hooks.target import Target
+from sqp_provider.failures import fails_plainly
 from sqp_provider.operators import lineage
-from sqp_provider.operators.stage import SyncStageOperator, fails_plainly, measured
+from sqp_provider.operators.stage import SyncStageOperator, measured
+from sqp_provider.target.checks import Checks
+from sqp_provider.target.staging import Staging
+from sqp_provider.target.target import Target
 
 
 class SyncValidateOperator(SyncStageOperator):

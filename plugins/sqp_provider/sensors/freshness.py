@@ -8,19 +8,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from airflow.sdk import BaseSensorOperator, Context
-from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
+from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
 from pydantic import ValidationError
 
 from sqp_provider.core.errors import InvalidSettings
 from sqp_provider.core.freshness import Freshness
 from sqp_provider.core.settings import TargetSettings
-from sqp_provider.hooks.freshness import read_freshness
-from sqp_provider.operators.stage import fails_plainly
+from sqp_provider.failures import TableStale, fails_plainly
+from sqp_provider.target.freshness import read_freshness
 from sqp_provider.triggers.freshness import FreshnessTrigger
-
-
-class TableStale(AirflowFailException):
-    """The look at a table succeeded, and found it stale."""
 
 
 class SqpFreshnessSensor(BaseSensorOperator):
@@ -113,4 +109,4 @@ class SqpFreshnessSensor(BaseSensorOperator):
             return TargetSettings(conn_id=self.postgres_conn_id, schema=self.schema)
         except ValidationError as error:
             reason = error.errors(include_url=False)[0]["msg"]
-            raise InvalidSettings(f"schema {self.schema!r}: {reason}. Nothing was read or written.") from None
+            raise InvalidSettings(f"schema {self.schema!r}: {reason}. The target is unchanged.") from None

@@ -7,10 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqp_provider.core.period import Period, SyncType
+from sqp_provider.core.run import TASKS
 from sqp_provider.status.models import Attempt, Check, Headline, PeriodStatus, Stage, StageState, Sync, Verdict
-
-STAGES = ("log_start", "extract", "load", "validate", "publish", "log_finish")
-"""The tasks of a sync, in their order."""
 
 WORDS = {SyncType.WEEKLY: "week", SyncType.MONTHLY: "month", SyncType.QUARTERLY: "quarter"}
 
@@ -123,37 +121,37 @@ def stages(sync: Sync, checks: Sequence[Check]) -> list[Stage]:
     """Say of each stage of the current attempt how it stands, from what it left in the database."""
     states = stage_states(sync, checks)
     moments, found = _moments(sync, checks), _found(sync, checks)
-    return [Stage(name=name, state=states[name], at=moments.get(name), found=found.get(name, "")) for name in STAGES]
+    return [Stage(name=name, state=states[name], at=moments.get(name), found=found.get(name, "")) for name in TASKS]
 
 
 def stage_states(sync: Sync, checks: Sequence[Check]) -> dict[str, StageState]:
     """Done, skipped, failed, running or not reached, by stage."""
     if sync.sync_status == "completed":
         skipped = (sync.sync_metadata or {}).get("outcome") == "unchanged"
-        return {name: "skipped" if skipped and name in STAGES[2:5] else "done" for name in STAGES}
+        return {name: "skipped" if skipped and name in TASKS[2:5] else "done" for name in TASKS}
     reached = _reached(sync, checks)
     if sync.sync_status != "failed":
         return _states(reached, "running")
     stage = (sync.error_details or {}).get("stage")
-    states = _states(STAGES.index(stage) if stage in STAGES else reached, "failed")
+    states = _states(TASKS.index(stage) if stage in TASKS else reached, "failed")
     closed = bool(stage) and stage != "log_finish"  # a row without a stage was closed by another run
     return states | {"log_finish": "done" if closed and sync.period_start else states["log_finish"]}
 
 
 def _states(current: int, state: StageState) -> dict[str, StageState]:
-    after: dict[str, StageState] = dict.fromkeys(STAGES[current + 1 :], "not reached")
-    before: dict[str, StageState] = dict.fromkeys(STAGES[:current], "done")
-    return before | {STAGES[current]: state} | after
+    after: dict[str, StageState] = dict.fromkeys(TASKS[current + 1 :], "not reached")
+    before: dict[str, StageState] = dict.fromkeys(TASKS[:current], "done")
+    return before | {TASKS[current]: state} | after
 
 
 def _reached(sync: Sync, checks: Sequence[Check]) -> int:
     """Which stage comes after the last one that left something."""
     metadata = sync.sync_metadata or {}
     if metadata.get("outcome"):
-        return STAGES.index("log_finish")
+        return TASKS.index("log_finish")
     if any(check.attempt == sync.attempt for check in checks):
-        return STAGES.index("publish")
-    return STAGES.index("load") if metadata.get("snapshot") else STAGES.index("extract")
+        return TASKS.index("publish")
+    return TASKS.index("load") if metadata.get("snapshot") else TASKS.index("extract")
 
 
 def _moments(sync: Sync, checks: Sequence[Check]) -> dict[str, datetime | None]:

@@ -11,7 +11,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from sqp_provider.core.errors import SyncError, TargetUnreachable
 from sqp_provider.core.settings import TargetSettings
-from sqp_provider.hooks.freshness import read_freshness
+from sqp_provider.target.freshness import read_freshness
 
 
 class FreshnessTrigger(BaseTrigger):

@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from sqp_provider.core.period import Period, SyncType
+from sqp_provider.core.run import STAGES
 from sqp_provider.hooks.bigquery import SqpBigQueryHook
-from sqp_provider.hooks.source import Source
-from sqp_provider.sync import STAGES
+from sqp_provider.source.table import Source
 from tests.conftest import new_database
 from tests.fixtures import connection_to, settings_for
 from tests.integration.exactness.recompute import recompute, roll_up

@@ -18,7 +18,7 @@ FOUND = """
 import json, os, sys
 from airflow import plugins_manager
 from airflow.dag_processing.dagbag import DagBag
-from sqp_provider.hooks.sql_files import sql_folder
+from sqp_provider.sql_files import sql_folder
 bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
 found = [plugin for plugin in plugins_manager._get_plugins()[0] if "sqp" in plugin.name]
 print("FOUND", json.dumps({

@@ -14,7 +14,7 @@ from tests.integration.package.conftest import ROOT, Installed
 
 FOUND = """
 import json, sqp_provider
-from sqp_provider.hooks.sql_files import named_statements, sql_folder
+from sqp_provider.sql_files import named_statements, sql_folder
 from sqp_provider.hooks.bigquery import SqpBigQueryHook
 from sqp_provider.hooks.postgres import SqpPostgresHook
 from sqp_provider.operators.links import SyncPageLink

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from sqp_provider.hooks.sql_files import named_statements
+from sqp_provider.sql_files import named_statements
 from tests.integration.status.test_large_log import FILL, ROWS
 
 Connection = psycopg.Connection[Any]

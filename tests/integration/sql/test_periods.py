@@ -14,8 +14,8 @@ from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.restatement import KnownPeriod
 from sqp_provider.core.settings import TargetSettings
 from sqp_provider.core.snapshot import PeriodTotals, Totals
-from sqp_provider.hooks.periods import Periods
 from sqp_provider.hooks.postgres import Database
+from sqp_provider.target.periods import Periods
 
 WEEK = Period.starting(SyncType.WEEKLY, date(2026, 11, 8))
 OLDER = Period.starting(SyncType.WEEKLY, date(2026, 11, 1))

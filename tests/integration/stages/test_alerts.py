@@ -10,8 +10,9 @@ import pytest
 from airflow.sdk import Context
 
 from sqp_provider.core.settings import Settings
-from sqp_provider.hooks.freshness import read_freshness
-from sqp_provider.operators.alerts import SyncFailed, notify_freshness, notify_overdue, notify_unlogged
+from sqp_provider.failures import SyncFailed
+from sqp_provider.notifications.alerts import notify_freshness, notify_overdue, notify_unlogged
+from sqp_provider.target.freshness import read_freshness
 from tests.fixtures import connection_to
 from tests.landing import Landing, report_row
 from tests.stages import Run, Stages

@@ -65,7 +65,7 @@ def with_source(stages: Stages, dataset: str, **source: Any) -> Stages:
 def test_missing_source_table(stages: Stages, dataset: str) -> None:
     broken = with_source(stages, dataset, table=f"{dataset}.nowhere")
     run = broken.sync(WEEK, run=Run("r", {"period_start": "2026-11-08"}))
-    said = f"BigQuery table {dataset}.nowhere was refused: ", "The target is untouched.", "Check source.table"
+    said = f"BigQuery table {dataset}.nowhere was refused: ", "The target is unchanged.", "Check source.table"
     assert_failed(stages, run, "extract", SourceUnusable, *said)
 
 
@@ -73,7 +73,7 @@ def test_missing_staging_dataset(stages: Stages, dataset: str) -> None:
     broken = with_source(stages, dataset, staging_dataset="nowhere")
     run = broken.sync(WEEK, run=Run("r", {"period_start": "2026-11-08"}))
     assert_failed(
-        stages, run, "extract", SourceUnusable, "nowhere", "The target is untouched.", "source.staging_dataset"
+        stages, run, "extract", SourceUnusable, "nowhere", "The target is unchanged.", "source.staging_dataset"
     )
 
 
@@ -130,7 +130,7 @@ def job_error(reason: str, message: str) -> google_errors.GoogleAPICallError:
     ],
 )
 def test_an_error_of_bigquery_is_tried_again_only_if_that_can_help(raised: Exception, becomes: type[SyncError]) -> None:
-    with pytest.raises(becomes, match="The target is untouched"), explained("BigQuery job x"):
+    with pytest.raises(becomes, match="The target is unchanged"), explained("BigQuery job x"):
         raise raised
 
 
@@ -204,7 +204,7 @@ def test_postgres_lost_while_loading(stages: Stages, monkeypatch: pytest.MonkeyP
             )
         self._run("add_sync_index")
 
-    monkeypatch.setattr("sqp_provider.hooks.staging.Staging.add_key", lose)
+    monkeypatch.setattr("sqp_provider.target.staging.Staging.add_key", lose)
     assert_failed(stages, stages.sync(WEEK), "load", TargetUnreachable, "terminating connection", "It is tried again.")
     assert stages.query("select tablename from pg_tables where schemaname = 'sqp_staging'") == []
 
@@ -221,7 +221,7 @@ def test_no_rights_in_postgres(stages: Stages, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("AIRFLOW_CONN_SQP_POSTGRES", connection_to(psycopg.conninfo.make_conninfo("", **login)))
     try:
         run = stages.sync(WEEK)
-        said = "permission denied for schema sqp_staging", "Nothing was changed in the target", "Grant"
+        said = "permission denied for schema sqp_staging", "The target is unchanged", "Grant"
         assert isinstance(run.errors["load"].__cause__, TargetUnusable)
         for part in said:
             assert part in str(run.errors["load"])
@@ -246,14 +246,14 @@ def test_expired_snapshot(stages: Stages, bigquery_client: bigquery.Client) -> N
     bigquery_client.delete_table(run["extract"]["table"])
     stages.run_task(run, "load")
     stages.run_task(run, "log_finish")
-    assert_failed(stages, run, "load", SnapshotExpired, "is gone", "The target is untouched.", "Clear 'extract'")
+    assert_failed(stages, run, "load", SnapshotExpired, "is gone", "The target is unchanged.", "Clear 'extract'")
 
 
 def test_a_monday_is_refused_logged_and_counted(stages: Stages, counted: list[tuple[str, str]]) -> None:
     run = stages.sync("2026-11-09")
     said = (
         "2026-11-09 (Monday) is not the first day of a weekly period: the one it belongs to is "
-        "2026-11-08..2026-11-14 and starts on 2026-11-08 (Sunday). Nothing was read or written. "
+        "2026-11-08..2026-11-14 and starts on 2026-11-08 (Sunday). The target is unchanged. "
         "Run again with period_start 2026-11-08."
     )
     assert_failed(stages, run, "log_start", InvalidPeriod, said)
@@ -296,7 +296,7 @@ def test_every_check_can_fail(stages: Stages, damage: str, check: str, column: s
     stages.states = run.states
     stages.run_task(run, "log_finish")
 
-    said = "checks failed on sqp_staging.weekly_summary_20261108_2", "sqp.weekly_summary is unchanged.", "clear 'load'"
+    said = "checks failed on sqp_staging.weekly_summary_20261108_2", "The target is unchanged.", "clear 'load'"
     assert_failed(stages, run, "validate", ChecksFailed, *said)
     failed = stages.query("select * from data_quality_checks where check_status = 'failed' and check_type = %s", check)
     assert column in {row["column_name"] for row in failed}
@@ -335,7 +335,7 @@ def test_a_stage_that_was_killed_is_reported_as_such(stages: Stages) -> None:
     stages.run_task(run, "log_finish")
     log = stages.log(run)
     assert log["sync_status"] == "failed"
-    assert log["error_message"].startswith("load ended as failed and reported no error: it was killed")
+    assert log["error_message"].startswith("'load' finished as failed and reported no error: it was killed")
     assert "Clear 'load'." in log["error_message"]
     assert run.colour == "failed"
 
@@ -351,7 +351,7 @@ def test_a_lock_that_is_not_to_be_had_is_tried_again(stages: Stages, dataset: st
         other.execute("lock table sqp.weekly_summary in access exclusive mode")
         hurried.run_task(run, "publish")
     hurried.run_task(run, "log_finish")
-    said = "canceling statement due to lock timeout", "Nothing was changed in the target.", "It is tried again."
+    said = "canceling statement due to lock timeout", "The target is unchanged.", "It is tried again."
     assert_failed(stages, run, "publish", TargetUnreachable, *said)
 
 

@@ -6,12 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from sqp_provider.sync import STAGES
+from sqp_provider.core.run import STAGES, TASKS
 from tests.landing import WEEK, Landing, report_row
 from tests.stages import NO_OPTIONS, Run, Stages
 
 THREE = [report_row(f"query {n}") for n in range(3)]
-TASKS = ("log_start", *STAGES, "log_finish")
 
 
 def restate(landing: Landing, clicks: int = 51) -> None:
@@ -174,7 +173,7 @@ def test_rows_staged_from_an_older_snapshot_are_not_published_as_the_newer_one(
         assert stages.run_task(run, task), run.errors
     for task in ("validate", "publish"):
         assert not stages.run_task(run, task)
-        assert "'extract' ran again, 'load' did not. The target is untouched. Clear 'load'." in str(run.errors[task])
+        assert "'extract' ran again, 'load' did not. The target is unchanged. Clear 'load'." in str(run.errors[task])
     assert stages.target() == []
     for task in ("load", "validate", "publish"):
         assert stages.run_task(run, task), run.errors

@@ -16,11 +16,11 @@ from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.snapshot import Snapshot
-from sqp_provider.hooks.encoding import copied, encoded
 from sqp_provider.hooks.postgres import SqpPostgresHook
-from sqp_provider.hooks.snapshot_reader import SnapshotReader
-from sqp_provider.hooks.staging import Staging
-from sqp_provider.hooks.sync_log import SyncLog
+from sqp_provider.source.snapshot_reader import SnapshotReader
+from sqp_provider.target.encoding import copied, encoded
+from sqp_provider.target.staging import Staging
+from sqp_provider.target.sync_log import SyncLog
 from tests.fixtures import settings_for
 from tests.landing import WEEK, Landing, report_row
 from tests.stages import Run, Stages
@@ -233,7 +233,7 @@ def test_a_load_that_fails_hangs_up_on_bigquery(week: Landing, stages: Stages, m
     """A stream that is merely forgotten keeps a thread here and a connection there."""
     run = begin(stages, "log_start", "extract")
     operator = stages.operator(run, "load")
-    monkeypatch.setattr("sqp_provider.hooks.staging.HEADER", b"no header of a COPY")
+    monkeypatch.setattr("sqp_provider.target.staging.HEADER", b"no header of a COPY")
     with pytest.raises(AirflowFailException, match="COPY file signature not recognized"):
         operator.execute(run.context("load"))
     assert not [thread for thread in threading.enumerate() if thread.name.endswith("(_read)")]

@@ -10,7 +10,7 @@ import pytest
 from sqp_provider.core.errors import SourceUnusable
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.hooks.bigquery import SqpBigQueryHook
-from sqp_provider.hooks.source import Source
+from sqp_provider.source.table import Source
 from tests.fixtures import settings_for
 from tests.landing import COLUMNS, WEEK, Landing, report_row
 from tests.stages import Stages
@@ -282,6 +282,6 @@ def test_a_marketplace_column_that_is_not_mentioned_is_refused(name: str, landin
     silent = Source(SqpBigQueryHook(), settings_for(landing.table, dataset).source)
     with pytest.raises(SourceUnusable, match=f"column `{name.lower()}` tells marketplaces apart") as refused:
         silent.refuse_if_unusable()
-    assert "or `marketplace: null` if all rows are of one marketplace. The target is untouched." in str(refused.value)
+    assert "or `marketplace: null` if all rows are of one marketplace. The target is unchanged." in str(refused.value)
     declined = settings_for(landing.table, dataset, source={"columns": {"marketplace": None}})
     Source(SqpBigQueryHook(), declined.source).refuse_if_unusable()

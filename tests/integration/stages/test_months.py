@@ -11,7 +11,7 @@ import pytest
 from sqp_provider.core.errors import DeletesRefused
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.hooks.bigquery import SqpBigQueryHook
-from sqp_provider.hooks.source import Source
+from sqp_provider.source.table import Source
 from tests.fixtures import settings_for
 from tests.landing import COLUMNS, Landing, report_row
 from tests.stages import Stages

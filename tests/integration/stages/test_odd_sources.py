@@ -68,7 +68,7 @@ def test_a_source_of_nothing_but_malformed_rows_says_where_their_reasons_are(lan
     assert said
     rows = landing.client.query_and_wait(f"select reject_reason from `{said[1]}`")
     assert [row["reject_reason"] for row in rows] == ["negative_count"] * 6
-    assert "The target is untouched. Clear 'extract' when the source is mended" in message
+    assert "The target is unchanged. Clear 'extract' when the source is mended" in message
 
 
 def test_an_asin_that_is_late_is_named_and_comes_with_the_next_sync(landing: Landing, usual: Stages) -> None:

@@ -10,9 +10,9 @@ import pytest
 from airflow.sdk import Context
 
 from sqp_provider.core.settings import Settings
-from sqp_provider.hooks.freshness import read_freshness
-from sqp_provider.operators.alerts import notify_freshness
+from sqp_provider.notifications.alerts import notify_freshness
 from sqp_provider.operators.stale_runs import StaleRunsOperator
+from sqp_provider.target.freshness import read_freshness
 from tests.landing import WEEK as FIRST_DAY
 from tests.landing import Landing, report_row
 from tests.stages import Stages

@@ -11,7 +11,7 @@ import pytest
 from sqp_provider.core.errors import DeletesRefused, SourceEmpty, StagedMissing, Superseded
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.run import SyncOptions
-from sqp_provider.hooks.sync_log import DagRunIdentity, SyncLog
+from sqp_provider.target.sync_log import DagRunIdentity, SyncLog
 from tests.landing import WEEK, Landing, report_row
 from tests.stages import NO_OPTIONS, Run, Stages
 
@@ -360,7 +360,7 @@ def test_a_task_marked_failed_before_it_begins_does_not_open_the_closed_run(land
         assert stages.run_task(run, task)
     run.states["load"] = "failed"
     stages.run_task(run, "log_finish")
-    with pytest.raises(Exception, match=r"closed as failed and load is failed\. Nothing was changed"):
+    with pytest.raises(Exception, match=r"closed as failed and load is failed\. The target is unchanged"):
         stages.operator(run, "load").execute(run.context("load"))
     assert (stages.log(run)["sync_status"], stages.log(run)["attempt"]) == ("failed", 1)
 

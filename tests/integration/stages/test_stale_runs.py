@@ -15,8 +15,8 @@ from airflow.sdk.execution_time.comms import ErrorResponse
 from sqp_provider.core.errors import Superseded
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.stale import OpenRun
-from sqp_provider.hooks.open_runs import OpenRuns
 from sqp_provider.operators.stale_runs import close_stale_runs
+from sqp_provider.target.open_runs import OpenRuns
 from tests.landing import Landing, report_row
 from tests.stages import NO_OPTIONS, Run, Stages
 

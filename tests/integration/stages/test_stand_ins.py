@@ -19,7 +19,7 @@ from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 from sqp_provider.core.errors import SourceUnreachable
 from sqp_provider.core.settings import Settings
 from sqp_provider.hooks.bigquery import SqpBigQueryHook
-from sqp_provider.hooks.threads import BATCHES_WAITING, interleaved
+from sqp_provider.source.threads import BATCHES_WAITING, interleaved
 from sqp_provider.triggers.bigquery_job import BigQueryJobTrigger
 from tests.fixtures import settings_for
 from tests.landing import WEEK, Landing, report_row
@@ -40,7 +40,7 @@ def test_without_the_storage_api_the_same_rows_come_over_rest_with_one_warning(
     stages.sync(WEEK)
     over_grpc = stages.target()
     forbid_storage(monkeypatch)
-    with caplog.at_level(logging.WARNING, "sqp_provider.hooks.snapshot_reader"):
+    with caplog.at_level(logging.WARNING, "sqp_provider.source.snapshot_reader"):
         run = stages.sync(WEEK, force=True)
     assert run["publish"] == {"how": "difference", "inserted": 0, "updated": 0, "deleted": 0, "unchanged": 300}
     assert stages.target() == over_grpc

@@ -10,8 +10,8 @@ from airflow.sdk.exceptions import AirflowFailException
 from psycopg import sql
 
 from sqp_provider.core.errors import SchemaMismatch, TargetUnusable
-from sqp_provider.hooks.sql_files import newest_revision
-from sqp_provider.sync import STAGES
+from sqp_provider.core.run import STAGES
+from sqp_provider.sql_files import newest_revision
 from tests.fixtures import connection_to
 from tests.landing import WEEK, Landing, report_row
 from tests.stages import Run, Stages
@@ -89,7 +89,7 @@ def test_a_worker_without_the_connection_to_postgres_says_what_to_set(
     run = stages.sync(WEEK)
     assert isinstance(run.errors["log_start"], AirflowFailException)
     assert str(run.errors["log_start"]) == (
-        "The conn_id `sqp_postgres` isn't defined. The target is untouched. Create the connection in Airflow, set "
+        "The conn_id `sqp_postgres` isn't defined. The target is unchanged. Create the connection in Airflow, set "
         "AIRFLOW_CONN_ and its name in capitals in the worker's environment, or correct conn_id in sqp_config.yaml."
     )
     assert written(stages)["sync_log"] == 0
@@ -101,7 +101,7 @@ def test_a_worker_without_the_connection_to_bigquery_leaves_a_row_that_says_what
     monkeypatch.delenv("AIRFLOW_CONN_SQP_BIGQUERY")
     details = stages.log(stages.sync(WEEK))["error_details"]
     assert (details["stage"], details["type"]) == ("extract", "AirflowFailException")
-    assert details["message"].startswith("The conn_id `sqp_bigquery` isn't defined. The target is untouched. Create")
+    assert details["message"].startswith("The conn_id `sqp_bigquery` isn't defined. The target is unchanged. Create")
 
 
 def written(stages: Stages) -> dict[str, int]:

@@ -162,7 +162,7 @@ def test_too_many_malformed_rows_fail_the_sync_and_leave_the_target(landing: Lan
 def test_only_the_first_rejects_are_kept_but_all_are_counted(
     landing: Landing, stages: Stages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sqp_provider.hooks.staging.REJECTS_KEPT", 3)
+    monkeypatch.setattr("sqp_provider.target.staging.REJECTS_KEPT", 3)
     landing.land(*(report_row(f"good {n}") for n in range(900)), *(report_row(f"bad {n}", asin="?") for n in range(5)))
     run = stages.sync(WEEK)
     assert run["load"]["rejects_kept"] == 3

@@ -83,7 +83,7 @@ def test_every_run_is_found_once_by_going_from_page_to_page(
 
 @pytest.mark.usefixtures("large_log")
 def test_a_page_of_the_history_reads_no_more_rows_than_it_shows(connection: psycopg.Connection[Any]) -> None:
-    from sqp_provider.hooks.sql_files import named_statements
+    from sqp_provider.sql_files import named_statements
 
     values = dict.fromkeys(("sync_type", "status", "period_from", "period_to", "dag_id", "text"))
     explain = "explain (analyze, format json) " + named_statements("status")["history"]

@@ -52,7 +52,7 @@ def test_a_stale_week_names_the_error_of_the_last_sync_and_what_to_do() -> None:
     assert str(stale).startswith("weekly_summary is stale: newest period 2026-11-08..2026-11-14, synced, ended 16 days")
     assert str(stale).endswith("Last sync (sync_log 12): failed at 2026-11-19 00:01 UTC: no usable rows. Clear it.")
     assert stale.remedy == (
-        "Nothing was changed. Look at the Dag sqp_weekly_sync: do what the error of the last sync says, or trigger it."
+        "The target is unchanged. See the Dag sqp_weekly_sync: do what the error of the last sync says, or trigger it."
     )
 
 

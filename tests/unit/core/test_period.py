@@ -45,7 +45,7 @@ def test_a_week_that_starts_on_monday_is_refused_with_the_way_out() -> None:
         Period.starting(SyncType.WEEKLY, date(2026, 11, 9))
     assert str(refused.value) == (
         "2026-11-09 (Monday) is not the first day of a weekly period: the one it belongs to is "
-        "2026-11-08..2026-11-14 and starts on 2026-11-08 (Sunday). Nothing was read or written. "
+        "2026-11-08..2026-11-14 and starts on 2026-11-08 (Sunday). The target is unchanged. "
         "Run again with period_start 2026-11-08."
     )
 
@@ -101,7 +101,7 @@ def test_looking_back_finds_the_periods_before(sync_type: SyncType, newest: date
 def test_a_period_beyond_the_calendar_is_refused(sync_type: SyncType, day: date) -> None:
     with pytest.raises(InvalidPeriod, match="does not lie within the years 1 to 9999") as refused:
         Period.starting(sync_type, day)
-    assert "Nothing was read or written. Run again with a day such as 2026-11-08." in str(refused.value)
+    assert "The target is unchanged. Run again with a day such as 2026-11-08." in str(refused.value)
 
 
 def test_a_look_back_reads_neighbours_together_and_nothing_between() -> None:

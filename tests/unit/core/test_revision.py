@@ -8,7 +8,7 @@ from alembic.script import ScriptDirectory
 from sqp_provider import __version__
 from sqp_provider.core.errors import SchemaMismatch
 from sqp_provider.core.revision import refuse_other_revision
-from sqp_provider.hooks.sql_files import newest_revision, sql_folder
+from sqp_provider.sql_files import newest_revision, sql_folder
 
 
 def test_the_same_revision_is_not_refused() -> None:
@@ -21,7 +21,7 @@ def test_an_older_schema_is_to_be_migrated(found: str | None, named: str) -> Non
         refuse_other_revision("client_a", found, "0009")
     assert str(refused.value) == (
         f"schema client_a is at revision {named}, this code (airflow-provider-sqp {__version__}) needs 0009. "
-        "Nothing was changed in the target. Run the Dag sqp_migrate (or 'python -m sqp_provider.migrations'), "
+        "The target is unchanged. Run the Dag sqp_migrate (or 'python -m sqp_provider.migrations'), "
         "then clear what failed."
     )
 
@@ -31,7 +31,7 @@ def test_a_newer_schema_wants_a_newer_provider() -> None:
         refuse_other_revision("sqp", "0012", "0009")
     assert str(refused.value) == (
         f"schema sqp is at revision 0012, this code (airflow-provider-sqp {__version__}) knows up to 0009. "
-        "Nothing was changed in the target. Update the provider here to the version that migrated the schema, "
+        "The target is unchanged. Update the provider here to the version that migrated the schema, "
         "then clear what failed."
     )
 

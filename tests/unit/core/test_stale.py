@@ -40,13 +40,13 @@ def test_a_row_is_overdue_after_its_time(run: OpenRun, age: timedelta, after: ti
 
 
 def test_a_closed_row_says_what_since_when_and_what_to_do() -> None:
-    assert OURS.error == {
+    assert OURS.failure.details == {
         "stage": None,
         "type": "Stale",
         "message": (
             "weekly 2026-11-08 (sync_log 12): it said started since 2026-11-19 00:00:00 UTC, but Airflow has run "
             "scheduled__2026-11-19 of sqp_weekly_sync neither queued nor running. It ended without log_finish: its Dag "
-            "run was deleted or timed out, or its scheduler died. The target is what the ledger synced_period says. "
+            "run was deleted or timed out, or its scheduler died. See sqp.period_status for what is published. "
             "Clear the run, or trigger sqp_weekly_sync with period_start 2026-11-08."
         ),
         "traceback": [],
@@ -56,11 +56,11 @@ def test_a_closed_row_says_what_since_when_and_what_to_do() -> None:
 
 
 def test_a_row_of_somebody_else_says_so() -> None:
-    message = replace(STRANGE, period_start=None).error["message"]
+    message = replace(STRANGE, period_start=None).failure.message
     assert message.startswith("weekly without a period (sync_log 12): it said started since 2026-11-19 00:00:00 UTC")
     assert "names no Dag run, so somebody else wrote it and never closed it" in message
     assert "There is nothing to do unless its writer is still at work" in message
 
 
 def test_a_run_without_a_period_is_triggered_without_one() -> None:
-    assert replace(OURS, period_start=None).error["message"].endswith("Clear the run, or trigger sqp_weekly_sync.")
+    assert replace(OURS, period_start=None).failure.message.endswith("Clear the run, or trigger sqp_weekly_sync.")

@@ -14,7 +14,7 @@ from sqp_provider.core.publish import PublishResult
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.hooks.postgres import Database
-from sqp_provider.hooks.staging import Staging
+from sqp_provider.target.staging import Staging
 
 TURN_SECONDS = 600.0
 """How long a publish waits for another of the same table to end."""

@@ -10,11 +10,10 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from sqp_provider.core.alerts import Alert, failed_task_alert, working_task_alert
 from sqp_provider.core.errors import SyncError
 from sqp_provider.core.settings import Settings
+from sqp_provider.failures import TableStale, failure_of
 from sqp_provider.hooks.postgres import SqpPostgresHook
-from sqp_provider.hooks.sent_alerts import SentAlerts
-from sqp_provider.operators.alerts import harmless, link_to, notify_once, notify_recovery
-from sqp_provider.operators.stage import error_details
-from sqp_provider.sensors.freshness import TableStale
+from sqp_provider.notifications.alerts import harmless, link_to, notify_once, notify_recovery
+from sqp_provider.target.sent_alerts import SentAlerts
 
 
 @harmless
@@ -72,8 +71,8 @@ def _settings(context: Context) -> Settings:
 
 def _failure(context: Context) -> Alert:
     ti: Any = context["ti"]
-    error = error_details(ti, context.get("exception"))
-    return failed_task_alert(ti.dag_id, ti.task_id, error["message"], error["type"], link_to(ti.dag_id, ti.run_id))
+    failure = failure_of(ti, context.get("exception"))
+    return failed_task_alert(ti.dag_id, ti.task_id, failure.message, failure.type, link_to(ti.dag_id, ti.run_id))
 
 
 def _recovery(context: Context) -> Alert:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.stale import OpenRun
 from sqp_provider.hooks.postgres import Database
-from sqp_provider.hooks.sync_log import SyncLog
+from sqp_provider.target.sync_log import SyncLog
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class OpenRuns:
         if self.database.row("stale", "lock_open", seen) is None:
             return False
         self._drop_staged(run)
-        SyncLog(self.database).refuse(run.sync_log_id, run.attempt, run.error)
+        SyncLog(self.database).refuse(run.sync_log_id, run.attempt, run.failure)
         return True
 
     def _drop_staged(self, run: OpenRun) -> None:

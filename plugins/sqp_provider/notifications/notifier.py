@@ -9,7 +9,7 @@ from airflow.sdk import BaseNotifier, Context
 
 from sqp_provider.core.alerts import Alert, of_a_dag_of_yours
 from sqp_provider.hooks.alert_channel import AlertChannel
-from sqp_provider.operators.alerts import harmless, link_to
+from sqp_provider.notifications.alerts import harmless, link_to
 
 
 class AlertNotifier(BaseNotifier):

@@ -17,7 +17,7 @@ from sqp_provider.core.run import SyncRun
 from sqp_provider.core.settings import SourceSettings
 from sqp_provider.core.snapshot import PeriodTotals, Snapshot
 from sqp_provider.hooks.bigquery import SqpBigQueryHook, explained, qualified
-from sqp_provider.hooks.sql_files import bigquery_statement
+from sqp_provider.sql_files import bigquery_statement
 
 
 class Source:
@@ -51,7 +51,7 @@ class Source:
         if problems:
             raise SourceUnusable(
                 f"BigQuery table {self.settings.table} does not fit source.columns in sqp_config.yaml: "
-                f"{'; '.join(problems)}. The target is untouched. "
+                f"{'; '.join(problems)}. The target is unchanged. "
                 "Correct the mapping, or map an optional column to null."
             )
 
@@ -137,7 +137,7 @@ class Source:
             arrived = "the source is mended"
         raise SourceEmpty(
             f"{sync.period}: BigQuery table {self.settings.table} has no usable rows for this period; "
-            f"the newest it has is {newest}.{rejected} The target is untouched. Clear 'extract' when {arrived}, "
+            f"the newest it has is {newest}.{rejected} The target is unchanged. Clear 'extract' when {arrived}, "
             "or run again with allow_empty if the period is meant to be empty."
         )
 

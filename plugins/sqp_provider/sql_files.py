@@ -33,7 +33,7 @@ def sql_folder(needed: str = "extract.sql") -> Path:
     :param needed: a file that must be there.
     :raises InvalidSettings: it is not, for example on a worker with the plugins but without the SQL.
     """
-    package = Path(__file__).resolve().parents[1]
+    package = Path(__file__).resolve().parent
     own = package / "sql"
     folder = Path(os.environ.get("SQP_SQL_DIR") or (own if own.is_dir() else package.parents[1] / "sql"))
     if not (folder / needed).is_file():

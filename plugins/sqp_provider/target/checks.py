@@ -15,7 +15,7 @@ from sqp_provider.core.quality import CheckResult, CheckStatus, Earlier, Staged
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.settings import CheckSettings
 from sqp_provider.hooks.postgres import Database
-from sqp_provider.hooks.staging import Staging
+from sqp_provider.target.staging import Staging
 
 
 @dataclass(frozen=True)

@@ -79,5 +79,5 @@ def _next_item(ready: Queue[Any], stall_seconds: float) -> Any:
         return ready.get(timeout=stall_seconds)
     except Empty:
         raise SourceUnreachable(
-            f"BigQuery sent nothing for {stall_seconds:.0f} seconds. The target is untouched. It is tried again."
+            f"BigQuery sent nothing for {stall_seconds:.0f} seconds. The target is unchanged. It is tried again."
         ) from None

@@ -15,8 +15,8 @@ from sqp_provider.core.errors import ChecksFailed, StagedMissing
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import Snapshot
-from sqp_provider.hooks.encoding import END, HEADER, copied
 from sqp_provider.hooks.postgres import Database
+from sqp_provider.target.encoding import END, HEADER, copied
 
 REJECTS_KEPT = 10_000
 """How many rejects of one attempt are kept as rows; all of them are counted."""
@@ -70,7 +70,7 @@ class Staging:
         except UniqueViolation as error:
             raise ChecksFailed(
                 f"{self.sync.period}: duplicate_check failed on {self.label}: the snapshot repeats a key "
-                f"({error.diag.message_detail}). {self.target_label} is unchanged. "
+                f"({error.diag.message_detail}). The target is unchanged. "
                 "Clear 'extract' to take a new snapshot."
             ) from error
         if self.sync.period.sync_type is SyncType.WEEKLY:
@@ -101,13 +101,13 @@ class Staging:
         if not self.exists():
             raise StagedMissing(
                 f"{self.sync}: {self.label} is not there, because a finished run drops what it staged. "
-                "The target is untouched. Clear 'load' to stage the rows again."
+                "The target is unchanged. Clear 'load' to stage the rows again."
             )
         staged = self.database.row("staging", "staged_snapshot", staged=self.name)
         if staged and staged["job_id"] != snapshot.job_id:
             raise StagedMissing(
                 f"{self.sync}: {self.label} holds the rows of BigQuery job {staged['job_id']}, the run's snapshot is "
-                f"of {snapshot.job_id}: 'extract' ran again, 'load' did not. The target is untouched. Clear 'load'."
+                f"of {snapshot.job_id}: 'extract' ran again, 'load' did not. The target is unchanged. Clear 'load'."
             )
 
     def drop(self) -> None:

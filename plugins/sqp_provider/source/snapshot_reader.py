@@ -13,7 +13,7 @@ from google.cloud.bigquery_storage_v1 import BigQueryReadClient, types
 
 from sqp_provider.core.errors import SnapshotExpired
 from sqp_provider.hooks.bigquery import SqpBigQueryHook, explained
-from sqp_provider.hooks.threads import interleaved
+from sqp_provider.source.threads import interleaved
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class SnapshotReader:
             except google_errors.NotFound as error:
                 raise SnapshotExpired(
                     f"snapshot {self.table} is gone: snapshots expire after source.snapshot_hours. "
-                    "The target is untouched. Clear 'extract' to take a new one."
+                    "The target is unchanged. Clear 'extract' to take a new one."
                 ) from error
 
     def _over_any(self, columns: Sequence[str], prepared: Prepared[T], *, rejected: bool) -> Iterator[T]:

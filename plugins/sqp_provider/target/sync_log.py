@@ -8,6 +8,7 @@ from typing import Any
 
 from sqp_provider.core.attempt import Attempt
 from sqp_provider.core.errors import TargetUnusable
+from sqp_provider.core.failure import Failure
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.publish import PublishResult
 from sqp_provider.core.run import SyncOptions, SyncRun
@@ -72,7 +73,7 @@ class SyncLog:
         if row is None:
             raise TargetUnusable(
                 f"sync_log has no row {sync_log_id}: it was deleted while the run was at work. "
-                "The target is untouched. Clear the whole run, which writes the row again."
+                "The target is unchanged. Clear the whole run, which writes the row again."
             )
         return SyncRun.from_row(row)
 
@@ -113,23 +114,23 @@ class SyncLog:
         row = self.database.row("sync_log", "read_attempt", run)
         return Attempt.model_validate(row) if row else None
 
-    def finish(self, sync: SyncRun, error: dict[str, Any] | None) -> None:
+    def finish(self, sync: SyncRun, failure: Failure | None) -> None:
         """Close the attempt: completed without an error, failed with one; only the current attempt may."""
-        self._finish(sync.sync_log_id, sync.attempt, error)
+        self._finish(sync.sync_log_id, sync.attempt, failure)
 
-    def refuse(self, sync_log_id: int, attempt: int, error: dict[str, Any]) -> None:
+    def refuse(self, sync_log_id: int, attempt: int, failure: Failure) -> None:
         """Close the row of a run that could not even begin, or that ended without a word."""
-        self._finish(sync_log_id, attempt, error)
+        self._finish(sync_log_id, attempt, failure)
 
-    def _finish(self, sync_log_id: int, attempt: int, error: dict[str, Any] | None) -> None:
+    def _finish(self, sync_log_id: int, attempt: int, failure: Failure | None) -> None:
         self.database.run(
             "sync_log",
             "finish_sync",
             {
                 "sync_log_id": sync_log_id,
                 "attempt": attempt,
-                "sync_status": "failed" if error else "completed",
-                "error_message": error["message"] if error else None,
-                "error_details": json.dumps(error) if error else None,
+                "sync_status": "failed" if failure else "completed",
+                "error_message": failure.message if failure else None,
+                "error_details": json.dumps(failure.details) if failure else None,
             },
         )

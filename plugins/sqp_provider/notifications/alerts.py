@@ -10,15 +10,16 @@ from urllib.parse import quote
 
 from airflow.sdk import Context
 from airflow.sdk.configuration import conf
-from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
+from airflow.sdk.exceptions import AirflowNotFoundException
 
 from sqp_provider.core.alerts import Alert, fresh_alert, late_alert, logged_alert, stale_alert, unlogged_alert
 from sqp_provider.core.errors import SyncError
 from sqp_provider.core.freshness import Freshness
 from sqp_provider.core.settings import Settings
+from sqp_provider.failures import SyncFailed
 from sqp_provider.hooks.alert_channel import AlertChannel
 from sqp_provider.hooks.postgres import SqpPostgresHook
-from sqp_provider.hooks.sent_alerts import SentAlerts
+from sqp_provider.target.sent_alerts import SentAlerts
 
 P = ParamSpec("P")
 
@@ -26,10 +27,6 @@ MOST_REFUSALS = 3
 """After so many messages that the channel did not take it is left alone: each may have waited for a time-out."""
 
 log = logging.getLogger("airflow.task.sqp_alerts")
-
-
-class SyncFailed(AirflowFailException):
-    """A run failed, and its row and its alert say so already."""
 
 
 def harmless(tell: Callable[P, None]) -> Callable[P, None]:

@@ -1,0 +1,1 @@
+"""Read the source: its table, and the snapshot of a period."""
