@@ -90,7 +90,7 @@ class SyncLogFinishOperator(SyncStageOperator):
 def _silent(stage: str, state: str | None) -> Failure:
     happened = f"'{stage}' never started" if state is None else f"'{stage}' finished as {state} and reported no error"
     message = (
-        f"{happened}: it was killed, or a person marked it. See sqp.period_status for what is published. "
-        f"See the log of '{stage}' for what happened, then clear '{stage}'."
+        f"{happened}: it was killed, or a person marked it. See its log, and sqp.period_status for what is published. "
+        f"Clear '{stage}'."
     )
     return Failure(stage=stage, type="Killed", message=message)
