@@ -9,6 +9,7 @@ from sqp_provider import __version__
 INTEGRATION = "Amazon Search Query Performance"
 
 OPERATORS = (
+    "airflow_name",
     "extract",
     "freshness",
     "lineage",
@@ -20,6 +21,7 @@ OPERATORS = (
     "migrate",
     "publish",
     "restatements",
+    "retention",
     "stage",
     "stale_runs",
     "validate",

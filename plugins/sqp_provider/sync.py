@@ -26,6 +26,7 @@ from sqp_provider.operators.log_finish import SyncLogFinishOperator
 from sqp_provider.operators.log_start import SyncLogStartOperator
 from sqp_provider.operators.publish import SyncPublishOperator
 from sqp_provider.operators.restatements import RestatementCheckOperator
+from sqp_provider.operators.retention import RetentionOperator
 from sqp_provider.operators.stale_runs import StaleRunsOperator
 from sqp_provider.operators.validate import SyncValidateOperator
 
@@ -95,6 +96,18 @@ def sync_period(sync_type: SyncType, settings: Settings) -> None:
     )
 
 
+def migrate_params() -> dict[str, Param]:
+    """Return the form of a migration."""
+    return {
+        "take_over": Param(
+            False,
+            type="boolean",
+            title="Take over",
+            description="Make this Airflow the owner of the schema. Pause the sqp Dags of the old owner first.",
+        ),
+    }
+
+
 def restatement_params() -> dict[str, Param]:
     """Return the form of a look for restatements that a person starts."""
     sync_types = [sync_type.value for sync_type in SyncType]
@@ -137,9 +150,10 @@ def sync_restatements(settings: Settings) -> None:
 
 
 def check_freshness(settings: Settings) -> None:
-    """Add one look a table, and the closing of dead runs' rows, to the Dag in whose context this is called."""
+    """Add to the current Dag: a check of each table, the closing of dead runs' rows, retention."""
     common = _common_arguments(settings) | {"on_failure_callback": notify_unread}
     StaleRunsOperator(task_id="close_stale_runs", **common | NOTIFIED)
+    RetentionOperator(task_id="delete_old", **common | NOTIFIED)
     for sync_type in SyncType:
         FreshnessCheckOperator(task_id=sync_type.target_table, table_name=sync_type.target_table, **common)
 

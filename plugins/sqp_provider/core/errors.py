@@ -57,6 +57,10 @@ class SchemaMismatch(TargetUnusable):
     """The schema is older or newer than the code that wants to use it."""
 
 
+class SchemaOwned(TargetUnusable):
+    """The schema belongs to another Airflow."""
+
+
 class ChecksFailed(SyncError):
     """A quality check found the staged rows different from the snapshot."""
 

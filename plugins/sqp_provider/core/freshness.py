@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqp_provider.core.errors import InvalidSettings
+from sqp_provider.core.period import SyncType
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Freshness:
     def remedy(self) -> str:
         """What to do about a stale table."""
         cause = "do what the error of the last sync says" if self.last_status == "failed" else "see whether it has runs"
-        return f"The target is unchanged. See the Dag sqp_{self.sync_type}_sync: {cause}, or trigger it."
+        return f"The target is unchanged. See the Dag {SyncType(self.sync_type).dag_id}: {cause}, or trigger it."
 
     def __str__(self) -> str:
         verdict = "stale" if self.is_stale else "fresh"
@@ -58,7 +59,7 @@ class Freshness:
 
     def _synced(self) -> str:
         """Name the newest period with a sync of its own where the newest that is over has none."""
-        if self.state == "synced" or self.sync_type == "weekly":
+        if self.state == "synced" or self.sync_type == SyncType.WEEKLY:
             return ""
         if self.synced_period_start is None:
             return "; none has been synced by a run of its own"

@@ -26,6 +26,7 @@ class Found(StrEnum):
     VANISHED = "vanished"
     RUNNING = "running"
     REFUSED = "refused"
+    DELETED = "deleted"
 
     @property
     def action(self) -> str:
@@ -97,6 +98,8 @@ def stretches(periods: Iterable[Period], longest: int) -> list[list[Period]]:
 def _judge(period: Period, seen: PeriodTotals | None, known: KnownPeriod) -> Finding:
     if known.running_run:
         return Finding(period, Found.RUNNING, f"run {known.running_run} is at work on it")
+    if known.state == "deleted":
+        return Finding(period, Found.DELETED, "it was deleted on purpose; trigger its sync to have it again")
     if seen is None or not seen.totals.row_count:
         return _judge_empty(period, seen, known)
     if known.state == "synced" and known.fingerprint == seen.fingerprint:

@@ -40,6 +40,8 @@ class SyncRun(BaseModel):
     run_id: str
     sync_status: str = "started"
     options: SyncOptions = SyncOptions()
+    partition_name: str
+    """``weekly_summary_20261108``: what the staged table is called once it is published, by SQL's partition_name()."""
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> SyncRun:
@@ -53,6 +55,7 @@ class SyncRun(BaseModel):
             run_id=row["run_id"],
             sync_status=row["sync_status"],
             options=SyncOptions.model_validate((row["sync_metadata"] or {}).get("options", {})),
+            partition_name=row["partition_name"],
         )
 
     @property
@@ -63,12 +66,7 @@ class SyncRun(BaseModel):
     @property
     def staged_name(self) -> str:
         """``weekly_summary_20261108_12``: a table of this run alone, so that two runs of a period never share one."""
-        return f"{self.period.sync_type.target_table}_{self.period.compact}_{self.sync_log_id}"
-
-    @property
-    def partition_name(self) -> str:
-        """``weekly_summary_20261108``: what the staged table is called once it is published."""
-        return f"{self.period.sync_type.target_table}_{self.period.compact}"
+        return f"{self.partition_name}_{self.sync_log_id}"
 
     def __str__(self) -> str:
         return f"{self.period} (sync_log {self.sync_log_id}, attempt {self.attempt})"

@@ -18,20 +18,24 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
 from sqp_provider.core.errors import SyncError, TargetUnreachable, TargetUnusable
-from sqp_provider.core.revision import refuse_other_revision
+from sqp_provider.core.revision import SchemaVersion, refuse_other_version
 from sqp_provider.core.settings import TargetSettings
-from sqp_provider.sql_files import named_statements, newest_revision
+from sqp_provider.sql_files import files_hash, named_statements, newest_revision
 
 Names = Mapping[str, sql.Composable]
 
 # One round trip. The locks of a task that was killed while it waited are to go with it, not stay until a time-out.
 _SET_UP = sql.SQL(
-    "select (select max(version_num) from {}.alembic_version) as revision, "
+    "select (select max(version_num) from {0}.alembic_version) as revision, "
+    "(select files from {0}.schema_state) as files, "
     "set_config('search_path', %s, false), set_config('client_connection_check_interval', '5s', false)"
 )
 
 CONNECT_SECONDS = 10
 """How long a server may take to answer, unless the extra of its connection has a ``connect_timeout``; psycopg: 130."""
+
+_SERVER_STOPS = "57P"
+"""How the codes of a server begin that is shutting down or ends a session."""
 
 _REFUSED_LOGIN = re.compile(r"authentication failed|(role|database) \"[^\"]*\" does not exist|no password supplied")
 
@@ -117,9 +121,32 @@ class SqpPostgresHook(PostgresHook):
                 connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
                 found = connection.execute(_SET_UP.format(sql.Identifier(schema)), [schema]).fetchall()
                 connection.commit()
-                refuse_other_revision(schema, found[0]["revision"], newest_revision())
-                with connection.transaction():
+                version = SchemaVersion(found[0]["revision"], found[0]["files"])
+                refuse_other_version(schema, version, SchemaVersion(newest_revision(), files_hash()))
+                with _committed(connection, self.get_conn_id()):
                     yield Database(connection, self.target)
+
+
+@contextmanager
+def _committed(connection: psycopg.Connection[Any], conn_id: str) -> Iterator[None]:
+    """Open a transaction and commit it. A connection that is lost during COMMIT gets an error of its own.
+
+    :raises TargetUnreachable: nobody knows whether the transaction was committed.
+    """
+    committing = False
+    try:
+        with connection.transaction():
+            yield
+            committing = True
+    except psycopg.OperationalError as error:
+        # With any other code the server itself says that it has rolled back.
+        if not committing or (error.sqlstate and not error.sqlstate.startswith(_SERVER_STOPS)):
+            raise
+        raise TargetUnreachable(
+            f"COMMIT over Postgres connection {conn_id} was cut off: {_found(error)}. Nobody knows yet whether the "
+            "change is in the target. It is tried again, and the retry checks that. If that does not help, see "
+            "sqp.period_status for what is published, and clear the task when Postgres is back."
+        ) from error
 
 
 @contextmanager
@@ -140,7 +167,7 @@ def explained(what: str) -> Iterator[None]:
         postgres_errors.InvalidSchemaName,
     ) as error:
         raise TargetUnusable(
-            _message(what, "lacks something", error, "Run 'make migrate' or the Dag sqp_migrate.")
+            _message(what, "lacks something", error, "Run the Dag sqp_migrate (or 'sqp migrate').")
         ) from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         if _REFUSED_LOGIN.search(str(error)):
@@ -161,5 +188,8 @@ def explained(what: str) -> Iterator[None]:
 
 
 def _message(what: str, outcome: str, error: psycopg.Error, remedy: str) -> str:
-    found = " ".join(str(error).split())[:600] or type(error).__name__
-    return f"{what} {outcome}: {found}. The target is unchanged. {remedy}"
+    return f"{what} {outcome}: {_found(error)}. The target is unchanged. {remedy}"
+
+
+def _found(error: psycopg.Error) -> str:
+    return " ".join(str(error).split())[:600] or type(error).__name__

@@ -13,9 +13,11 @@ from sqp_provider.core.run import SyncOptions
 from sqp_provider.failures import fails_plainly, failure_of
 from sqp_provider.hooks.postgres import Database
 from sqp_provider.notifications.alerts import notify_run_finished
+from sqp_provider.operators.airflow_name import airflow_name
 from sqp_provider.operators.metrics import sync_finished
 from sqp_provider.operators.stage import SyncStageOperator, measured
 from sqp_provider.operators.stale_runs import close_stale_runs
+from sqp_provider.target.schema_state import SchemaState
 from sqp_provider.target.sync_log import DagRunIdentity, SyncLog
 
 
@@ -45,6 +47,7 @@ class SyncLogStartOperator(SyncStageOperator):
             self.log_refusal(context, options, error)
             raise
         with self.postgres.transaction() as database:
+            SchemaState(database).claim(airflow_name(self.settings))
             sync_log_id, attempt = self.start(database, context, period, options)
         self.name_sync(period, sync_log_id)
         self.log.info("%s: sync_log %s, attempt %s", period, sync_log_id, attempt)

@@ -12,9 +12,11 @@ from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.restatement import Finding, find_restatements, stretches
 from sqp_provider.failures import fails_plainly
 from sqp_provider.notifications.alerts import notify_run_finished
+from sqp_provider.operators.airflow_name import airflow_name
 from sqp_provider.operators.stage import SyncStageOperator
 from sqp_provider.operators.stale_runs import close_stale_runs
 from sqp_provider.target.periods import Periods, forgotten_periods
+from sqp_provider.target.schema_state import SchemaState
 
 
 class RestatementCheckOperator(SyncStageOperator):
@@ -29,6 +31,8 @@ class RestatementCheckOperator(SyncStageOperator):
     @fails_plainly
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Look at each type, say what was found, and return the runs to trigger."""
+        with self.postgres.transaction() as database:
+            SchemaState(database).claim(airflow_name(self.settings))
         self.source.refuse_if_unusable()
         self.close_stale_runs(context)
         findings = [
@@ -56,7 +60,7 @@ class RestatementCheckOperator(SyncStageOperator):
     def windows(self, context: Context, sync_type: SyncType) -> list[list[Period]]:
         """Return the periods to look at, newest first; those that were written to since, however old they are."""
         run_after: Any = context["dag_run"].run_after
-        periods = context["params"]["periods"] or self.settings.restatements.periods(sync_type)
+        periods = context["params"]["periods"] or self.settings.restatements.periods_of(sync_type)
         if not periods:
             return []
         window = Period.latest_due(sync_type, run_after, self.settings.schedule.delay(sync_type)).with_previous(periods)
@@ -91,7 +95,7 @@ def trigger(period: Period, run_after: datetime) -> dict[str, Any]:
     """
     name = f"{period.sync_type}_{period.first_day}"
     return {
-        "trigger_dag_id": f"sqp_{period.sync_type}_sync",
+        "trigger_dag_id": period.sync_type.dag_id,
         "trigger_run_id": f"restatement__{name}__{run_after:%Y-%m-%dT%H:%M:%S}",
         "conf": {"period_start": period.first_day.isoformat()},
     }

@@ -19,9 +19,11 @@ from sqp_provider.core.settings import Settings
 from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.hooks.bigquery import SqpBigQueryHook, qualified
 from sqp_provider.hooks.postgres import SqpPostgresHook
+from sqp_provider.operators.airflow_name import airflow_name
 from sqp_provider.operators.links import SyncPageLink
 from sqp_provider.operators.metrics import stage_finished
 from sqp_provider.source.table import Source
+from sqp_provider.target.schema_state import SchemaState
 from sqp_provider.target.staging import Staging
 from sqp_provider.target.sync_log import SyncLog
 from sqp_provider.target.target import Target
@@ -71,6 +73,7 @@ class SyncStageOperator(BaseOperator):
         Clearing only what failed leaves log_start out, which had succeeded: then the stage comes back to the row.
         """
         with self.postgres.transaction() as database:
+            SchemaState(database).claim(airflow_name(self.settings))
             log = SyncLog(database)
             sync = log.read(self.sync_log_id)
             if sync.is_closed:

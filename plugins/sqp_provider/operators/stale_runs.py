@@ -15,8 +15,10 @@ from sqp_provider.core.stale import OpenRun
 from sqp_provider.failures import fails_plainly
 from sqp_provider.hooks.postgres import SqpPostgresHook
 from sqp_provider.notifications.alerts import notify_recoveries, notify_run_finished
+from sqp_provider.operators.airflow_name import airflow_name
 from sqp_provider.operators.metrics import sync_finished
 from sqp_provider.target.open_runs import OpenRuns
+from sqp_provider.target.schema_state import SchemaState
 
 AT_WORK = ["queued", "running"]
 
@@ -35,6 +37,10 @@ class StaleRunsOperator(BaseOperator):
     def execute(self, context: Context) -> list[int]:
         """Close them."""
         postgres, after = SqpPostgresHook(self.settings.target), self.settings.schedule.stale_after
+        with postgres.transaction() as database:
+            state = SchemaState(database)
+            state.claim(airflow_name(self.settings))
+            state.write_days(self.settings.schedule, self.settings.freshness)
         closed = close_stale_runs(postgres, context["ti"], self.log, after=after)
         for run in closed:
             notify_run_finished(self.settings, run.sync_log_id)

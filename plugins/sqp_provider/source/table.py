@@ -12,7 +12,7 @@ from google.cloud import bigquery
 
 from sqp_provider.core.contract import MARKETPLACE, MARKETPLACE_NAMES, SOURCE_COLUMNS
 from sqp_provider.core.errors import SourceEmpty, SourceUnusable, SyncError
-from sqp_provider.core.period import Period, SyncType
+from sqp_provider.core.period import Period, PeriodType, SyncType
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.settings import SourceSettings
 from sqp_provider.core.snapshot import PeriodTotals, Snapshot
@@ -70,7 +70,7 @@ class Source:
         parameters: dict[str, date | str] = {
             "first_day": first.first_day,
             "last_day": (last or first).last_day,
-            "report_period": (SyncType.WEEKLY if self._weeks(first.sync_type) else first.sync_type).report_period,
+            "report_period": self._reported(first.sync_type).report_period,
         }
         if self.settings.marketplace:
             parameters["marketplace"] = self.settings.marketplace
@@ -153,8 +153,9 @@ class Source:
             return f"unknown ({error})"
         return row["newest"] or "no period at all"
 
-    def _weeks(self, sync_type: SyncType) -> bool:
-        return self.settings.is_summed_from_weeks(sync_type)
+    def _reported(self, sync_type: SyncType) -> PeriodType:
+        """Return what one landed row reports on: a week, where months and quarters are summed from weeks."""
+        return (SyncType.WEEKLY if self.settings.is_summed_from_weeks(sync_type) else sync_type).period_type
 
     def _rendered(self, template: str, sync_type: SyncType, **names: Any) -> str:
         mapped = self.settings.mapped()
@@ -167,7 +168,7 @@ class Source:
             | {key: _quoted(name) for key, (_, name) in mapped.items()},
             types=types,
             not_whole=[key for key, kind in types.items() if kind not in ("INTEGER", "INT64")],
-            from_weeks=self._weeks(sync_type),
+            reported=self._reported(sync_type),
             **names,
         )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from psycopg import sql
 
-from sqp_provider.core.contract import KEYS, METRICS, RATES, SHARES, counts_of
+from sqp_provider.core.contract import KEYS, METRICS, RATES, SHARES, TEXTS, counts_of
 from sqp_provider.core.quality import CheckResult, CheckStatus, Earlier, Staged
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.settings import CheckSettings
@@ -114,7 +114,8 @@ class Checks:
         return statement.as_string(self.database.connection)
 
     def _expressions(self) -> dict[str, sql.Composable]:
-        return _expressions(counts_of(self.sync.period.sync_type))
+        expressions = _expressions(counts_of(self.sync.period.sync_type))
+        return expressions | {"row_hash": self.database.table("row_hash")}
 
     def _target(self) -> sql.Identifier:
         return self.database.table(self.sync.period.sync_type.target_table)
@@ -127,6 +128,9 @@ def _expressions(count_columns: Sequence[str]) -> dict[str, sql.Composable]:
     rates = [sql.SQL("{}::numeric(10, 6)").format(sql.Identifier(rate.column)) for rate in RATES]
     return {
         "figures": sql.SQL(", ").join([*counts, *rates]),
+        "texts": sql.SQL("concat_ws('|', {})").format(
+            sql.SQL(", ").join(sql.Identifier(text) for text in ("query", *(text.column for text in TEXTS)))
+        ),
         "sums": _each("coalesce(sum({0}), 0) as {0}", metrics),
         "nulls": _each("count(*) filter (where {0} is null) as {1}", [*KEYS, *metrics]),
         "shares_out_of_range": _each("{0} not between 0 and 1", SHARES, " or "),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 from pgpq import ArrowToPostgresBinaryEncoder
 
-from sqp_provider.core.contract import ACTIVE_WEEKS, RATES, measures_of
+from sqp_provider.core.contract import ACTIVE_WEEKS, RATES, TEXTS, values_of
 from sqp_provider.core.period import SyncType
 
 ROWS_ENCODED = 4_096
@@ -24,7 +24,7 @@ _RATE = pa.decimal128(19, 6)
 
 def copied(sync_type: SyncType) -> tuple[str, ...]:
     """Return the columns that travel; everything else of a row is the same over the load."""
-    return ("query", "asin", *measures_of(sync_type))
+    return ("query", "asin", *values_of(sync_type))
 
 
 def encoded(batch: pa.RecordBatch, sync_type: SyncType) -> Iterator[bytes]:
@@ -43,7 +43,7 @@ def encoded(batch: pa.RecordBatch, sync_type: SyncType) -> Iterator[bytes]:
 def stored_schema(sync_type: SyncType) -> pa.Schema:
     """Return the Arrow types that are encoded as the target's."""
     types = {"query": pa.string(), "asin": pa.string(), ACTIVE_WEEKS: pa.int32()}
-    types |= {rate.column: _RATE for rate in RATES}
+    types |= {rate.column: _RATE for rate in RATES} | {text.column: pa.string() for text in TEXTS}
     return pa.schema([(column, types.get(column, pa.int64())) for column in copied(sync_type)])
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg import sql
 
-from sqp_provider.core.contract import measures_of
+from sqp_provider.core.contract import values_of
 from sqp_provider.core.fence import refuse_older_run, refuse_replaced_attempt
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.publish import PublishResult
@@ -32,7 +32,7 @@ class Target:
         self.table = database.table(sync.period.sync_type.target_table)
         self.label = self.staging.target_label
         calendar = [column for column in sync.period.columns if column != "period_start"]
-        self.compared = (*calendar, *measures_of(sync.period.sync_type))
+        self.compared = (*calendar, *values_of(sync.period.sync_type))
         self.updated = (*self.compared, *_SYNC_COLUMNS)
         self.inserted = ("period_start", "query", "asin", *self.updated)
         self.period = {"sync_type": sync.period.sync_type.value, "period_start": sync.period.first_day}
@@ -145,9 +145,9 @@ class Target:
             },
         )
 
-    def forget_months(self, snapshot: Snapshot) -> None:
+    def forget_rollups(self, snapshot: Snapshot) -> None:
         """Write into the ledger that the week's month and quarter may be older than the week, where they are synced."""
-        self._run("forget_months", self.period | {"snapshot_at": snapshot.snapshot_at})
+        self._run("forget_rollups", self.period | {"snapshot_at": snapshot.snapshot_at})
 
     def record_confirmed(self, snapshot: Snapshot) -> None:
         """Write into the ledger that the source still looked like this; an older snapshot is refused from then on."""

@@ -11,12 +11,6 @@ from pendulum import UTC, DateTime
 
 from sqp_provider.core.period import SyncType
 
-_FIRST_DAYS = {
-    SyncType.WEEKLY: "0 0 * * 0",
-    SyncType.MONTHLY: "0 0 1 * *",
-    SyncType.QUARTERLY: "0 0 1 1,4,7,10 *",
-}
-
 
 class PeriodTimetable(CronDataIntervalTimetable):
     """Run ``delay`` after a period's end: the week 2026-11-08..2026-11-14 with four days runs on 2026-11-19 00:00.
@@ -28,7 +22,7 @@ class PeriodTimetable(CronDataIntervalTimetable):
     def __init__(self, sync_type: SyncType | str, delay: timedelta) -> None:
         self.sync_type = SyncType(sync_type)
         self.delay = delay
-        super().__init__(_FIRST_DAYS[self.sync_type], UTC)
+        super().__init__(self.sync_type.period_type.cron, UTC)
         self.description = f"{self.sync_type.value.capitalize()}, {delay.days} days after the period's end"
 
     @property

@@ -20,6 +20,7 @@ SYNC = SyncRun(
     started_at=NOON,
     dag_id="sqp_weekly_sync",
     run_id="manual__1",
+    partition_name="weekly_summary_20261108",
 )
 LEDGER = {"state": "synced", "fingerprint": "a" * 32, "row_count": 3, "sync_log_id": 7, "snapshot_at": NOON}
 COMPLETED = {"attempt": 1, "status": "completed", "outcome": "attached"}

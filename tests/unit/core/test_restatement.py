@@ -112,6 +112,14 @@ def test_rows_that_a_run_has_refused_are_not_tried_again_until_they_change(known
     assert finding.found.needs_a_person is (found is Found.REFUSED)
 
 
+@pytest.mark.parametrize("seen", [None, source(0), source(19001)])
+def test_a_period_that_was_deleted_on_purpose_is_left(seen: PeriodTotals | None) -> None:
+    deleted = KnownPeriod(state="deleted")
+    (finding,) = find_restatements([WEEK], {WEEK: seen} if seen else {}, {WEEK: deleted})
+    assert (finding.found, finding.action, finding.found.needs_a_person) == ("deleted", "leave", False)
+    assert finding.reason == "it was deleted on purpose; trigger its sync to have it again"
+
+
 def test_a_refused_period_names_the_run_to_clear() -> None:
     (finding,) = find_restatements([WEEK], {WEEK: source(19020)}, {WEEK: failed("DeletesRefused", NEW, SYNCED)})
     assert str(finding) == (
