@@ -71,6 +71,9 @@ def _plain_type(option: dict[str, Any]) -> str:
     kind = option["type"]
     if kind == "array":
         return f"list of {', '.join(option['items']['enum'])}"
+    values = option.get("additionalProperties")
+    if isinstance(values, dict) and values.get("type") == "integer":
+        return f"{_plain_type(values)}, by type of period"
     names = {"string": "text", "number": "number", "integer": "integer", "null": "null", "object": "names by column"}
     return ", ".join([names[kind], *_limits(option)])
 
