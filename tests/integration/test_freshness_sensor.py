@@ -15,8 +15,8 @@ from sqp_provider.sensors.freshness import SqpFreshnessSensor
 from tests.fixtures import connection_to
 
 STALE = (
-    r"weekly_summary is stale: newest period \d{4}-\d\d-\d\d\.\.\d{4}-\d\d-\d\d, not in the ledger, ended 20 days ago "
-    r"\(14 days are allowed\)\. No weekly sync has run yet\. The target is unchanged\. See the Dag sqp_weekly_sync: "
+    r"weekly_summary is stale: newest period \d{4}-\d\d-\d\d\.\.\d{4}-\d\d-\d\d, not in the ledger, 20 days old "
+    r"\(14 days are allowed\)\. No weekly sync has run yet\. The target is unchanged\. Check whether "
 )
 WAITED = r"^waited 0:00:00\.100000, and " + STALE
 

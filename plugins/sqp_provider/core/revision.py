@@ -1,4 +1,4 @@
-"""Whether code and schema belong together."""
+"""Check that code and schema have the same revision."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from sqp_provider.core.errors import SchemaMismatch
 
 
 def refuse_other_revision(schema: str, found: str | None, known: str) -> None:
-    """Compare the schema's revision with the newest this code has: ``refuse_other_revision("sqp", "0009", "0009")``.
+    """Stop if the schema's revision is not the newest that this code knows.
 
-    :raises SchemaMismatch: says which of the two is behind, and what to do about it.
+    ``refuse_other_revision("sqp", "0009", "0009")`` returns.
+
+    :raises SchemaMismatch: says which of the two is older, and what to do.
     """
     if found == known:
         return
@@ -17,10 +19,10 @@ def refuse_other_revision(schema: str, found: str | None, known: str) -> None:
     code = f"this code (airflow-provider-sqp {__version__})"
     if (found or "") < known:
         raise SchemaMismatch(
-            f"{at}, {code} needs {known}. The target is unchanged. Run the Dag sqp_migrate "
-            "(or 'python -m sqp_provider.migrations'), then clear what failed."
+            f"{at}, but {code} needs {known}. The target is unchanged. Run the Dag sqp_migrate "
+            "(or 'python -m sqp_provider.migrations'), then clear the failed task."
         )
     raise SchemaMismatch(
-        f"{at}, {code} knows up to {known}. The target is unchanged. Update the provider here to the "
-        "version that migrated the schema, then clear what failed."
+        f"{at}, but {code} knows revisions up to {known}. The target is unchanged. Update the provider here to the "
+        "version that migrated the schema, then clear the failed task."
     )

@@ -296,7 +296,7 @@ def test_every_check_can_fail(stages: Stages, damage: str, check: str, column: s
     stages.states = run.states
     stages.run_task(run, "log_finish")
 
-    said = "checks failed on sqp_staging.weekly_summary_20261108_2", "The target is unchanged.", "clear 'load'"
+    said = "checks failed on sqp_staging.weekly_summary_20261108_2", "The target is unchanged.", "Clear 'load'"
     assert_failed(stages, run, "validate", ChecksFailed, *said)
     failed = stages.query("select * from data_quality_checks where check_status = 'failed' and check_type = %s", check)
     assert column in {row["column_name"] for row in failed}

@@ -263,7 +263,7 @@ def test_clearing_an_old_run_does_not_bring_back_its_old_snapshot(landing: Landi
     assert not stages.run_task(old, "publish")
 
     assert isinstance(old.errors["publish"].__cause__, Superseded)
-    assert "its snapshot is of" in str(old.errors["publish"])
+    assert "its snapshot was taken at" in str(old.errors["publish"])
     assert "Clear 'extract' together with what follows it (Downstream)" in str(old.errors["publish"])
     assert [row["total_clicks"] for row in stages.target()] == [99]
     stages.run_task(old, "log_finish")
@@ -348,7 +348,7 @@ def test_a_task_that_outlives_its_run_cannot_publish(landing: Landing, stages: S
     begun = operator.read_sync(run.context("publish"))
     stages.query("update sync_log set sync_status = 'failed'")
     operator.read_sync = lambda context: begun
-    with pytest.raises(Exception, match="the run was closed as failed while this task was still at work"):
+    with pytest.raises(Exception, match="the run was closed as failed while this task was still running"):
         operator.execute(run.context("publish"))
     assert stages.target() == []
 
@@ -459,7 +459,7 @@ def test_an_old_attempt_that_wakes_up_cannot_publish(landing: Landing, stages: S
     slow_attempt = operator.read_sync(run.context("load"))
     stages.run_task(run, "log_start")  # the run is cleared meanwhile: attempt 2
     operator.read_sync = lambda context: slow_attempt
-    with pytest.raises(Exception, match="attempt 2 of the same run has taken over, this one is attempt 1") as raised:
+    with pytest.raises(Exception, match="attempt 2 of the same run has taken over from attempt 1") as raised:
         operator.execute(run.context("load"))
     assert isinstance(raised.value.__cause__, Superseded)
     assert stages.query("select to_regclass('sqp_staging.weekly_summary_20261108_2') as staged") == [{"staged": None}]

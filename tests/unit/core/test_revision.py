@@ -20,9 +20,9 @@ def test_an_older_schema_is_to_be_migrated(found: str | None, named: str) -> Non
     with pytest.raises(SchemaMismatch) as refused:
         refuse_other_revision("client_a", found, "0009")
     assert str(refused.value) == (
-        f"schema client_a is at revision {named}, this code (airflow-provider-sqp {__version__}) needs 0009. "
+        f"schema client_a is at revision {named}, but this code (airflow-provider-sqp {__version__}) needs 0009. "
         "The target is unchanged. Run the Dag sqp_migrate (or 'python -m sqp_provider.migrations'), "
-        "then clear what failed."
+        "then clear the failed task."
     )
 
 
@@ -30,9 +30,9 @@ def test_a_newer_schema_wants_a_newer_provider() -> None:
     with pytest.raises(SchemaMismatch) as refused:
         refuse_other_revision("sqp", "0012", "0009")
     assert str(refused.value) == (
-        f"schema sqp is at revision 0012, this code (airflow-provider-sqp {__version__}) knows up to 0009. "
-        "The target is unchanged. Update the provider here to the version that migrated the schema, "
-        "then clear what failed."
+        f"schema sqp is at revision 0012, but this code (airflow-provider-sqp {__version__}) knows revisions up to "
+        "0009. The target is unchanged. Update the provider here to the version that migrated the schema, "
+        "then clear the failed task."
     )
 
 
