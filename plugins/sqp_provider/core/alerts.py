@@ -185,7 +185,7 @@ def logged_alert(dag_id: str, run_id: str, link: str) -> Alert:
     return Alert("recovered", dag_id, run_id, title, body)
 
 
-def of_a_dag_of_yours(kind: str, dag_id: str, task_id: str | None, run_id: str, error: Any, link: str) -> Alert:
+def callback_alert(kind: str, dag_id: str, task_id: str | None, run_id: str, error: Any, link: str) -> Alert:
     """Return the default alert of :class:`~sqp_provider.notifications.notifier.AlertNotifier` in another Dag."""
     what = f"{task_id} of {dag_id}" if task_id else dag_id
     outcome = {"failed": "failed", "recovered": "works again"}.get(kind, "needs attention")

@@ -48,7 +48,7 @@ def test_a_week_synced_twice_is_unchanged_and_nothing_is_written(landing: Landin
     assert versions(stages) == before
     log = stages.log(second)
     assert log["sync_status"] == "completed"
-    assert log["sync_metadata"]["reason"] == "unchanged: the target holds these 10 rows already, nothing was written"
+    assert log["sync_metadata"]["reason"] == "unchanged: the target already has these 10 rows, nothing was written"
     assert counts(stages, second) == (10, 0, 0)
 
 
@@ -173,7 +173,7 @@ def test_an_empty_week_is_a_failure_unless_allowed(landing: Landing, stages: Sta
     landing.land(report_row("older", week=WEEK.replace(day=1)))
     run = stages.sync(WEEK)
     assert isinstance(run.errors["extract"].__cause__, SourceEmpty)
-    assert "no usable rows for this period; the newest it has is 2026-11-01" in str(run.errors["extract"])
+    assert "no usable rows for this period; the newest period it has is 2026-11-01" in str(run.errors["extract"])
     assert stages.log(run)["sync_status"] == "failed"
 
     brave = stages.sync(WEEK, allow_empty=True)

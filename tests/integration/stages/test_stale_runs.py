@@ -178,7 +178,7 @@ def test_a_row_whose_staged_table_is_in_use_is_left(
     with psycopg.connect(stages.dsn, options="-c search_path=sqp") as reading:
         reading.execute("select from sqp_staging.weekly_summary_20261108_1")
         assert close(impatient) == []
-    assert "could not be closed and is left for the next run" in caplog.text
+    assert "stays open and the next run tries to close it again" in caplog.text
     assert status(stages, dead) == "started"
 
 
