@@ -167,18 +167,18 @@ def values_of(sync_type: SyncType) -> tuple[str, ...]:
 
 
 REJECT_REASONS = {
-    "unknown_report_period": "report period is not WEEK, MONTH or QUARTER",
-    "unknown_marketplace": "no marketplace, where a column names it",
-    "missing_period": "no start or end date",
-    "misaligned_period": "dates are not those of the period",
-    "invalid_asin": "ASIN is not ten letters or digits",
-    "empty_query": "search query is empty",
-    "nul_character": "search query has a NUL character, which Postgres cannot store",
-    "query_too_long": f"search query is longer than {MAX_QUERY_BYTES:,} bytes, too long for the key",
-    "not_a_number": "a count is no whole number",
-    "negative_count": "a count is negative",
-    "count_too_large": f"a count is above {MAX_COUNT:,}",
-    "conflicting_copies": "the same key landed with different figures and nothing tells which is newer",
-    "rate_out_of_range": f"a rate is above {MAX_RATE:,}",
+    "unknown_report_period": "The report period is not WEEK, MONTH or QUARTER.",
+    "unknown_marketplace": "The marketplace column is empty.",
+    "missing_period": "The start or end date is missing.",
+    "misaligned_period": "The dates are not the first and last day of a period.",
+    "invalid_asin": "The ASIN is not ten letters or digits.",
+    "empty_query": "The search query is empty.",
+    "nul_character": "The search query has a NUL character, which Postgres cannot store.",
+    "query_too_long": f"The search query is longer than {MAX_QUERY_BYTES:,} bytes, too long for the key.",
+    "not_a_number": "A figure is not a whole number.",
+    "negative_count": "A figure is negative.",
+    "count_too_large": f"A figure is above {MAX_COUNT:,}.",
+    "conflicting_copies": "The same key landed with different figures, and nothing says which row is newer.",
+    "rate_out_of_range": f"A rate is above {MAX_RATE:,}.",
 }
 """Why a source row is kept in ``sync_rejects`` instead of the target; in the order they are tested."""

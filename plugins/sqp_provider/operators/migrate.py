@@ -1,4 +1,4 @@
-"""Bring the target's schema up to date, for people without a shell."""
+"""Bring the target's schema up to date from Airflow."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class SchemaMigrateOperator(BaseOperator):
 
     @fails_plainly
     def execute(self, context: Context) -> list[str]:
-        """Migrate; a second run finds nothing to do."""
+        """Run the missing revisions; a second run finds none."""
         target = self.settings.target
         dsn = SqpPostgresHook(target).dsn()
         try:
