@@ -24,31 +24,53 @@ as $$
 $$;
 
 
--- The figures of a summary row, and how those of several weeks become one. core/contract.py has the same list.
+-- What a summary row carries besides its key, and how the rows of several weeks become one. core/contract.py has the
+-- same list.
 --   sum        nothing counts as 0
 --   known_sum  null where one of the weeks does not say
 --   min, max
 --   rate       numerator / denominator of the summed counts
 create or replace function summary_figures()
-returns table (name text, rule text, numerator text, denominator text)
+returns table (name text, type text, rule text, numerator text, denominator text)
 language sql
 immutable
 as $$
     values
-        ('total_impressions', 'sum', null, null),
-        ('total_clicks', 'sum', null, null),
-        ('total_cart_adds', 'sum', null, null),
-        ('total_purchases', 'sum', null, null),
-        ('market_impressions', 'known_sum', null, null),
-        ('market_clicks', 'known_sum', null, null),
-        ('market_cart_adds', 'known_sum', null, null),
-        ('market_purchases', 'known_sum', null, null),
-        ('query_score', 'min', null, null),
-        ('query_volume', 'known_sum', null, null),
-        ('avg_ctr', 'rate', 'total_clicks', 'total_impressions'),
-        ('avg_cvr', 'rate', 'total_purchases', 'total_clicks'),
-        ('impression_share', 'rate', 'total_impressions', 'market_impressions'),
-        ('click_share', 'rate', 'total_clicks', 'market_clicks'),
-        ('cart_add_share', 'rate', 'total_cart_adds', 'market_cart_adds'),
-        ('purchase_share', 'rate', 'total_purchases', 'market_purchases')
+        ('total_impressions', 'bigint default 0', 'sum', null, null),
+        ('total_clicks', 'bigint default 0', 'sum', null, null),
+        ('total_cart_adds', 'bigint default 0', 'sum', null, null),
+        ('total_purchases', 'bigint default 0', 'sum', null, null),
+        ('market_impressions', 'bigint', 'known_sum', null, null),
+        ('market_clicks', 'bigint', 'known_sum', null, null),
+        ('market_cart_adds', 'bigint', 'known_sum', null, null),
+        ('market_purchases', 'bigint', 'known_sum', null, null),
+        ('query_score', 'bigint', 'min', null, null),
+        ('query_volume', 'bigint', 'known_sum', null, null),
+        ('avg_ctr', 'numeric(10, 6)', 'rate', 'total_clicks', 'total_impressions'),
+        ('avg_cvr', 'numeric(10, 6)', 'rate', 'total_purchases', 'total_clicks'),
+        ('impression_share', 'numeric(10, 6)', 'rate', 'total_impressions', 'market_impressions'),
+        ('click_share', 'numeric(10, 6)', 'rate', 'total_clicks', 'market_clicks'),
+        ('cart_add_share', 'numeric(10, 6)', 'rate', 'total_cart_adds', 'market_cart_adds'),
+        ('purchase_share', 'numeric(10, 6)', 'rate', 'total_purchases', 'market_purchases')
+$$;
+
+
+-- A figure that is new in the list becomes a column of every summary table, so that it needs no revision of its own.
+do $$
+declare
+    v_table text;
+    v_column text;
+    v_type text;
+begin
+    for v_table, v_column, v_type in
+        select t.target_table, f.name, f.type
+        from period_type as t, summary_figures() as f
+        where not exists (
+            select from pg_attribute
+            where attrelid = t.target_table::regclass and attname = f.name and not attisdropped
+        )
+    loop
+        execute format('alter table %I add column %I %s', v_table, v_column, v_type);
+    end loop;
+end
 $$;

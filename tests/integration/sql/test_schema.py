@@ -114,10 +114,19 @@ def test_period_types_and_figures_stand_in_sql_as_in_python(connection: Connecti
             "select step = %s::interval from period_type where sync_type = %s", [f"{count} {unit}", sync_type.value]
         ).fetchone()
         assert step == (True,), sync_type
-    assert connection.execute("select name, rule, numerator, denominator from summary_figures()").fetchall() == [
-        *((figure.column, figure.over_weeks, None, None) for figure in FIGURES),
-        *((text.column, "max", None, None) for text in TEXTS),
-        *((rate.column, "rate", rate.numerator, rate.denominator) for rate in RATES),
+    assert connection.execute("select name, type, rule, numerator, denominator from summary_figures()").fetchall() == [
+        *(
+            (
+                figure.column,
+                "bigint default 0" if figure.over_weeks == "sum" else "bigint",
+                figure.over_weeks,
+                None,
+                None,
+            )
+            for figure in FIGURES
+        ),
+        *((text.column, "text", "max", None, None) for text in TEXTS),
+        *((rate.column, "numeric(10, 6)", "rate", rate.numerator, rate.denominator) for rate in RATES),
     ]
 
 
