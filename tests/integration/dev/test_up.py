@@ -17,7 +17,7 @@ from dev.checkout import ROOT
 from dev.services.pidfile import Pidfile
 from tests.integration.dev.checkout import Checkout, bare_environment
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 
 class Made:
