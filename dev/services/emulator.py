@@ -12,6 +12,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from dev.services.translations import remember
+
 PROJECT = "sqp-demo"
 HOST = "127.0.0.1"
 READ_SESSIONS_KEPT = 16
@@ -51,6 +53,7 @@ def _adapt() -> None:
 
     duckdb_extensions.import_extension("spatial")
     read_session._SESSIONS = Newest()
+    remember()
     # It parses a statement some seventy times over. A tree is thousands of objects that die young, and Python's default
     # checks for garbage every few hundred of them: that took a third of its time.
     gc.set_threshold(10_000, 10, 10)
