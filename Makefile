@@ -5,6 +5,8 @@ UV_VERSION := 0.13.9
 PYTEST_ARGS ?=
 # Most tests wait for something, so three at once keep two cores busy. 0: all in one process, for a debugger.
 PYTEST_WORKERS ?= 3
+# Measured when all tests run: some of them cannot cover enough.
+COVERAGE := --cov --cov-report=term
 SAMPLE_DATA_ARGS ?=
 BENCH_ARGS ?=
 
@@ -22,7 +24,7 @@ SHELL := /bin/sh
 .SHELLFLAGS := -euc
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install lock wheel services services-stop migrate sample-data demo up down bench lint types test docs format clean distclean
+.PHONY: help install lock wheel services services-stop migrate sample-data demo up down bench lint types test test-long docs format clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,8 +73,11 @@ lint: install ## Check style and format
 types: install ## Check types
 	@.venv/bin/mypy
 
-test: install services lint types ## Lint, types and all tests, with coverage (PYTEST_ARGS="-k week")
-	@$(WITH_ENV) pytest --numprocesses $(PYTEST_WORKERS) --cov --cov-report=term $(PYTEST_ARGS)
+test: install services lint types ## Lint, types and all tests that do not take long (PYTEST_ARGS="-k week")
+	@$(WITH_ENV) pytest --numprocesses $(PYTEST_WORKERS) -m "not long" $(if $(PYTEST_ARGS),,$(COVERAGE)) $(PYTEST_ARGS)
+
+test-long: install services ## The others: random histories, a year's backfill, many workers, make up
+	@$(WITH_ENV) pytest --numprocesses $(PYTEST_WORKERS) -m long $(PYTEST_ARGS)
 
 docs: install ## Write docs/configuration.md from the settings
 	@PYTHONPATH=plugins .venv/bin/python -m dev.config_reference

@@ -41,6 +41,7 @@ ELSEWHERE = {
     "make clean": UP,
     "make demo": CI,
     "make test": CI,
+    "make test-long": CI,
     "make services-stop": CI,
 }
 """Commands that are too heavy to run here: the file that runs them, and how it says so."""

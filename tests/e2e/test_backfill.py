@@ -9,7 +9,7 @@ import pytest
 from sqp_provider.core.period import Period
 from tests.e2e.synced import Synced
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 FIRST, LAST = date(2025, 1, 5), date(2025, 12, 28)
 MISSING = date(2025, 6, 1)

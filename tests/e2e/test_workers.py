@@ -26,7 +26,7 @@ from tests.landing import Landing
 
 log = logging.getLogger(__name__)
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 FIRST = date(2025, 1, 5)
 WEEKS = 20

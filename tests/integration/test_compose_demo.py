@@ -29,7 +29,7 @@ from tests.integration.compose import (
 )
 from tests.stages import Stages
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.long
 
 SYNCS = ("sqp_weekly_sync", "sqp_monthly_sync", "sqp_quarterly_sync")
 

@@ -413,7 +413,7 @@ def make(
     return new
 
 
-@pytest.mark.timeout(1800)
+@pytest.mark.long
 @pytest.mark.parametrize("native", [False, True], ids=["months made of weeks", "months of Amazon's own"])
 def test_any_history_ends_each_step_in_the_recomputed_rows(
     native: bool, make: Callable[[bool], tuple[Landing, Stages, ExitStack]], record_property: Callable[..., None]

@@ -11,6 +11,8 @@ import pytest
 from sqp_provider.sql_files import named_statements
 from tests.integration.status.test_large_log import FILL, ROWS
 
+pytestmark = pytest.mark.long
+
 Connection = psycopg.Connection[Any]
 
 NOTIFIED = """

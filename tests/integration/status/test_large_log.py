@@ -10,6 +10,8 @@ from fastapi.testclient import TestClient
 
 from tests.integration.status.conftest import PAGE
 
+pytestmark = pytest.mark.long
+
 ROWS = 100_000
 
 FILL = """
