@@ -22,8 +22,10 @@ class SchemaState:
         :param airflow: what this Airflow is called, ``https://airflow.example.com``.
         :raises SchemaOwned: another Airflow is the owner; the message says which, and how to take the schema over.
         """
-        self.database.run("schema_state", "claim", {"airflow": airflow})
         owner = self.database.one("schema_state", "owner")
+        if owner["airflow"] is None:
+            self.database.run("schema_state", "claim", {"airflow": airflow})
+            owner = self.database.one("schema_state", "owner")
         refuse_other_airflow(self.database.settings.schema_name, airflow, owner["airflow"], owner["airflow_since"])
 
     def take_over(self, airflow: str) -> None:

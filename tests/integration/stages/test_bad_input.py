@@ -217,7 +217,9 @@ def test_no_rights_in_postgres(stages: Stages, monkeypatch: pytest.MonkeyPatch) 
         connection.execute("grant usage on schema sqp to sqp_test_reader")
         connection.execute("grant select, insert, update on sqp.sync_log to sqp_test_reader")
         connection.execute("grant usage on all sequences in schema sqp to sqp_test_reader")
-        connection.execute("grant select on sqp.synced_period, sqp.alembic_version to sqp_test_reader")
+        connection.execute(
+            "grant select on sqp.synced_period, sqp.period_type, sqp.schema_state, sqp.alembic_version to sqp_test_reader"
+        )
     login = conninfo_to_dict(stages.dsn) | {"user": "sqp_test_reader", "password": "reader"}
     monkeypatch.setenv("AIRFLOW_CONN_SQP_POSTGRES", connection_to(psycopg.conninfo.make_conninfo("", **login)))
     try:
@@ -237,7 +239,7 @@ def test_a_schema_that_was_never_migrated(empty_database: str, stages: Stages, m
     monkeypatch.setenv("AIRFLOW_CONN_SQP_POSTGRES", connection_to(empty_database))
     run = stages.sync(WEEK)
     assert isinstance(run.errors["log_start"].__cause__, TargetUnusable)
-    assert "Run 'make migrate' or the Dag sqp_migrate." in str(run.errors["log_start"])
+    assert "Run the Dag sqp_migrate (or 'sqp migrate')." in str(run.errors["log_start"])
 
 
 def test_expired_snapshot(stages: Stages, bigquery_client: bigquery.Client) -> None:
