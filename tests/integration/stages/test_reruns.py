@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sqp_provider.core.errors import DeletesRefused, SourceEmpty, StagedMissing, Superseded
+from sqp_provider.core.failure import Failure
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.run import SyncOptions
 from sqp_provider.target.sync_log import DagRunIdentity, SyncLog
@@ -508,5 +509,5 @@ def test_only_the_current_attempt_may_finish_a_run(landing: Landing, stages: Sta
         old = log.read(run["log_start"])
         week = Period.starting(SyncType.WEEKLY, WEEK)
         log.start(DagRunIdentity("sqp_weekly_sync", run.run_id), SyncType.WEEKLY, week, "t", SyncOptions())
-        log.finish(old, {"message": "too late"})
+        log.finish(old, Failure(stage="load", type="Killed", message="too late"))
     assert stages.log(run)["sync_status"] == "started"

@@ -17,8 +17,8 @@ from tests.landing import WEEK, Landing, report_row
 from tests.stages import Run, Stages
 
 OTHER_REVISIONS = [
-    ("0001", f"schema sqp is at revision 0001, .* needs {newest_revision()}.* Run the Dag sqp_migrate"),
-    ("9999", f"schema sqp is at revision 9999, .* knows revisions up to {newest_revision()}.* Update the provider"),
+    ("0001", f"schema sqp is at version 0001 .* needs {newest_revision()}.* Run the Dag sqp_migrate"),
+    ("9999", f"schema sqp is at version 9999 .* knows up to {newest_revision()}.* Update the provider"),
 ]
 
 
@@ -79,7 +79,7 @@ def test_a_database_without_the_schema_is_to_be_migrated(
     run = stages.sync(WEEK)
     assert isinstance(run.errors["log_start"].__cause__, TargetUnusable)
     assert "sqp.alembic_version" in str(run.errors["log_start"])
-    assert "Run 'make migrate' or the Dag sqp_migrate." in str(run.errors["log_start"])
+    assert "Run the Dag sqp_migrate (or 'sqp migrate')." in str(run.errors["log_start"])
 
 
 def test_a_worker_without_the_connection_to_postgres_says_what_to_set(
