@@ -1,1 +1,1 @@
-"""The benchmark: how fast a week becomes visible, against the limit and against what people use."""
+"""The benchmark: how fast a week is published, compared with the limit and with other tools."""

@@ -1,4 +1,4 @@
-"""`make bench`: one run, one machine, one database, the same rows for everyone, in alternating order."""
+"""`make bench`: measure all contenders on one machine and database, with the same rows, in alternating order."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ def main() -> int:
         for rows in [arguments.rows, *arguments.curve]:
             names = arguments.cases if rows == arguments.rows else ["limit", "first"]
             measure(rows, names, arguments, measured, with_peers=arguments.peers and rows == arguments.rows)
-    finally:  # what was measured before a step failed is worth having
+    finally:  # if a step fails, report what was measured before
         if measured:
-            tell(arguments, machine, measured)
+            report(arguments, machine, measured)
     return 0
 
 
-def tell(arguments: argparse.Namespace, machine: dict[str, Any], measured: list[Measurement]) -> None:
-    """Print the figures and what follows from them; write them as JSON and as a chart."""
+def report(arguments: argparse.Namespace, machine: dict[str, Any], measured: list[Measurement]) -> None:
+    """Print the figures and the bars, and write them as JSON and as a chart."""
     found = figures(measured)
     print(table(found))
     print(verdicts(found))
-    told = {name: str(value) if isinstance(value, Path) else value for name, value in vars(arguments).items()}
-    write_json(arguments.json, machine, told, measured)
+    given = {name: str(value) if isinstance(value, Path) else value for name, value in vars(arguments).items()}
+    write_json(arguments.json, machine, given, measured)
     say(f"Everything measured is in {arguments.json}")
     if arguments.chart:
         write_chart(arguments.chart, found)
@@ -57,9 +57,9 @@ def tell(arguments: argparse.Namespace, machine: dict[str, Any], measured: list[
 def measure(
     rows: int, names: list[str], arguments: argparse.Namespace, measured: list[Measurement], *, with_peers: bool
 ) -> None:
-    """Measure one size; whoever came first in one repeat comes last in the next."""
+    """Measure one size. Every second repeat runs the contenders in reverse order."""
     say(f"{rows:,} rows: landing the source, publishing the week before")
-    weeks = 3 if "rollup" in names else 2  # the one before, the one that is measured, the one that joins its month
+    weeks = 3 if "rollup" in names else 2  # the week before, the measured week, and the week that joins its month
     source = SourceRows.landed(rows, arguments.asins, arguments.backfill_rows or max(1000, rows // 10), weeks)
     trial = Trial(source, Server(), measured)
     try:
@@ -78,7 +78,7 @@ def measure(
 
 
 def say(line: str) -> None:
-    """Tell what is going on."""
+    """Print a line about the progress."""
     print(line, file=sys.stderr, flush=True)
 
 
@@ -89,9 +89,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(STANDARD))
     parser.add_argument("--curve", nargs="*", type=int, default=[], help="further sizes, first load and limit only")
-    parser.add_argument("--backfill-rows", type=int, default=None, help="rows of each of its weeks; default a tenth")
+    parser.add_argument(
+        "--backfill-rows", type=int, default=None, help="rows of each week of the backfill; default a tenth"
+    )
     parser.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True)
-    parser.add_argument("--slow-rows", type=int, default=100_000, help="rows for those that write row by row")
+    parser.add_argument("--slow-rows", type=int, default=100_000, help="rows for contenders that write row by row")
     parser.add_argument("--dlt-format", default="csv", choices=["csv", "parquet", "insert_values"])
     parser.add_argument("--json", type=Path, default=Path("build/bench.json"))
     parser.add_argument("--chart", type=Path, default=None, help="an SVG file")

@@ -1,4 +1,4 @@
-"""What the figures are held to: each bar with what was reached."""
+"""The bars: the figures that the sync must reach, and what it reached."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PUBLISHED = "snapshot to published"
 
 
 class Bar(NamedTuple):
-    """A figure that is to be at least, or at most, so much; None where the run did not measure it."""
+    """A figure with the least or the most that is allowed; ``reached`` is None if the run did not measure it."""
 
     name: str
     reached: float | None
@@ -29,7 +29,7 @@ class Bar(NamedTuple):
 
 
 def bars(found: Sequence[Figure]) -> list[dict[str, Any]]:
-    """Return every bar as JSON takes it."""
+    """Return every bar for JSON."""
     return [bar._asdict() | {"verdict": bar.verdict} for bar in _bars(found)]
 
 
@@ -85,7 +85,7 @@ def _bars_of_memory(found: Sequence[Figure]) -> Iterator[Bar]:
 
 
 def _rows(found: Sequence[Figure]) -> int:
-    """The size at which everything was measured, not only a first load."""
+    """Return the size at which all cases were measured, not only a first load."""
     return next(figure.rows for figure in found)
 
 
@@ -103,7 +103,7 @@ def _one(found: Sequence[Figure], contender: str, case: str, stage: str) -> Figu
 
 
 def _cost(found: Sequence[Figure], contender: str, case: str, stage: str = "total") -> float | None:
-    """Seconds for each row, as a median."""
+    """Return the median seconds for each row."""
     figure = _one(found, contender, case, stage)
     return figure.seconds[0] / figure.rows if figure else None
 

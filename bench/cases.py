@@ -1,4 +1,4 @@
-"""What is measured, case by case: each is given a fresh clone of the database."""
+"""The measured cases. Each gets a new clone of the database."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NEXT_WEEK = WEEK + timedelta(weeks=1)
 
 
 def week(repeat: Repeat) -> None:
-    """A week's life: it lands, nothing changes, 1 % is restated, all of it is, an ASIN comes late."""
+    """Sync a week that lands, is unchanged, is restated by 1 %, is restated completely, and gets a late ASIN."""
     repeat.sync("first load", "landed")
     repeat.sync("unchanged", "landed")
     repeat.sync("1 % restated", "one_percent")
@@ -23,12 +23,12 @@ def week(repeat: Repeat) -> None:
 
 
 def first_load(repeat: Repeat) -> None:
-    """Only the week's landing: for curves over many sizes."""
+    """Sync a week that lands, and nothing else: for curves over many sizes."""
     repeat.sync("first load", "landed")
 
 
 def bare_table(repeat: Repeat) -> None:
-    """The limit."""
+    """Measure the limit."""
     repeat.measure(
         "limit",
         "first load",
@@ -39,13 +39,13 @@ def bare_table(repeat: Repeat) -> None:
 
 
 def month(repeat: Repeat) -> None:
-    """A month made of weeks, which is not there; the quarter is its own."""
+    """Sync a week into a missing month that is summed from weeks; the quarter has its own sync."""
     repeat.target.derive_months()
     repeat.sync("first load, new month", "landed")
 
 
 def rollup(repeat: Repeat) -> None:
-    """Month and quarter made of weeks: neither is there; then the second week joins both."""
+    """Sync a week into a missing month and quarter that are summed from weeks, then a second week into both."""
     repeat.target.derive_months_and_quarters()
     repeat.sync("first load, rolled up", "landed")
     settings = repeat.trial.source.settings("landed")
@@ -54,14 +54,14 @@ def rollup(repeat: Repeat) -> None:
 
 
 def whole_run(repeat: Repeat) -> None:
-    """The Dag's wall time, from its creation to its end."""
+    """Measure the wall time of a Dag run, from its creation until it has finished."""
     settings = repeat.trial.source.settings("landed")
     step = lambda: in_child(dag_run.prepare, repeat.target.dsn, settings, EARLIER, WEEK)  # noqa: E731
     repeat.measure("ours", "first load", "Dag run", step)
 
 
 def backfill(repeat: Repeat) -> None:
-    """Half a year, one week after the other, months and quarters following."""
+    """Sync half a year, one week after the other, with months and quarters that are summed from the weeks."""
     repeat.target.derive_months_and_quarters()
     weeks = [EARLIER + timedelta(weeks=n + 1) for n in range(BACKFILL_WEEKS)]
     settings = repeat.trial.source.settings("backfill")

@@ -1,4 +1,4 @@
-"""The chart for the docs: rows a second from snapshot to published, one bar a contender, on a logarithmic axis."""
+"""The chart for the docs: one bar for each contender, rows a second from snapshot to published, on a log axis."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LEAST = 1_000
 
 
 def write_chart(path: Path, found: Sequence[Figure]) -> None:
-    """Write the SVG; first loads only."""
+    """Write the SVG. It shows first loads only."""
     bars = [(name, speed) for name, speed in _speeds(found).items()]
     most = max(speed for _, speed in bars)
     height = GAP + len(bars) * (BAR + GAP)

@@ -1,4 +1,4 @@
-"""Runs each measured step in a process of its own, forked from one that has imported everything."""
+"""Run each measured step in its own process, which is forked from one that has imported everything."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bench.memory import Measured, measured
 
 PROCESSES = multiprocessing.get_context("forkserver")
 PRELOADED = [
-    "airflow.sdk.execution_time.supervisor",  # the process that runs a task has it; asking for a connection loads it
+    "airflow.sdk.execution_time.supervisor",  # a task's process has imported it; reading a connection would import it
     "bench.ours",
     "bench.limit",
     "bench.dag_run",
@@ -25,7 +25,7 @@ PRELOADED = [
 ]
 
 LOG = Path("build/bench.log")
-"""Where everything goes that the steps print and log."""
+"""The file for everything that the steps print and log."""
 
 Prepare = Callable[..., Callable[[], Any]]
 
@@ -35,7 +35,7 @@ class StepFailed(Exception):
 
 
 def start() -> None:
-    """Import once, so that a step's process begins where a task begins whose Dag is parsed."""
+    """Import once, so that a step's process starts like a task whose Dag is parsed."""
     LOG.parent.mkdir(exist_ok=True)
     LOG.write_text("")
     PROCESSES.set_forkserver_preload(PRELOADED)

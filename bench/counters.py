@@ -1,4 +1,4 @@
-"""What a step cost the database: WAL, growth, and tuples written, told apart by whose table they are in."""
+"""What a step cost the database: WAL, growth, and tuples written by kind of table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROLLUPS = ("monthly_summary", "quarterly_summary")
 
 @dataclass(frozen=True)
 class Counters:
-    """The counters at one moment; ``after - before`` is a dict of what happened in between."""
+    """The counters at one moment."""
 
     wal_bytes: int
     relation_bytes: int
@@ -24,7 +24,7 @@ class Counters:
 
     @classmethod
     def read(cls, dsn: str) -> Counters:
-        """Read them, once every client has gone and so has told what it did."""
+        """Read the counters after every client has disconnected, because a client then reports its statistics."""
         with psycopg.connect(dsn, autocommit=True, row_factory=dict_row) as connection:
 
             def rows(name: str) -> list[dict[str, Any]]:
@@ -56,7 +56,7 @@ class Counters:
 
 
 def kind_of(schema: str, table: str) -> str:
-    """Say what a table is to the sync: ``target``, ``rollups``, ``staged``, ``bookkeeping``, or another's.
+    """Return the kind of a table: ``target``, ``rollups``, ``staged``, ``bookkeeping`` or ``other``.
 
     >>> kind_of("sqp", "weekly_summary_20261108")
     'target'

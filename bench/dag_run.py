@@ -1,4 +1,4 @@
-"""The whole Dag run's wall time, by Airflow's own task runner on the services' metadata database."""
+"""Measure the wall time of a whole Dag run, with Airflow's task runner and the services' metadata database."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DAGS = Path(__file__).parents[1] / "dags"
 
 
 def prepare(dsn: str, settings: Settings, warm_up: date, week: date) -> Callable[[], None]:
-    """Return the step, after a run of a week that is unchanged: imports and caches belong to no run."""
+    """Return the step after a run of an unchanged week, so that imports and caches are not measured."""
     config = Path(tempfile.mkdtemp()) / "sqp_config.yaml"
     config.write_text(
         yaml.safe_dump({"source": settings.source.model_dump(include={"table", "staging_dataset", "columns"})})
@@ -28,9 +28,9 @@ def prepare(dsn: str, settings: Settings, warm_up: date, week: date) -> Callable
     dag = DagBag(DAGS).dags["sqp_weekly_sync"]
 
     def run(first_day: date) -> None:
-        ended = dag.test(run_after=datetime.now(UTC), run_conf={"period_start": str(first_day)})
-        if ended.state != "success":
-            raise RuntimeError(f"the Dag run of {first_day} is {ended.state}; see build/bench.log")
+        finished = dag.test(run_after=datetime.now(UTC), run_conf={"period_start": str(first_day)})
+        if finished.state != "success":
+            raise RuntimeError(f"the Dag run of {first_day} is {finished.state}; see build/bench.log")
 
     run(warm_up)
     return lambda: run(week)

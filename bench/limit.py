@@ -1,4 +1,4 @@
-"""The limit: the same rows, encoded before the clock starts, into a bare table; then key, indexes, foreign key."""
+"""The limit: copy rows that are encoded already into a bare table, then add key, indexes and foreign key."""
 
 from __future__ import annotations
 
@@ -46,5 +46,5 @@ def prepare(target: Target, encoded: Path) -> Callable[[], None]:
 
 
 def forget(target: Target) -> None:
-    """Drop what the step made."""
+    """Drop the table of the step."""
     target.row("limit", "drop_table")

@@ -1,4 +1,4 @@
-"""Peak memory of this very process, as Linux counts it. Standard library only: the peers' environment runs it too."""
+"""Peak memory of this process, as Linux counts it. Standard library only, because the peers' environment runs it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Measured:
-    """What a step returned, how long it took, and how far its process grew above where it stood before."""
+    """What a step returned, how long it took, and how much memory its process used above its memory before."""
 
     result: Any
     seconds: float
@@ -21,9 +21,9 @@ class Measured:
 
 
 def measured(step: Callable[[], Any]) -> Measured:
-    """Run a step; what was imported and prepared before counts as idle."""
+    """Run a step and measure it. Memory of earlier imports and preparations counts as idle."""
     gc.collect()
-    Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     idle = _status("VmRSS")
     started = time.monotonic()
     result = step()

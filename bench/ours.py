@@ -1,4 +1,4 @@
-"""The sync itself: the real operators, each in a process of its own as Airflow runs them."""
+"""The sync: the real operators, each in its own process as Airflow runs them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Ours:
     settings: Settings
 
     def run(self, week: date, run_id: str) -> Iterator[tuple[str, Callable[[], Measured]]]:
-        """Yield each task's name and what runs it; a task is run before the next is asked for.
+        """Yield each task's name and a function that runs it. Run a task before you take the next one.
 
         :raises RuntimeError: a task failed.
         """
@@ -43,7 +43,7 @@ class Ours:
                 yield task_id, lambda task_id=task_id: self._task(state, task_id)  # type: ignore[misc]
 
     def sync(self, week: date, run_id: str) -> None:
-        """Run it to its end, unmeasured."""
+        """Run the whole sync without measuring it."""
         for _, task in self.run(week, run_id):
             task()
 
@@ -57,7 +57,7 @@ class Ours:
 
 
 def one_task(dsn: str, settings: Settings, state: Run, task_id: str) -> Callable[[], Run]:
-    """Return the step: one task of a run, which comes back with what it left."""
+    """Return the step that runs one task of a run and returns the run with its states and XComs."""
     os.environ["AIRFLOW_CONN_SQP_POSTGRES"] = connection_to(dsn)
     stages = Stages(settings, dsn)
 
@@ -69,7 +69,7 @@ def one_task(dsn: str, settings: Settings, state: Run, task_id: str) -> Callable
 
 
 def several_weeks(dsn: str, settings: Settings, weeks: list[date]) -> Callable[[], None]:
-    """Return the step: one week after the other in one process, as a backfill with one worker runs them."""
+    """Return the step that syncs one week after the other in one process, like a backfill with one worker."""
     os.environ["AIRFLOW_CONN_SQP_POSTGRES"] = connection_to(dsn)
     stages = Stages(settings, dsn)
 
@@ -83,7 +83,7 @@ def several_weeks(dsn: str, settings: Settings, weeks: list[date]) -> Callable[[
 
 
 def write_files(settings: Settings, snapshot: dict[str, Any], folder: Path) -> Callable[[], int]:
-    """Return the step: a snapshot's rows as they are stored, in ``week.arrow`` and in ``week.pgcopy``."""
+    """Return the step that writes a snapshot's rows, as they are stored, into ``week.arrow`` and ``week.pgcopy``."""
     taken = Snapshot.model_validate(snapshot)
     schema = stored_schema(SyncType.WEEKLY)
 

@@ -1,4 +1,4 @@
-"""A dashboard that reads the target again and again, and remembers the longest it ever waited."""
+"""A dashboard that reads the target continuously and remembers its longest wait."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from bench.statements import statement
 from bench.target import Target
 
 PAUSE_SECONDS = 0.005
-"""Between two reads, so that the reader does not take a core away from what is measured."""
+"""The pause between two reads, so that the reader takes no core away from the measured step."""
 
 
 class Reader:
-    """Reads in a process of its own from ``with`` to the end of the block."""
+    """Reads in its own process from ``with`` to the end of the block."""
 
     def __init__(self, target: Target, week: date) -> None:
         query = target.row("database", "a_query", {"week": week})["query"]
@@ -37,13 +37,13 @@ class Reader:
         self.process.join()
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Forget the longest wait so far."""
         self._await_reads(1)
         with self.longest.get_lock():
             self.longest.value = 0.0
 
     def longest_seconds(self) -> float:
-        """Return the longest wait since it was forgotten, the read that is under way included."""
+        """Return the longest wait since :meth:`forget`, including that of the current read."""
         self._await_reads(2)
         return float(self.longest.value)
 

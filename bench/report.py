@@ -14,13 +14,13 @@ from bench.figure import Figure
 from bench.trial import Measurement
 
 PUBLISHING = ("load", "validate", "publish")
-"""From the snapshot to what dashboards see: what is compared with the limit and with the others."""
+"""The stages from snapshot to published, which are compared with the limit and with the other contenders."""
 
 SYNCING = ("extract", *PUBLISHING)
 
 
 def figures(measurements: Sequence[Measurement]) -> list[Figure]:
-    """Return a figure for each stage, and sums for each case of ours; seconds as median, least, most."""
+    """Return a figure for each stage, and sums for each case of ours. Seconds are median, least and most."""
     by_stage: dict[tuple[str, str, int, str], list[Measurement]] = {}
     for measurement in [*measurements, *_sums(measurements)]:
         key = (measurement.contender, measurement.case, measurement.rows, measurement.stage)
@@ -29,7 +29,7 @@ def figures(measurements: Sequence[Measurement]) -> list[Figure]:
 
 
 def write_json(path: Path, machine: dict[str, Any], arguments: dict[str, Any], all_of: Sequence[Measurement]) -> None:
-    """Write everything that was measured, and what follows from it."""
+    """Write all measurements, figures and bars."""
     found = figures(all_of)
     content = {
         "machine": machine,

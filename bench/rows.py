@@ -1,4 +1,4 @@
-"""The source: one table for each state a week goes through, and a week's rows as files for the other contenders."""
+"""The source: one table for each state of a week, and a table of clean rows for the other contenders."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import Settings
 
 WEEK = date(2026, 10, 4)
-"""The first week of its month and of its quarter, so that a roll-up can begin with neither."""
+"""The first week of its month and of its quarter, so that neither exists before the roll-up."""
 
 EARLIER = WEEK - timedelta(weeks=1)
-"""Published before anything is measured: a table that dashboards read is not empty."""
+"""Published before anything is measured, because a table that dashboards read is not empty."""
 
 STATES = ("landed", "one_percent", "restated", "late_asin")
-"""As it landed; then 1 % of it restated; then all of it; then one more ASIN."""
+"""The states of the week: landed, 1 % restated, all restated, with one more ASIN."""
 
 BACKFILL_WEEKS = 26
 
 SNAPSHOTS = "sqp_weekly_"
-"""How the names of the tables begin that syncs extract."""
+"""The prefix of the snapshot tables."""
 
 
 @dataclass
 class SourceRows:
-    """The tables of one benchmark, in a dataset of its own.
+    """The tables of one benchmark, in their own dataset.
 
     >>> source = SourceRows.landed(rows=1_000_000, asins=200, backfill_rows=100_000, weeks=3)
     >>> source.settings("one_percent").source.table
@@ -47,7 +47,7 @@ class SourceRows:
 
     @classmethod
     def landed(cls, rows: int, asins: int, backfill_rows: int, weeks: int) -> SourceRows:
-        """Make the tables with so many weeks; queries are those of the sample data, half of them nobody's."""
+        """Create the dataset and land ``weeks`` weeks; half of the sample's queries have no rows."""
         client, dataset = emulator.client(), f"sqp_bench_{uuid4().hex[:8]}"
         client.create_dataset(dataset)
         source = cls(client, dataset, _market(rows, asins), _market(backfill_rows, asins))
@@ -55,7 +55,7 @@ class SourceRows:
         return source
 
     def settings(self, state: str) -> Settings:
-        """The configuration whose source table is in that state, made when it is first asked for."""
+        """Return the configuration whose source table has that state; the first call creates the table."""
         if state not in self._tables():
             if state == "backfill":
                 self._sample(state).create()
@@ -83,12 +83,12 @@ class SourceRows:
 
     @property
     def backfill_rows(self) -> int:
-        """About how many rows each week of a backfill has."""
+        """The approximate number of rows in each week of a backfill."""
         market = self.backfill_market
         return market.rows_per_week * (100 - market.churn_percent) // 100
 
     def drop_snapshots(self) -> None:
-        """Delete what the syncs extracted: the emulator keeps it in memory."""
+        """Delete the snapshots, because the emulator keeps them in memory."""
         for table in self._tables():
             if table.startswith(SNAPSHOTS):
                 self.client.delete_table(f"{self.dataset}.{table}")
@@ -100,7 +100,7 @@ class SourceRows:
     def _follow(self, state: str) -> None:
         before = STATES[STATES.index(state) - 1]
         self.settings(before)
-        # landed an hour earlier, so that what lands next is the newer copy
+        # landed an hour earlier, so that the rows of the next state are newer
         self._run(
             f"create table {self.dataset}.{state} as "
             "select * replace (timestamp_sub(ingested_at, interval 1 hour) as ingested_at) "
@@ -128,7 +128,7 @@ class SourceRows:
 
 
 def _market(rows: int, asins: int) -> Market:
-    """A market whose weeks have that many rows when the last ASIN is still missing; a fifth differs week by week."""
+    """Return a market whose weeks have ``rows`` rows without the last ASIN; a fifth of them differs each week."""
     churn = 20
     per_asin = round(rows / (asins - 1) * 100 / (100 - churn))
     return Market(asins=asins, queries=2 * per_asin, rows_per_week=per_asin * asins, churn_percent=churn)

@@ -1,4 +1,4 @@
-"""The benchmark's own SQL: named blocks of ``bench/sql/<file>.sql``, as those of ``sql/queries``."""
+"""The benchmark's SQL: named blocks of ``bench/sql/<file>.sql``, like those of ``sql/queries``."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ def _blocks(file: str) -> dict[str, LiteralString]:
 
 
 def statement(file: str, block: str, **names: sql.Composable) -> sql.Composed:
-    """Return a block with its identifiers filled in, quoted."""
+    """Return a block with quoted identifiers filled in."""
     return sql.SQL(_blocks(file)[block]).format(**names)

@@ -1,4 +1,4 @@
-"""The target: a database for each repeat, cloned from one that holds a week already, and all of them dropped."""
+"""The target: a database for each repeat, cloned from one that has a published week, and dropped afterwards."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ class Target:
     dsn: str
 
     def row(self, file: str, name: str, values: Mapping[str, Any] | None = None, **names: sql.Composable) -> Any:
-        """Run a statement and return its first row as a dict, or None where it returns none."""
+        """Run a statement and return its first row as a dict, or None if it returns no rows."""
         with psycopg.connect(self.dsn, autocommit=True, row_factory=dict_row) as connection:
             cursor = connection.execute(statement(file, name, **names), values)
             return cursor.fetchone() if cursor.description else None
 
     def keep_month_and_quarter_of(self, week: date) -> None:
-        """Make the week's month and quarter periods of their own, which a publish of the week leaves alone."""
+        """Mark the week's month and quarter as synced, so that a publish of the week does not change them."""
         self.row("database", "own_month_and_quarter", {"week": week})
 
     def derive_months(self) -> None:
-        """Let months follow the weeks again, not quarters."""
+        """Let months be summed from the weeks again, but not quarters."""
         self.row("database", "disown_month")
 
     def derive_months_and_quarters(self) -> None:
-        """Let months and quarters follow the weeks again."""
+        """Let months and quarters be summed from the weeks again."""
         self.row("database", "disown_month_and_quarter")
 
 
@@ -60,7 +60,7 @@ class Server:
 
     @contextmanager
     def clone(self, template: Target) -> Iterator[Target]:
-        """Copy a database for one repeat; it starts with nothing left to write out."""
+        """Copy a database for one repeat, and run a checkpoint so that nothing is left to write."""
         target = self._create(str(psycopg.conninfo.conninfo_to_dict(template.dsn)["dbname"]))
         target.row("database", "checkpoint")
         try:
@@ -69,7 +69,7 @@ class Server:
             self._drop(self.made.pop())
 
     def drop(self) -> None:
-        """Drop what is left."""
+        """Drop the databases that still exist."""
         while self.made:
             self._drop(self.made.pop())
 

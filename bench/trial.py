@@ -1,4 +1,4 @@
-"""One size of week: its source, a database to clone, its rows as files; and how a step is measured."""
+"""The trial of one size: its source, a database to clone, its rows as files, and how a step is measured."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from bench.target import Server, Target
 
 @dataclass(frozen=True)
 class Measurement:
-    """One step of one contender in one repeat. ``rows`` is how many it was given, ``changed`` how many it published."""
+    """One step of one contender in one repeat. ``rows`` is its number of rows, ``changed`` how many it published."""
 
     contender: str
     case: str
@@ -40,7 +40,7 @@ class Measurement:
 
 @dataclass
 class Trial:
-    """Everything that is prepared once for a size."""
+    """What is prepared once for a size."""
 
     source: SourceRows
     server: Server
@@ -50,7 +50,7 @@ class Trial:
 
     @cached_property
     def template(self) -> Target:
-        """A database that holds the week before; month and quarter of the measured week are their own."""
+        """A database with the week before; month and quarter of the measured week count as synced."""
         target = self.server.migrated()
         for week in (EARLIER, WEEK):
             target.keep_month_and_quarter_of(week)
@@ -59,7 +59,7 @@ class Trial:
 
     @cached_property
     def snapshot(self) -> dict[str, Any]:
-        """A snapshot of the measured week as it landed, from which the other contenders' rows are made."""
+        """A snapshot of the measured week as it landed; the other contenders get its rows."""
         with self.server.clone(self.template) as scratch:
             tasks = Ours(scratch, self.source.settings("landed")).run(WEEK, "files")
             next(tasks)[1]()
@@ -67,12 +67,12 @@ class Trial:
         return found
 
     def prepare(self) -> None:
-        """Make database and files; what is not needed otherwise is made when it is asked for."""
+        """Create the database and the files."""
         self.rows = in_child(write_files, self.source.settings("landed"), self.snapshot, self.folder).result
 
     @contextmanager
     def repeat(self) -> Iterator[Repeat]:
-        """Clone the database, with a reader on it; what was extracted meanwhile is not kept."""
+        """Clone the database and start a reader on it; drop the snapshots at the end."""
         try:
             with self.server.clone(self.template) as target, Reader(target, EARLIER) as reader:
                 yield Repeat(self, target, reader)
@@ -80,7 +80,7 @@ class Trial:
             self.source.drop_snapshots()
 
     def drop(self) -> None:
-        """Leave nothing behind."""
+        """Delete files, databases and source."""
         shutil.rmtree(self.folder)
         self.server.drop()
         self.source.drop()
@@ -95,7 +95,7 @@ class Repeat:
     reader: Reader
 
     def measure(self, contender: str, case: str, stage: str, step: Callable[[], Measured], rows: int = 0) -> Measured:
-        """Run a step and write down what it took."""
+        """Run a step and record its measurement."""
         before = Counters.read(self.target.dsn)
         self.reader.forget()
         found = step()
@@ -118,7 +118,7 @@ class Repeat:
         return found
 
     def sync(self, case: str, state: str) -> None:
-        """Sync the measured week from a state of the source, each task measured."""
+        """Sync the measured week from a state of the source, and measure each task."""
         for task_id, task in Ours(self.target, self.trial.source.settings(state)).run(WEEK, f"{case} {state}"):
             self.measure("ours", case, task_id, task)
 

@@ -1,9 +1,9 @@
 """### Which table is stale
 
-Every day one task a table asks what `sqp.check_data_freshness()` tells: green is fresh, red is stale. Its log and its
-error say the newest period, how old it is and may be, and how the last sync went.
+Every day one task for each table checks what `sqp.check_data_freshness()` says: green is fresh, red is stale. The
+task's log and error name the newest period, its age, the allowed age and the last sync.
 
-`close_stale_runs` closes as failed what runs that Airflow no longer has at work left as `started` in `sync_log`.
+`close_stale_runs` closes the rows of `sync_log` that still say `started` although Airflow no longer runs their run.
 
 Another Dag can wait for a fresh table with `sqp_provider.sensors.freshness.SqpFreshnessSensor`.
 """
@@ -18,7 +18,7 @@ settings = read_config(__file__)
 
 with DAG(
     dag_id="sqp_freshness",
-    description="Say which table is stale, and close what dead runs left open",
+    description="Check which table is stale, and close the rows of dead runs",
     schedule="0 7 * * *",
     start_date=datetime(2025, 1, 5, tzinfo=UTC),
     catchup=False,

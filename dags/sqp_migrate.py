@@ -1,8 +1,8 @@
 """### Bring the target's schema up to date
 
 Creates the configured schema, or brings it to the version of this code: revisions of `sql/migrations`, then the
-functions, views and triggers of `sql/schema`. Trigger it before the first sync and after an upgrade; a second run finds
-nothing to do. The same as `sqp migrate`.
+functions, views and triggers of `sql/schema`. Trigger it before the first sync and after an upgrade. A second run finds
+nothing to do. `sqp migrate` does the same.
 
 With *take over* this Airflow becomes the owner of a schema that belonged to another one.
 """

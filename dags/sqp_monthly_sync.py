@@ -1,15 +1,15 @@
 """### Monthly Search Query Performance sync
 
-Keeps `monthly_summary` in Postgres equal to what BigQuery holds for one calendar month: Amazon's own
-MONTH rows where `source.columns.report_period` is mapped, otherwise the weeks that begin in the month, added
-up in BigQuery.
+Keeps `monthly_summary` in Postgres equal to what BigQuery has for one calendar month. These are Amazon's own MONTH
+rows if `source.columns.report_period` is mapped. Otherwise BigQuery sums the weeks that begin in the month.
 
-The stages are those of `sqp_weekly_sync`: log_start, extract, load, validate, publish, log_finish. Until its own run
-has published a month, its rows are *derived* from the weeks in Postgres; from then on it is *synced*, and weeks leave
-it alone. A month made of weeks is published again by `sqp_restatements` when one of them changes or arrives late.
+The stages are those of `sqp_weekly_sync`: log_start, extract, load, validate, publish, log_finish. Before its own run
+has published a month, Postgres sums it from the weeks, and it is *derived*. From then on it is *synced*, and weeks do
+not change it. If a week of a month that was summed from weeks changes or arrives late, `sqp_restatements` syncs the
+month again.
 
-A failed run leaves the published month as it was. Trigger it with *period_start* for another month, with *dry_run*
-to see what would change. Which month can be trusted: `select * from sqp.period_status`.
+If a run fails, the published month is unchanged. Trigger the Dag with *period_start* for another month, or with
+*dry_run* to see what would change. `select * from sqp.period_status` says which month can be trusted.
 """
 
 from datetime import UTC, datetime

@@ -1,15 +1,15 @@
 """### Quarterly Search Query Performance sync
 
-Keeps `quarterly_summary` in Postgres equal to what BigQuery holds for one calendar quarter: Amazon's own
-QUARTER rows where `source.columns.report_period` is mapped, otherwise the weeks that begin in the quarter, added
-up in BigQuery.
+Keeps `quarterly_summary` in Postgres equal to what BigQuery has for one calendar quarter. These are Amazon's own
+QUARTER rows if `source.columns.report_period` is mapped. Otherwise BigQuery sums the weeks that begin in the quarter.
 
-The stages are those of `sqp_weekly_sync`: log_start, extract, load, validate, publish, log_finish. Until its own run
-has published a quarter, its rows are *derived* from the weeks in Postgres; from then on it is *synced*, and weeks leave
-it alone. A quarter made of weeks is published again by `sqp_restatements` when one of them changes or arrives late.
+The stages are those of `sqp_weekly_sync`: log_start, extract, load, validate, publish, log_finish. Before its own run
+has published a quarter, Postgres sums it from the weeks, and it is *derived*. From then on it is *synced*, and weeks do
+not change it. If a week of a quarter that was summed from weeks changes or arrives late, `sqp_restatements` syncs the
+quarter again.
 
-A failed run leaves the published quarter as it was. Trigger it with *period_start* for another quarter, with *dry_run*
-to see what would change. Which quarter can be trusted: `select * from sqp.period_status`.
+If a run fails, the published quarter is unchanged. Trigger the Dag with *period_start* for another quarter, or with
+*dry_run* to see what would change. `select * from sqp.period_status` says which quarter can be trusted.
 """
 
 from datetime import UTC, datetime

@@ -1,12 +1,14 @@
-"""### Sync what the source has changed, added late or never had synced
+"""### Sync the periods that differ from the source
 
-Every day `check` compares what BigQuery holds of the last weeks, months and quarters with the ledger: one query a type,
-no snapshot. Each period that is missing, restated or was written to by somebody else becomes one `sync`, a run of the
-type's own Dag; at most `restatements.at_once` of them at a time. A sync that fails makes this run red: clear `sync` to
-run it again. The log of `check` has a line for each period; `select * from sqp.period_status` has them all.
+Every day `check` compares the last weeks, months and quarters in BigQuery with the ledger, with one query for each type
+and no snapshot. It starts one `sync`, a run of the type's own Dag, for each period that is missing, was restated, or
+was written to by somebody else. At most `restatements.at_once` syncs run at the same time. If a sync fails, this run is
+red: clear `sync` to run it again. The log of `check` has one line for each period, and `select * from
+sqp.period_status` shows all periods.
 
-A period that is being synced, that the source does not have, or whose rows a run has refused already (`ChecksFailed`,
-`DeletesRefused`) is left alone, and the log says so. Trigger it with *dry run* to see what it would do.
+`check` leaves a period alone, and says so in its log, if the period is being synced, if the source does not have it, or
+if a run has already refused the same rows (`ChecksFailed`, `DeletesRefused`). Trigger the Dag with *dry run* to see
+what it would sync.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -24,7 +26,7 @@ with DAG(
     start_date=datetime(2025, 1, 5, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
-    dagrun_timeout=timedelta(hours=23),  # a sync whose run was deleted would be waited for for ever
+    dagrun_timeout=timedelta(hours=23),  # without it, a sync whose run was deleted would wait for ever
     params=restatement_params(),
     rerun_with_latest_version=True,  # a cleared run reads the corrected configuration
     doc_md=__doc__,

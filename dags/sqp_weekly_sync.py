@@ -1,18 +1,18 @@
 """### Weekly Search Query Performance sync
 
-Keeps `weekly_summary` in Postgres equal to what BigQuery holds for one week, Sunday to Saturday.
+Keeps `weekly_summary` in Postgres equal to what BigQuery has for one week, Sunday to Saturday.
 
 | stage | what it does |
 |---|---|
-| log_start | writes the run's row into `sync_log`, or comes back to it as a further attempt |
-| extract | one BigQuery job: clean rows and rejects into a snapshot table |
-| load | snapshot to a staged table by binary COPY, then its key |
-| validate | compares the staged rows with the snapshot; results in `data_quality_checks` |
-| publish | attaches a new week, or writes only the rows that differ; months, quarters and ledger follow |
-| log_finish | `completed` or `failed` with the reason; drops what was staged |
+| log_start | writes the run's row into `sync_log`, or starts a new attempt on it |
+| extract | writes clean rows and rejects into a snapshot table, with one BigQuery job |
+| load | copies the snapshot into a staged table by binary COPY and adds the key |
+| validate | compares the staged rows with the snapshot and writes the results into `data_quality_checks` |
+| publish | attaches a new week, or writes only the rows that differ; updates months, quarters and ledger |
+| log_finish | writes `completed`, or `failed` with the reason, and drops the staged table |
 
-A failed run leaves the published week as it was. Trigger it with *period_start* for another week, with *dry_run*
-to see what would change. Which week can be trusted: `select * from sqp.synced_period`.
+If a run fails, the published week is unchanged. Trigger the Dag with *period_start* for another week, or with
+*dry_run* to see what would change. `select * from sqp.period_status` says which week can be trusted.
 """
 
 from datetime import UTC, datetime

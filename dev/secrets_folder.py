@@ -31,15 +31,15 @@ def contents(bigquery: dict[str, Any], key: str) -> dict[str, str]:
 
 
 def write(folder: Path, files: dict[str, str]) -> None:
-    """Write them, readable by their owner alone.
+    """Write the files so that only their owner can read them.
 
-    :raises FileExistsError: one of them is there already; then none is written.
+    :raises FileExistsError: one of the files exists; then none is written.
     """
     for name in files:
         if (folder / name).exists():
             raise FileExistsError(
                 f"{folder / name} exists: the databases may know its password. Nothing was written. "
-                "Delete the folder to begin anew, with the volumes (docker compose down --volumes)."
+                "To start again, delete the folder and the volumes (docker compose down --volumes)."
             )
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, content in files.items():

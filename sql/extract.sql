@@ -1,5 +1,5 @@
 {# The snapshot of one sync: a clean row for each key, and every malformed row with its reason.
-   Rendered by sqp_provider/sql_files.py from the settings; @parameters are values and travel as such. #}
+   sqp_provider/sql_files.py renders it from the settings; values are sent as @parameters. #}
 create or replace table `{{ snapshot }}`
 options (
     expiration_timestamp = timestamp_add(current_timestamp(), interval {{ snapshot_hours }} hour),

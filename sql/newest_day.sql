@@ -1,5 +1,5 @@
 {% from "fold.sql" import fold %}
-{# The newest period the source has, for the message of an empty one; bounded, so that it prunes as well. #}
+{# The newest period that the source has, for the error of an empty period. It is bounded, so that BigQuery prunes. #}
 select max({{ columns.period_start or columns.period_end }}) as newest
 from `{{ source }}` as landed_row
 where

@@ -1,8 +1,8 @@
-{# The rows of the source as the target wants them, and the rows it cannot take with the reason, for each period of
-   the window first_day to last_day: one period for a sync, several for a look back.
+{# The clean rows of the source in the shape of the target, and the malformed rows with their reason, for each period
+   of the window first_day to last_day. A sync has one period, a check for restatements several.
    Parameters: @first_day and @last_day of the window (both belong to it), @report_period, @marketplace. #}
 {% from "fold.sql" import fold %}
-{# Only ASCII letters: an ASIN has no others, and upper() would make one of a dotless i. #}
+{# Only ASCII letters, because an ASIN has no others, and upper() would turn a dotless i into one. #}
 {% macro ascii_upper(text) %}translate({{ text }}, 'abcdefghijklmnopqrstuvwxyz', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'){% endmacro %}
 {% macro rate(numerator, denominator) -%}
 case
@@ -11,8 +11,8 @@ case
             else div((2 * {{ millionths }} * {{ numerator }} + {{ denominator }}), (2 * {{ denominator }}))
         end
 {%- endmacro %}
-{# A number that landed as text or float: null where there is none, and where it is not a whole one. Thousands may be
-   set apart by commas and a zero fraction written out; anything looser would take 12,5 for 125. #}
+{# A number that landed as text or float; null if it is missing or not a whole number. Commas may separate thousands,
+   and the fraction may be zero. A looser rule would read 12,5 as 125. #}
 {% macro landed_text(key) %}{% if types[key] == "STRING" %}{{ fold(columns[key]) }}{% else %}cast({{ columns[key] }} as string){% endif %}{% endmacro %}
 {% macro number(key) -%}
 {% if not columns[key] %}cast(null as int64)
@@ -30,7 +30,7 @@ if(
 {% if unit == "week" %}date_sub({{ day }}, interval (extract(dayofweek from {{ day }}) - 1) day)
 {%- else %}cast(date_trunc({{ day }}, {{ unit }}) as date){% endif %}
 {%- endmacro %}
-{# The columns of a row that is none of the target's; its raw text follows. #}
+{# The columns of a rejected row; its raw text follows. #}
 {% macro rejected(period, source_rows, reason) %}
 select
     {{ period }},
@@ -54,14 +54,14 @@ select
 {% set numbers = figures | map(attribute="source.key") | list %}
 {% set carried = numbers + texts | map(attribute="source.key") | list %}
 {% set unsure = numbers | select("in", not_whole) | list %}
-{# A week belongs to the month of its first day, also where only its last day is known. #}
+{# A week belongs to the month of its first day, also if only its last day is known. #}
 {% set from_end = "date_sub(" ~ columns.period_end ~ ", interval 6 day)" if from_weeks else columns.period_end %}
 {% set day = columns.period_start or from_end %}
-{# Days are added to the parameters, not taken from the column: 0001-01-01, which some landings write for none, has no
-   day before it, and one such row would fail the statement for every period. #}
+{# Days are added to the parameters instead of subtracted from the column. Some landings write 0001-01-01 for a missing
+   date. No day is before it, so one such row would fail the statement for every period. #}
 {% set shift = 6 if from_weeks else 0 %}
 {% set ends_within = columns.period_end ~ " between date_add(@first_day, interval " ~ shift ~ " day) and date_add(@last_day, interval " ~ shift ~ " day)" %}
-{# No table or step may be called like a column: BigQuery would take the name for the whole row. #}
+{# No table or step may have the name of a column, because BigQuery would read the name as the whole row. #}
 with mapped as (  -- one scan, pruned on the raw date; columns get their logical names here and keep them
     select
         {{ columns.period_start or "cast(null as date)" }} as first_day,
@@ -91,16 +91,16 @@ with mapped as (  -- one scan, pruned on the raw date; columns get their logical
     where
         (
             {{ columns.period_start ~ " between @first_day and @last_day" if columns.period_start else ends_within }}
-            -- a row without a date belongs to no period; it is reported with each instead of nowhere
+            -- a row without a date belongs to no period, so it is rejected in each of them
             or ({{ columns.period_start or columns.period_end }} is null{% if columns.period_start and columns.period_end %} and ifnull({{ ends_within }}, true){% endif %})
         )
 {% if columns.report_period %}
-        -- rows of the other report periods are not ours; an unknown one is nobody's, so it is a reject
+        -- rows of the other report periods are left out; a row of an unknown one is rejected
         and ifnull(lower({{ fold(columns.report_period) }}) = lower(@report_period)
             or lower({{ fold(columns.report_period) }}) not in ('week', 'month', 'quarter'), true)
 {% endif %}
 {% if columns.marketplace %}
-        -- rows of other marketplaces are not ours; one without is nobody's, so it is a reject
+        -- rows of other marketplaces are left out; a row without a marketplace is rejected
         and ifnull({{ fold(columns.marketplace) }} in (@marketplace, ''), true)
 {% endif %}
 ),
@@ -181,7 +181,7 @@ checked as (
     from normalised
 ),
 
-merged as (  -- what normalisation merged: counts add, the best rank and the largest volume stay
+merged as (  -- rows that normalisation made equal: counts add, the best rank and the largest volume stay
     select
         period_first as period_start,
         row_first,
@@ -294,7 +294,7 @@ union all
 from ranged
 where rate_out_of_range
 union all
-{# Rows without a key are not copies of each other, nor are conflicting ones: each counts for itself. #}
+{# Rows without a key are not copies of each other, and conflicting rows neither, so each of them counts. #}
 {{ rejected(
     "period_first",
     "cast(if(asin is null or search_query is null or versions > 1, copy_count, landed_rows) as int64)",

@@ -1,7 +1,7 @@
-{# What a snapshot holds: the source side of every check, and what goes into the fingerprint. Without a snapshot, the
-   same of each period of a window, straight from the source: what a snapshot of it would hold.
-   Postgres computes row_hash again over the staged rows (row_hash() of schema/1_figures.sql): the texts must agree,
-   which is why the figures look as Postgres writes a row: (1200,34,,0.028333). #}
+{# The totals of a snapshot: the source side of every check, and the input of the fingerprint. Without a snapshot, the
+   same totals of each period of a window, read from the source.
+   Postgres computes row_hash again over the staged rows (row_hash() of schema/1_figures.sql). Both texts must be equal,
+   so the figures are written as Postgres writes a row: (1200,34,,0.028333). #}
 {% macro hash_of() %}cast(concat('0x', substr(to_hex(md5(concat({{ caller() }}))), 1, 15)) as int64){% endmacro %}
 {# 65359 millionths as Postgres writes numeric(10,6): 0.065359. #}
 {% macro decimal(millionths) -%}

@@ -73,7 +73,7 @@ def database(server_dsn: str, migrated_template: Callable[[str], str]) -> Iterat
 
 @pytest.fixture
 def connection(database: str) -> Iterator[psycopg.Connection[Any]]:
-    """An autocommitting connection to ``database`` that looks into schema ``sqp``."""
+    """An autocommitting connection to ``database`` whose search path is schema ``sqp``."""
     with psycopg.connect(database, autocommit=True, options="-c search_path=sqp") as connection:
         yield connection
 

@@ -54,7 +54,7 @@ class Run:
     errors: dict[str, BaseException] = field(default_factory=dict)
     ran: set[str] = field(default_factory=set)
     """The tasks that ran since the run was started or cleared last."""
-    at_work: set[str] = field(default_factory=set)
+    running: set[str] = field(default_factory=set)
     """The run ids that Airflow would call queued or running."""
     events: Any = None
     """The asset events of the task that ran last, in Airflow's own accessors."""
@@ -75,7 +75,7 @@ class Run:
             xcom_push=lambda key, value: self.xcoms.__setitem__((task_id, key), value),
             xcom_pull=lambda task_ids, key: self.xcoms.get((task_ids, key)),
             get_task_states=lambda dag_id, run_ids: {self.run_id: self.states},
-            get_dr_count=lambda dag_id, run_ids, states: len(self.at_work.intersection(run_ids)),
+            get_dr_count=lambda dag_id, run_ids, states: len(self.running.intersection(run_ids)),
         )
         dag_run = SimpleNamespace(dag_id=self.dag_id, run_id=self.run_id, run_after=datetime(2026, 11, 19, tzinfo=UTC))
         self.events = OutletEventAccessors()
@@ -137,7 +137,7 @@ class Stages:
 
         What was not cleared keeps its state. A stage whose upstream failed or was skipped does not run.
 
-        :param marked: what a person marks stages as while they are at work; the work itself is lost.
+        :param marked: the states with which a person marks stages while they are running; their work is lost.
         """
         tasks = TASKS
         cleared = tasks[tasks.index(task_id) :] if downstream else (task_id,)
@@ -186,13 +186,13 @@ class Stages:
         return operator[task_id](snapshot=run["extract"], **common)
 
     def query(self, statement: str, *values: Any) -> list[dict[str, Any]]:
-        """Look into the target database, schema ``sqp``."""
+        """Query the target database, schema ``sqp``."""
         with psycopg.connect(self.dsn, options="-c search_path=sqp", row_factory=dict_row) as connection:
             cursor = connection.execute(cast("Any", statement), values or None)
             return cursor.fetchall() if cursor.description else []
 
     def target(self, sync_type: SyncType = SyncType.WEEKLY) -> list[dict[str, Any]]:
-        """A target's rows by key, without the columns that tell when and by whom they were written."""
+        """A target's rows by key, without the columns that say when and by which run they were written."""
         written = ("bigquery_sync_id", "sync_log_id", "last_synced_at", "created_at", "updated_at")
         rows = self.query(f"select * from {sync_type.target_table} order by period_start, query, asin")
         return [{name: value for name, value in row.items() if name not in written} for row in rows]

@@ -1,1 +1,1 @@
-"""What people use instead, each given the same rows, already clean."""
+"""The other contenders. Each gets the same clean rows."""

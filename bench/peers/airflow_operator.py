@@ -18,7 +18,7 @@ ExecutorSafeguard.test_mode = True
 
 
 def prepare(dsn: str, table: str, columns: list[str]) -> Callable[[], None]:
-    """Return the step: one table of BigQuery into ``bench_peer.week``."""
+    """Return the step that copies one table of BigQuery into ``bench_peer.week``."""
     os.environ["AIRFLOW_CONN_SQP_POSTGRES"] = connection_to(dsn)
     operator: Any = BigQueryToPostgresOperator(
         task_id="transfer",
@@ -30,7 +30,7 @@ def prepare(dsn: str, table: str, columns: list[str]) -> Callable[[], None]:
         gcp_conn_id="sqp_bigquery",
         postgres_conn_id="sqp_postgres",
     )
-    # stands in for the task instance, to which the operator hands a link for the UI
+    # a stand-in for the task instance, to which the operator gives a link for the UI
     context = {
         "ti": SimpleNamespace(xcom_push=lambda **_: None),
         "task_instance": SimpleNamespace(xcom_push=lambda **_: None),

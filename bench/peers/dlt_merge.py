@@ -1,4 +1,4 @@
-"""dlt's merge into Postgres from BigQuery, as Arrow. Runs in .bench/venv, which has dlt and nothing of the project's.
+"""dlt's merge into Postgres from BigQuery, as Arrow. Runs in .bench/venv, which has dlt but not the project.
 
 Reads a line of JSON from standard input and answers with one.
 """
@@ -25,7 +25,7 @@ KEYS = ["period_start", "query", "asin"]
 
 
 def prepare(asked: dict[str, Any], folder: str) -> Callable[[], None]:
-    """Return the step: the rows of a BigQuery table merged into a table that dlt makes for itself."""
+    """Return the step that merges the rows of a BigQuery table into a table that dlt creates."""
     os.environ |= {
         "RUNTIME__DLTHUB_TELEMETRY": "false",
         "RUNTIME__LOG_LEVEL": "CRITICAL",

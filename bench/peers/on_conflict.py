@@ -1,4 +1,4 @@
-"""INSERT ... ON CONFLICT DO UPDATE, 1,000 rows a statement, a commit each: what is written by hand."""
+"""INSERT ... ON CONFLICT DO UPDATE, with 1,000 rows and a commit for each statement, as people write it by hand."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BATCH_ROWS = 1_000
 
 
 def prepare(dsn: str, arrow_file: Path, rows: int) -> Callable[[], None]:
-    """Return the step: the file's first rows into ``bench_peer.week``."""
+    """Return the step that inserts the file's first rows into ``bench_peer.week``."""
     table = pa.ipc.open_file(pa.memory_map(str(arrow_file))).read_all().slice(0, rows)
     measures = [name for name in table.column_names if name not in ("query", "asin")]
     columns = ["period_start", "period_end", *table.column_names]

@@ -27,7 +27,7 @@ DLT_TABLE = sql.Identifier(DLT_SCHEMA, "week")
 
 
 def peers(trial: Trial, slow_rows: int, file_format: str) -> Iterator[tuple[str, Callable[[Repeat], None]]]:
-    """Yield each contender's name and its case; the slow ones get at most ``slow_rows``."""
+    """Yield each contender's name and case. Slow contenders get at most ``slow_rows`` rows."""
     slow = min(trial.rows, slow_rows)
     few, all_of_them = (trial.source.columns_for_peers(trial.snapshot["table"], rows) for rows in (slow, trial.rows))
     columns = ["period_start", "period_end", "query", "asin", *measures_of(SyncType.WEEKLY)]

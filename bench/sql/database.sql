@@ -1,4 +1,4 @@
--- The benchmark's databases on the services' server, and what is read off them.
+-- The benchmark's databases on the services' server, and what is read from them.
 
 
 -- name: create_database
@@ -14,7 +14,7 @@ checkpoint;
 
 
 -- name: own_month_and_quarter
--- As if the month and the quarter had been synced by their own Dags: then a week's publish leaves them alone.
+-- Mark month and quarter as synced by their own Dags, so that a week's publish does not change them.
 insert into sqp.synced_period (sync_type, period_start, period_end, state)
 values
     ('monthly', date_trunc('month', %(week)s), date_trunc('month', %(week)s) + interval '1 month - 1 day', 'synced'),
@@ -23,12 +23,12 @@ on conflict do nothing;
 
 
 -- name: disown_month_and_quarter
--- Month and quarter follow the weeks from here on.
+-- From now on month and quarter are summed from the weeks.
 delete from sqp.synced_period where sync_type <> 'weekly';
 
 
 -- name: disown_month
--- Months follow the weeks from here on.
+-- From now on months are summed from the weeks.
 delete from sqp.synced_period where sync_type = 'monthly';
 
 
@@ -37,7 +37,7 @@ select max(id) as sync_log_id from sqp.sync_log;
 
 
 -- name: a_query
--- A search query that the reader asks for.
+-- A search query for the reader.
 select query from sqp.weekly_summary where period_start = %(week)s order by query limit 1;
 
 
@@ -49,7 +49,7 @@ group by period_start;
 
 
 -- name: others_at_work
--- Clients whose statistics may not have arrived yet; the reader stays.
+-- Clients whose statistics may not have arrived yet, without the reader.
 select count(*) as clients
 from pg_stat_activity
 where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()
@@ -65,7 +65,7 @@ select pg_current_wal_insert_lsn() - '0/0'::pg_lsn as bytes;
 
 
 -- name: relation_bytes
--- Tables with their indexes and out-of-line values, wherever the contenders keep them.
+-- The tables of all contenders, with their indexes and out-of-line values.
 select coalesce(sum(pg_total_relation_size(c.oid)), 0) as bytes
 from pg_class as c
 join pg_namespace as n on n.oid = c.relnamespace

@@ -1,4 +1,4 @@
--- The least that puts a week's rows into a table like the target, keyed and indexed.
+-- The least that is needed to copy a week's rows into a table with the target's key and indexes.
 
 
 -- name: create_schema

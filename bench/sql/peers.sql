@@ -1,4 +1,4 @@
--- Where the contenders write: a plain table of the target's columns, with its key and indexes.
+-- The table of the contenders: a plain table with the target's columns, key and indexes.
 
 
 -- name: create_schema

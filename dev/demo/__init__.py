@@ -1,1 +1,1 @@
-"""The demo: sample periods through the real Dags, and what a person would look at afterwards."""
+"""The demo: sync sample periods through the real Dags, and print what a person would query afterwards."""

@@ -1,4 +1,4 @@
-"""`make demo`: sync sample weeks, a month and a quarter through the Dags, restate a week at the source, heal it."""
+"""`make demo`: sync sample weeks, a month and a quarter through the Dags, then restate and sync a week again."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ CHECKED_ON = date(2026, 11, 23)  # the sample's weeks are those before this day,
 
 
 class Demo:
-    """The story: weeks, a month and a quarter arrive, one week comes again, the source restates another."""
+    """The demo: sync weeks, a month and a quarter, sync one week again, and restate another at the source."""
 
     def __init__(self, report: Report, dags: Mapping[str, Any]) -> None:
         self.report = report
         self.dags = dags
         self.runs: list[tuple[str, Any]] = []
-        self.looks: list[Any] = []
+        self.checks: list[Any] = []
 
     def sync(self, sync_type: str, first_day: date, why: str) -> None:
         """Run the type's Dag for one period and print a line about it."""
@@ -44,11 +44,11 @@ class Demo:
         self.report.say(f"  {sync_type:<9} {first_day} {why:<10} {outcome}  ({time.monotonic() - started:.1f} s)")
 
     def check(self) -> list[dict[str, Any]]:
-        """Let sqp_restatements compare the source with the ledger; return and print what has to be synced."""
+        """Let sqp_restatements compare the source with the ledger; print and return the periods to sync."""
         conf = {"periods": WEEKS, "dry_run": True}  # its own syncs need a scheduler, so the demo runs them
-        run_after = datetime.combine(CHECKED_ON, datetime.now(UTC).timetz())  # a run is known by its moment
+        run_after = datetime.combine(CHECKED_ON, datetime.now(UTC).timetz())  # the time tells two runs apart
         with output_to(LOG):
-            self.looks.append(self.dags["sqp_restatements"].test(run_after=run_after, run_conf=conf))
+            self.checks.append(self.dags["sqp_restatements"].test(run_after=run_after, run_conf=conf))
         found = self.report.query("to_sync")
         for period in found:
             rows = f"{period['source_row_count']:,} rows at the source, {period['row_count'] or 0:,} published"
@@ -57,8 +57,8 @@ class Demo:
             self.report.say("  every period equals the source")
         return found
 
-    def tell(self) -> None:
-        """Sync weeks, a month and a quarter; then the same again; then what the source restates."""
+    def run(self) -> None:
+        """Sync weeks, a month and a quarter, then one week again, then what the source restates."""
         weeks = [LAST_WEEK - timedelta(weeks=n) for n in reversed(range(WEEKS))]
         self.report.say(f"Syncing {WEEKS} weeks, a month and a quarter (Airflow's log: {LOG.relative_to(ROOT)})")
         for week in weeks:
@@ -70,36 +70,36 @@ class Demo:
         restated = SampleSource(emulator.client()).restate(weeks[1], changed_percent=3)
         lost = f"loses {restated.deleted:,}"
         self.report.say(f"The source restates {restated.landed:,} rows of week {weeks[1]} and {lost}")
-        self.report.say("sqp_restatements looks at the source and finds")
+        self.report.say("sqp_restatements checks the source and finds")
         for period in self.check():
             self.sync(period["sync_type"], period["period_start"], "healed")
-        self.report.say("sqp_restatements looks again and finds")
+        self.report.say("sqp_restatements checks again and finds")
         self.check()
 
     def show(self) -> None:
-        """Print what a person would look at."""
+        """Print the tables that a person would query."""
         run_ids = [run.run_id for _, run in self.runs]
         self.report.stage_times(self.runs)
         log = self.report.show("sync_log", "log", run_ids=run_ids)
         self.report.show("Quality checks of these runs", "checks", run_ids=run_ids)
         with_rejects = next((row["sync"] for row in log if row["outcome"] != "unchanged"), log[0]["sync"])
         self.report.show(f"Rejects of sync {with_rejects}", "rejects", sync_log_id=with_rejects)
-        self.report.show("How each period stands (the view period_status)", "periods")
+        self.report.show("Status of each period (the view period_status)", "periods")
         self.report.show("Freshness", "freshness")
         self.report.show(f"Top queries of the week {LAST_WEEK}", "top_queries", period_start=LAST_WEEK)
 
     @property
     def failed(self) -> list[str]:
-        """What did not succeed, and what still differs after it was healed."""
+        """The runs and checks that failed, and the periods that still differ from the source."""
         runs = [title for title, run in self.runs if run.state != "success"]
-        looks = [f"look {n}" for n, run in enumerate(self.looks, 1) if run.state != "success"]
+        checks = [f"check {n}" for n, run in enumerate(self.checks, 1) if run.state != "success"]
         differing = [f"{p['sync_type']} {p['period_start']} is {p['status']}" for p in self.report.query("to_sync")]
-        return [*runs, *looks, *differing]
+        return [*runs, *checks, *differing]
 
 
 @contextmanager
 def output_to(path: Path) -> Iterator[None]:
-    """Send everything that is printed, by child processes too, to a file for a while."""
+    """Redirect everything that is printed, also by child processes, into a file."""
     sys.stdout.flush()
     sys.stderr.flush()
     kept = os.dup(1), os.dup(2)
@@ -117,7 +117,7 @@ def output_to(path: Path) -> Iterator[None]:
 
 
 def main() -> int:
-    """Run the demo; 0 when every run succeeded."""
+    """Run the demo; return 0 if every run succeeded."""
     LOG.parent.mkdir(parents=True, exist_ok=True)
     print("Starting Airflow's task runner", flush=True)
     with output_to(LOG):
@@ -132,14 +132,14 @@ def main() -> int:
         return 1
     emulator.client().create_dataset(settings.source.staging_dataset, exists_ok=True)
     demo = Demo(Report(os.environ["SQP_POSTGRES_DSN"], settings.target.schema_name), bag.dags)
-    demo.tell()
+    demo.run()
     demo.show()
     if demo.failed:
         print(f"\nFailed: {', '.join(demo.failed)}. See {LOG.relative_to(ROOT)}.", file=sys.stderr)
         return 1
-    print(f'\n{len(demo.runs)} runs, all completed. Look further: . .dev/env, then psql "$SQP_POSTGRES_DSN".')
+    print(f'\n{len(demo.runs)} runs, all completed. To query the data: . .dev/env, then psql "$SQP_POSTGRES_DSN".')
     print("make up starts Airflow on this data and prints the address of its page SQP sync.")
-    print("PostgreSQL and the BigQuery emulator keep running; make down ends them.")
+    print("PostgreSQL and the BigQuery emulator keep running; make down stops them.")
     return 0
 
 

@@ -6,7 +6,7 @@ select
     source_row_count as at_the_source,
     sync_log_id as sync,
     to_char(published_at, 'YYYY-MM-DD HH24:MI:SS') as published,
-    to_char(source_seen_at, 'HH24:MI:SS') as looked_at
+    to_char(source_seen_at, 'HH24:MI:SS') as checked_at
 from period_status
 where state is not null or source_row_count > 0
 order by array_position(array['weekly', 'monthly', 'quarterly'], sync_type), period_start

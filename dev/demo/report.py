@@ -1,4 +1,4 @@
-"""Prints what the demo did, from Airflow's task instances and the target database."""
+"""Print what the demo did, from Airflow's task instances and the target database."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sqp_provider.core.run import TASKS
 
 
 class Report:
-    """Tables on the terminal; a query a table, each in a .sql file of this folder."""
+    """Tables on the terminal. Each shows the rows of one query, a .sql file of this folder."""
 
     def __init__(self, dsn: str, schema: str) -> None:
         self.dsn = dsn
@@ -61,7 +61,7 @@ class Report:
 
 
 def printable(value: Any) -> str:
-    """Text without control characters, so that a malformed query cannot garble the terminal."""
+    """Return the text without control characters, so that a malformed query cannot garble the terminal."""
     text = "" if value is None else str(value)
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text).replace("[", r"\[")
 

@@ -1,4 +1,4 @@
-"""`python -m dev.sample_data`: the demo's source table, or one more step into the table that is there."""
+"""`python -m dev.sample_data`: land the demo's source table, or one more step into the existing table."""
 
 import argparse
 import sys
@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         default="scenario",
         choices=["scenario", *STEPS],
-        help="scenario (default) and weeks begin with an empty table; the others act on --last-week of what is there",
+        help="scenario (default) and weeks start with an empty table; the others change --last-week of the table",
     )
     size = Market()
     parser.add_argument("--table", default=SOURCE_TABLE)
@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def land(source: SampleSource, arguments: argparse.Namespace) -> None:
-    """Run the step that was asked for and print what it landed."""
+    """Run the requested step and print what it landed."""
     market = Market(arguments.asins, arguments.queries, arguments.rows_per_week, arguments.churn_percent)
     scenario = Scenario(market, arguments.last_week, arguments.weeks, arguments.malformed)
     if arguments.step == "scenario":
@@ -104,7 +104,7 @@ STEPS: dict[str, Step] = {
 
 
 def main() -> int:
-    """Land what the arguments ask for. Return 0, or 1 with a sentence on what stopped it."""
+    """Land what the arguments say. Return 0, or 1 after printing the error."""
     arguments = _parser().parse_args()
     began = time.monotonic()
     print(f"Sample data into {arguments.table}", flush=True)

@@ -1,5 +1,5 @@
--- copies rows of each kind in kinds, every one sound but for what its kind names. Kind and number are in
--- the query where the kind leaves it alone. `conflicting_copies` are two rows each.
+-- copies rows of each kind in kinds. A row is valid except for what its kind names. The query has kind and number,
+-- unless the kind changes the query. `conflicting_copies` are two rows each.
 insert into `{table}`
 with numbered as (
   select kind, number, copy, concat('malformed ', kind, ' ', cast(number as string)) as name

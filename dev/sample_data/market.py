@@ -7,10 +7,10 @@ MOST_ASINS = 9_999  # an ASIN ends with its number in four digits
 
 @dataclass(frozen=True)
 class Market:
-    """The number of ASINs, of queries people search, and of rows a weekly report has.
+    """The number of ASINs, of search queries, and of rows in a weekly report.
 
     `Market(asins=40, queries=30_000, rows_per_week=1_000_000, churn_percent=0)` lands exactly 1,000,000 rows a
-    week: 25,000 queries for each ASIN. With churn, that share of the rows is missing, others in each week.
+    week: 25,000 queries for each ASIN. With churn, that share of the rows is missing, and other rows in each week.
 
     :raises ValueError: the numbers contradict each other.
     """

@@ -1,4 +1,4 @@
-"""The story that the demo's source table tells: some weeks, and everything that goes wrong with such data."""
+"""The demo's source table: several weeks, and everything that goes wrong with such data."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from dev.sample_data.source import SampleSource
 
 @dataclass(frozen=True)
 class Scenario:
-    """Weeks that end with the one of `last_week`, a Sunday: `Scenario(Market(), date(2026, 11, 8), weeks=6)`."""
+    """Weeks up to the one that starts on `last_week`, a Sunday: `Scenario(Market(), date(2026, 11, 8), weeks=6)`."""
 
     market: Market
     last_week: date
@@ -24,11 +24,11 @@ class Scenario:
             raise ValueError(f"weeks must be 1 or more, not {self.weeks}.")
 
     def week(self, weeks_ago: int) -> date:
-        """Return the Sunday of a week counted back from the last, which is 0."""
+        """Return the Sunday of a week, counted back from the last week, which is 0."""
         return self.last_week - timedelta(weeks=weeks_ago)
 
     def land(self, source: SampleSource) -> Iterator[str]:
-        """Land everything into an empty table, yielding a line about each step."""
+        """Land everything into an empty table, and yield a line about each step."""
         source.create()
         for weeks_ago in reversed(range(self.weeks)):
             week = self.week(weeks_ago)

@@ -1,4 +1,4 @@
-"""The sample source table: each method lands one kind of rows and says how many."""
+"""The sample source table. Each method lands one kind of rows and returns how many."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from dev.sample_data.words import MODIFIERS, PRODUCTS, UNUSUAL_TEXTS, USES
 SOURCE_TABLE = "amazon.search_query_performance"
 TOP_VOLUME = 500_000
 
-# Days from a week's Sunday to the landing of its report: three days after it ended, a week late, restated.
+# Days from a week's Sunday to the landing of its report: three days after its Saturday, a week late, restated.
 PUNCTUAL, LATE, RESTATED = 10, 17, 24
 
-# The row is sound after normalisation; it stands here to prove that it is not rejected with its neighbours.
+# This row is valid after normalisation; it proves that it is not rejected together with its neighbours.
 SOUND_KINDS = ("asin_lower_case",)
 MALFORMED_KINDS = (
     *("asin_null", "asin_bad_characters", "query_empty", "query_white_space", "query_nul", "query_too_long"),
@@ -29,7 +29,7 @@ Argument = int | date | Sequence[str]
 
 @dataclass(frozen=True)
 class Restatement:
-    """What a restatement did to the table: versions that landed, and rows deleted with all their copies."""
+    """The changes of a restatement: rows that landed, and rows that were deleted with all their copies."""
 
     landed: int
     deleted: int
@@ -49,40 +49,40 @@ class SampleSource:
         self.table = table
 
     def create(self) -> None:
-        """Create the dataset, and the table anew and empty."""
+        """Create the dataset, and an empty table in place of an existing one."""
         self.client.create_dataset(self.table.rpartition(".")[0], exists_ok=True)
         self._run("create")
 
     def land_weeks(self, market: Market, first_week: date, weeks: int = 1, *, late_asins: int = 0) -> int:
-        """Land the reports of some weeks on time, without the last `late_asins` ASINs. Return the rows landed."""
+        """Land the reports of several weeks on time, without the last `late_asins` ASINs. Return how many rows."""
         return self._land(market, first_week, weeks, range(market.asins - late_asins), PUNCTUAL)
 
     def land_late(self, market: Market, week: date, *, late_asins: int) -> int:
-        """Land, a week late, the ASINs that `land_weeks` left out. Return the rows landed."""
+        """Land the ASINs that `land_weeks` left out, a week late. Return how many rows."""
         return self._land(market, week, 1, range(market.asins - late_asins, market.asins), LATE)
 
     def restate(self, week: date, *, changed_percent: int = 20, vanished_percent: int = 2) -> Restatement:
-        """Raise the counts of some queries by a newer version of their rows, and delete some others."""
+        """Land newer rows with higher counts for some queries, and delete other queries."""
         deleted = self._run("vanish", week=week, percent=vanished_percent)
         landed = self._run("restate", week=week, percent=changed_percent, landed_after_days=RESTATED)
         return Restatement(landed, deleted)
 
     def reland(self, week: date, *, percent: int = 5, hours: int = 24) -> int:
-        """Land identical copies some hours later; 0 hours makes them identical to the last column."""
+        """Land identical copies some hours later; with 0 hours even `ingested_at` is identical."""
         return self._run("reland", week=week, percent=percent, hours=hours)
 
     def land_spellings(self, week: date, rows: int = 5) -> int:
-        """Land three other spellings of some rows' queries. Return the rows landed, three times `rows`."""
+        """Land three other spellings of the queries of some rows. Return how many rows: three times `rows`."""
         return self._run("spellings", week=week, rows=rows)
 
     def land_unusual(self, week: date, texts: Sequence[str] = UNUSUAL_TEXTS) -> int:
-        """Land sound rows whose queries are hard to carry: quotes, emoji, right-to-left text."""
+        """Land valid rows whose queries are hard to transport: quotes, emoji, right-to-left text."""
         return self._run("unusual", week=week, texts=texts, landed_after_days=PUNCTUAL)
 
     def land_malformed(
         self, week: date, copies: int = 1, kinds: Sequence[str] = MALFORMED_KINDS + SOUND_KINDS
     ) -> dict[str, int]:
-        """Land `copies` rows of each kind. Return the rows of each; conflicting copies are two for one."""
+        """Land `copies` rows of each kind. Return how many of each kind; a conflicting copy is two rows."""
         self._run("malformed", week=week, copies=copies, kinds=kinds, landed_after_days=PUNCTUAL)
         return {kind: 2 * copies if kind == "conflicting_copies" else copies for kind in kinds}
 

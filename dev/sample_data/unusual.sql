@@ -1,4 +1,4 @@
--- Sound rows with the query texts texts, which must arrive as they are.
+-- Valid rows with the queries in texts, which must arrive unchanged.
 insert into `{table}`
 select
   @week,

@@ -1,4 +1,4 @@
--- percent of the week's queries disappear with all their copies; others than restate.sql changes.
+-- percent of the week's queries disappear with all their copies; restate.sql changes other queries.
 delete from `{table}`
 where start_date = @week
   and starts_with(asin, 'B0')

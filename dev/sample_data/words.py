@@ -1,7 +1,7 @@
-"""The words that search queries are made of, and the texts that must survive the way unharmed.
+"""The words of the sample's search queries, and texts that must arrive unchanged.
 
-A modifier ends with a space and a use begins with one, so that concatenation alone makes a phrase. The first
-of both is empty: the best known queries are the bare products.
+A modifier ends with a space and a use begins with one, so that concatenation makes a phrase. The first modifier and the
+first use are empty, so that the most frequent queries are the products alone.
 """
 
 PRODUCTS = (
@@ -23,7 +23,7 @@ USES = (
     *(" for seniors", " near me", " reviews", " replacement"),
 )
 
-# Every one is as normalisation leaves it: lower case, trimmed, single spaces.
+# Each text is normalised already: lower case, trimmed, single spaces.
 UNUSUAL_TEXTS = (
     "men's 6\" boots",
     "\"exact phrase\" 'quoted'",

@@ -23,7 +23,7 @@ from dev.up.sample import land
 from sqp_provider.core.settings import Settings
 
 SYNCS = ("sqp_weekly_sync", "sqp_monthly_sync", "sqp_quarterly_sync")
-# After the syncs of the newest periods: a look beside them would start the same periods once more.
+# These are switched on after the syncs: sqp_restatements would start the same periods once more.
 BESIDE_THE_SYNCS = ("sqp_restatements", "sqp_freshness", "sqp_migrate")
 SYNC_SECONDS = 600
 
@@ -33,12 +33,12 @@ user             {user}
 password         {password}
 
 Running in the background: PostgreSQL, the BigQuery emulator, and Airflow's API server, scheduler, Dag processor and
-triggerer. What they say is in {logs}. sqp_restatements syncs the older weeks and months within a few minutes.
-`make up` again shows this again; `make down` ends everything and keeps PostgreSQL's data, `make clean` deletes that."""
+triggerer. Their logs are in {logs}. sqp_restatements syncs the older weeks and months within a few minutes.
+`make up` shows this again. `make down` stops everything and keeps PostgreSQL's data; `make clean` deletes the data."""
 
 
 def up(airflow: Airflow) -> None:
-    """Start what is missing, switch the Dags on, and say where everything is."""
+    """Start what is missing, switch the Dags on, and print the addresses."""
     settings = Settings.load(ROOT / "dags" / "sqp_config.yaml")
     with locked(), progress("Sample data") as report:
         report(land(emulator.client(), settings, datetime.now(UTC)))
@@ -54,38 +54,38 @@ def up(airflow: Airflow) -> None:
 
 
 def switch_on(client: Client) -> None:
-    """Unpause all Dags: their schedules sync the newest periods, then the daily look finds those before."""
+    """Unpause all Dags. Their schedules sync the newest periods, then sqp_restatements finds the earlier ones."""
     with progress("Dags") as report:
         for dag_id in SYNCS:
             client.unpause(dag_id)
         report("switched on")
-    told: set[str] = set()
+    printed: set[str] = set()
 
-    def all_told() -> bool:
-        for headline in answered(client.headlines(), told):
-            told.add(headline["sync_type"])
+    def all_printed() -> bool:
+        for headline in answered(client.headlines(), printed):
+            printed.add(headline["sync_type"])
             print(f"  {headline['answer']} {headline['reason']} {headline['todo'] or ''}".rstrip(), flush=True)
-        return len(told) == len(SYNCS)
+        return len(printed) == len(SYNCS)
 
-    client.wait_until(all_told, SYNC_SECONDS, "answer for week, month and quarter")
+    client.wait_until(all_printed, SYNC_SECONDS, "answer for week, month and quarter")
     for dag_id in BESIDE_THE_SYNCS:
         client.unpause(dag_id)
 
 
-def answered(headlines: list[dict[str, Any]], told: set[str]) -> Iterator[dict[str, Any]]:
-    """The answers that are not told yet and wait for no run: published, or failed."""
+def answered(headlines: list[dict[str, Any]], printed: set[str]) -> Iterator[dict[str, Any]]:
+    """Yield the answers that are not printed yet and wait for no run: the period is published, or its run failed."""
     for headline in headlines:
-        ended = headline["verdict"] in ("yes", "care") or (headline["verdict"] == "no" and headline["sync_log_id"])
-        if ended and headline["sync_type"] not in told:
+        finished = headline["verdict"] in ("yes", "care") or (headline["verdict"] == "no" and headline["sync_log_id"])
+        if finished and headline["sync_type"] not in printed:
             yield headline
 
 
 def main() -> int:
-    """Return 0 when the page has answers, 1 with a sentence on what is missing."""
+    """Return 0 when the page has answers, or 1 after printing what is missing."""
     try:
         up(Airflow(Ports(STATE / "ports.json")))
     except (ServiceError, GoogleAPIError, httpx.HTTPError) as error:
-        print(f"{error}\n`make up` again goes on from here, `make down` ends everything.", file=sys.stderr)
+        print(f"{error}\nRun `make up` to continue from here, or `make down` to stop everything.", file=sys.stderr)
         return 1
     return 0
 

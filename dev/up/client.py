@@ -1,4 +1,4 @@
-"""What `make up` asks Airflow to do, by its public REST API, and what it reads from the status page."""
+"""The client of `make up`: it calls Airflow's public REST API and reads the status page."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ class Client:
         self.http.close()
 
     def unpause(self, dag_id: str, seconds: float = 120) -> None:
-        """Switch a Dag on, as soon as the Dag processor has found it."""
+        """Switch a Dag on as soon as the Dag processor has found it."""
         path = f"/api/v2/dags/{dag_id}"
         self.wait_until(lambda: self.http.get(path).is_success, seconds, f"Dag {dag_id}")
         self.http.patch(path, json={"is_paused": False}).raise_for_status()
 
     def headlines(self) -> list[dict[str, Any]]:
-        """Return the status page's answer for each type: can its newest period be trusted?"""
+        """Return the status page's answer for each type: whether its newest period can be trusted."""
         answers: list[dict[str, Any]] = self.http.get("/sqp-sync/api/headlines").raise_for_status().json()
         return answers
 
     def wait_until(self, holds: Callable[[], bool], seconds: float, what: str) -> None:
-        """Return when it holds.
+        """Return when ``holds()`` is true.
 
-        :raises ServiceError: it did not in time.
+        :raises ServiceError: it was not true in time.
         """
         deadline = time.monotonic() + seconds
         while not holds():
             if time.monotonic() > deadline:
                 raise ServiceError(
-                    f"no {what} within {seconds:.0f} s. Airflow goes on; see .dev/log/scheduler.log and "
+                    f"no {what} within {seconds:.0f} s. Airflow keeps running; see .dev/log/scheduler.log and "
                     ".dev/log/dag-processor.log, then run 'make up' again."
                 )
             time.sleep(1)

@@ -22,7 +22,7 @@ from sqp_provider.core.settings import Settings
 
 
 def due_weeks(now: datetime, settings: Settings) -> tuple[date, int]:
-    """Return the newest week that is due, and how many weeks make the newest quarter that is due, and those since.
+    """Return the newest week that is due, and the number of weeks from the start of the newest quarter that is due.
 
     On 2026-11-24 with the delays of the example configuration: `(date(2026, 11, 8), 19)`, from 2026-07-05 on.
     """
@@ -33,18 +33,18 @@ def due_weeks(now: datetime, settings: Settings) -> tuple[date, int]:
 
 
 def land(client: bigquery.Client, settings: Settings, now: datetime) -> str:
-    """Land the sample's weeks unless the newest is there. Return what was done."""
+    """Land the sample's weeks unless the newest has landed. Return what was done."""
     client.create_dataset(settings.source.staging_dataset, exists_ok=True)
     last_week, weeks = due_weeks(now, settings)
     if rows := landed(client, settings.source.table, last_week):
-        return f"there already, week {last_week} has {rows:,} rows"
+        return f"landed before, week {last_week} has {rows:,} rows"
     for _ in Scenario(Market(), last_week, weeks).land(SampleSource(client, settings.source.table)):
         pass
     return f"{weeks} weeks landed, the newest is {last_week}"
 
 
 def landed(client: bigquery.Client, table: str, week: date) -> int:
-    """Return how many rows the source has of a week; 0 where there is no table, as after a restart of the emulator."""
+    """Return how many rows the source has for a week; 0 without a table, as after a restart of the emulator."""
     sql = Path(__file__).with_name("landed.sql").read_text().replace("{table}", table)
     parameters = [bigquery.ScalarQueryParameter("week", "DATE", week)]
     try:
@@ -55,7 +55,7 @@ def landed(client: bigquery.Client, table: str, week: date) -> int:
 
 
 def main() -> None:
-    """Land them in the emulator that BIGQUERY_EMULATOR_HOST names, as the configuration file has its tables."""
+    """Land the sample in the emulator that BIGQUERY_EMULATOR_HOST names, into the table of the configuration file."""
     parser = argparse.ArgumentParser(prog="python -m dev.up.sample", description="Land the weeks that are due today.")
     parser.add_argument("--config", type=Path, default=ROOT / "dags" / "sqp_config.yaml", help="default: %(default)s")
     settings = Settings.load(parser.parse_args().config)

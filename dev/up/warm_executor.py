@@ -1,7 +1,7 @@
-"""Airflow's own LocalExecutor, which imports what every task will before it forks the workers.
+"""Airflow's own LocalExecutor, which imports the modules of every task before it forks the workers.
 
-A task is a fork of a worker, so what the worker has imported need not be imported again by each of hundreds of tasks.
-Nothing else is different from what a person runs.
+A task is a fork of a worker. So each of hundreds of tasks need not import the modules again. Nothing else differs from
+the executor that a person runs.
 """
 
 from importlib import import_module

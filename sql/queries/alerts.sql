@@ -1,8 +1,8 @@
--- What an alert says, and which alerts were sent.
+-- The text of alerts, and which alerts were sent.
 
 
 -- name: finished_run
--- Failures in a row: failed runs of the same period, this one included, since one of it completed.
+-- failures_in_a_row counts the failed runs of the period since its last completed run, this one included.
 select
     s.id as sync_log_id,
     s.attempt,
@@ -62,7 +62,7 @@ where dag_id = %(dag_id)s and run_id = %(run_id)s;
 
 
 -- name: claim
--- No row: this cause is open and was told.
+-- No row means that an alert of this cause was sent and is not resolved.
 insert into sent_alert (kind, subject, cause, title)
 values (%(kind)s, %(subject)s, %(cause)s, %(title)s)
 on conflict (kind, subject, cause) where resolved_at is null do nothing
@@ -70,7 +70,7 @@ returning id;
 
 
 -- name: take_back
--- It could not be sent, so it counts as not told.
+-- The alert could not be sent, so it is forgotten.
 delete from sent_alert
 where id = %(id)s;
 
@@ -81,34 +81,35 @@ where kind = %(kind)s and subject = %(subject)s and resolved_at is null;
 
 
 -- name: is_open
--- Whether a cause of that kind and subject was told and is not known to be gone.
+-- Whether an alert of that kind and subject was sent and is not resolved.
 select exists (
     select from sent_alert where kind = %(kind)s and subject = %(subject)s and resolved_at is null
 ) as is_open;
 
 
 -- name: resolve_overtaken
--- Failures that were told before the period was synced again, which nobody could be told: a new failure is news.
-update sent_alert as told set resolved_at = clock_timestamp()
+-- Failures that were sent before the period was last synced. Its recovery could not be sent, and the new failure is
+-- sent instead.
+update sent_alert as notified set resolved_at = clock_timestamp()
 from sync_log as failed
 where
     failed.id = %(sync_log_id)s
-    and told.kind = 'failed'
-    and told.subject = %(subject)s
-    and told.resolved_at is null
+    and notified.kind = 'failed'
+    and notified.subject = %(subject)s
+    and notified.resolved_at is null
     and exists (
         select from counted_run as c
         where
             c.sync_type = failed.sync_type
             and c.period_start = failed.period_start
             and c.sync_status = 'completed'
-            and c.completed_at > told.sent_at
+            and c.completed_at > notified.sent_at
     );
 
 
 -- name: recovered_runs
--- Of each period whose failure was told, the run that ended last, if it completed since.
-with told (sync_type, period_start, sent_at) as (
+-- The latest finished run of each period whose failure was sent, if that run completed since.
+with notified (sync_type, period_start, sent_at) as (
     select
         split_part(subject, ' ', 1),
         case
@@ -120,17 +121,17 @@ with told (sync_type, period_start, sent_at) as (
     group by 1, 2
 )
 
-select ended.id as sync_log_id
-from told
+select finished.id as sync_log_id
+from notified
 cross join lateral (
     select s.id, s.sync_status, s.completed_at
     from counted_run as s
     where
-        s.sync_type = told.sync_type
-        and s.period_start = told.period_start
+        s.sync_type = notified.sync_type
+        and s.period_start = notified.period_start
         and s.sync_status in ('completed', 'failed')
     order by s.completed_at desc, s.id desc
     limit 1
-) as ended
-where ended.sync_status = 'completed' and ended.completed_at > told.sent_at
-order by ended.id;
+) as finished
+where finished.sync_status = 'completed' and finished.completed_at > notified.sent_at
+order by finished.id;

@@ -1,4 +1,4 @@
--- How fresh the tables are; table_freshness() knows.
+-- How fresh the tables are, from table_freshness().
 
 
 -- name: tables

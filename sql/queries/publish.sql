@@ -1,4 +1,4 @@
--- Publishing a staged period: one transaction, by attaching it or by writing only what differs.
+-- Publish a staged period in one transaction: attach it, or write only the rows that differ.
 
 
 -- name: wait_at_most
@@ -6,12 +6,12 @@ select set_config('lock_timeout', %(milliseconds)s, true);
 
 
 -- name: lock_turn
--- One publish of a target table at a time: reading the default partition and attaching beside it would deadlock.
+-- One publish of a target table at a time. Two of them, one reading the default partition and one attaching, deadlock.
 select lock_period(%(sync_type)s, '1900-01-01');  -- no period starts there
 
 
 -- name: lock_rollup_turns
--- The same of months and quarters, to which a week's publish may attach a partition; in the same order everywhere.
+-- The same for months and quarters, because a week's publish may attach partitions to them. All lock in this order.
 select lock_period(t.sync_type, '1900-01-01')
 from (select sync_type from rollup_type order by step) as t;
 
@@ -35,7 +35,7 @@ select can_be_attached({target_name}, {first_day}, {last_day}) as is_new;
 
 
 -- name: ensure_rollup_partitions
--- Months and quarters get their partitions before a trigger writes to them; empty ones do no harm.
+-- Months and quarters get their partitions before a trigger writes to them. Empty partitions do no harm.
 select ensure_period_partition(t.target_table, t.first, (t.first + t.step)::date - 1)
 from (
     select target_table, step, first_day_of(unit, %(period_start)s::date) as first from rollup_type order by step
@@ -59,12 +59,12 @@ alter table {target} attach partition {partition} for values from ({first_day}) 
 
 
 -- name: drop_bounds
--- The partition's own bounds say the same from here on.
+-- From now on the partition's own bounds say the same.
 alter table {partition} drop constraint {bounds};
 
 
 -- name: delete_duplicates
--- A plain table may hold a key twice; one row of each stays to be compared.
+-- A plain table may have a key twice. One row of each key stays, to be compared.
 delete from {target} as t
 using (
     select ctid, row_number() over (partition by query, asin order by ctid) as copy
@@ -83,17 +83,17 @@ select * from {target} where period_start = {first_day}
 
 
 -- name: current_rows_once
--- Of a plain table: the copy of each key that delete_duplicates keeps.
+-- For a plain table: of each key the copy that delete_duplicates keeps.
 select distinct on (query, asin) * from {target} where period_start = {first_day} order by query, asin, ctid
 
 
 -- name: compare_in_memory
--- A week of rows on each side of a hash join; one transaction only, and never more than the rows need.
+-- The hash join has a week of rows on each side. The setting holds for this transaction only.
 select set_config('work_mem', '64MB', true);
 
 
 -- name: find_difference
--- Everything that has to change, known before anything is written, with the values it changes to.
+-- Everything that has to change, with its new values, before anything is written.
 create temporary table period_difference on commit drop as
 select
     coalesce(s.query, c.query) as key_query,
@@ -106,7 +106,7 @@ where s.query is null or c.query is null or ({staged_values}) is distinct from (
 
 
 -- name: analyze_difference
--- Ten rows are looked up, a million are joined: the planner has to know which.
+-- The planner must know how many rows there are: it should look ten rows up in the index, but join a million.
 analyze period_difference (key_query, key_asin, change);
 
 
@@ -172,6 +172,6 @@ where
 
 
 -- name: record_confirmed
--- A later snapshot that held the same.
+-- A later snapshot had the same rows.
 update synced_period set snapshot_at = greatest(snapshot_at, %(snapshot_at)s)
 where sync_type = %(sync_type)s and period_start = %(period_start)s;

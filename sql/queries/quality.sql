@@ -1,8 +1,8 @@
--- The target side of the checks.
+-- The staged side of the checks.
 
 
 -- name: staged_totals
--- Everything the checks need of the staged rows, in one scan.
+-- All totals of the staged rows in one scan.
 select
     count(*) as row_count,
     coalesce(bit_xor({row_hash}(asin, row({figures})::text, {texts})), 0) as row_hash,
@@ -14,7 +14,7 @@ from {staged};
 
 
 -- name: key_is_enforced
--- A valid primary key proves that no key is there twice; without one the keys have to be counted.
+-- A valid primary key proves that no key is there twice. Without one the keys must be counted.
 select exists (
     select from pg_index as i
     where i.indrelid = {staged_text}::regclass and i.indisprimary and i.indisvalid
@@ -53,7 +53,7 @@ left join (select distinct asin from {staged}) as here on here.asin = before.asi
 
 
 -- name: forget_checks
--- A validate that is tried again writes its checks again.
+-- A retried validate writes its checks again.
 delete from data_quality_checks where sync_log_id = %(sync_log_id)s and attempt = %(attempt)s;
 
 

@@ -1,4 +1,4 @@
--- What each check counted on the Postgres side, for anyone to run again: recorded in data_quality_checks.check_query.
+-- The statements with which a person can repeat a check; recorded in data_quality_checks.check_query.
 
 
 -- name: row_count

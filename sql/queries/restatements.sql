@@ -1,17 +1,17 @@
--- The look for restatements: what is known of the periods of a window, and what the source was seen to hold.
+-- The check for restatements: what Postgres knows of the periods of a window, and what was found at the source.
 
 
 -- name: known_periods
--- Ledger, a run at work and the newest run that ended; dry runs publish nothing and so say nothing here.
+-- The ledger, a running run and the latest finished run of each period. Dry runs publish nothing, so they do not count.
 select
     asked.period_start,
     ledger.state,
     ledger.fingerprint,
     ledger.row_count,
-    at_work.run as running_run,
-    case when ended.sync_status = 'failed' then ended.run end as failed_run,
-    case when ended.sync_status = 'failed' then ended.error_details ->> 'type' end as failed_type,
-    case when ended.sync_status = 'failed' then ended.sync_metadata #>> '{{snapshot,fingerprint}}' end
+    running.run as running_run,
+    case when finished.sync_status = 'failed' then finished.run end as failed_run,
+    case when finished.sync_status = 'failed' then finished.error_details ->> 'type' end as failed_type,
+    case when finished.sync_status = 'failed' then finished.sync_metadata #>> '{{snapshot,fingerprint}}' end
         as failed_fingerprint
 from unnest(%(period_starts)s::date[]) as asked (period_start)
 left join synced_period as ledger
@@ -22,7 +22,7 @@ left join lateral (
     where sync_type = %(sync_type)s and period_start = asked.period_start and sync_status = 'started'
     order by started_at desc, id desc
     limit 1
-) as at_work on true
+) as running on true
 left join lateral (
     select sync_status, error_details, sync_metadata, coalesce(run_id, format('of sync_log %%s', id)) as run
     from counted_run
@@ -32,11 +32,11 @@ left join lateral (
         and sync_status in ('completed', 'failed')
     order by started_at desc, id desc
     limit 1
-) as ended on true;
+) as finished on true;
 
 
 -- name: forgotten_periods
--- Published by their own sync, but somebody wrote to them since, or to a week of them.
+-- Periods that their own sync published, and to which, or to a week of which, somebody wrote afterwards.
 select period_start
 from synced_period
 where sync_type = %(sync_type)s and state = 'synced' and fingerprint is null
@@ -44,7 +44,7 @@ order by period_start desc;
 
 
 -- name: record_seen
--- Of two looks the later one stays.
+-- An older check never replaces a later one.
 insert into source_period (sync_type, period_start, period_end, fingerprint, row_count, reject_count, seen_at)
 values (
     %(sync_type)s, %(period_start)s, %(period_end)s, %(fingerprint)s, %(row_count)s, %(reject_count)s, %(seen_at)s

@@ -1,15 +1,15 @@
--- The staged table of one run: filled, keyed and indexed apart, so that publishing it is a change of the catalogue.
+-- The staged table of one run. It is filled, keyed and indexed apart, so that publishing it only changes the catalogue.
 
 
 -- name: target_kind
--- 'p' is our partitioned table, 'r' a plain one that was there before us.
+-- 'p' is our partitioned table, 'r' a plain table that was adopted.
 select c.relkind = 'p' as partitioned
 from pg_class as c
 where c.oid = {target_text}::regclass;
 
 
 -- name: lock_staged
--- Two tries of one attempt must not create it at once.
+-- Two tries of one attempt must not create the table at the same time.
 select pg_advisory_xact_lock(hashtextextended({staged_text}, 0));
 
 
@@ -23,7 +23,7 @@ create table {staged} (like {target} including defaults including constraints);
 
 
 -- name: create_plain
--- For a plain target, whose own key column must not be filled here.
+-- For a plain target. Its own key column must not be filled here.
 create table {staged} as
 select {columns}, bigquery_sync_id, sync_log_id, last_synced_at
 from {target}
@@ -31,7 +31,7 @@ with no data;
 
 
 -- name: set_constant
--- What is the same in every row of the load is a default, so that it need not travel.
+-- A value that is equal in every row of the load is a default, so that it need not be copied.
 alter table {staged} alter column {column} set default {value};
 
 
@@ -40,12 +40,12 @@ alter table {staged} alter column {column} drop default;
 
 
 -- name: add_bounds
--- Implies the partition's bounds, so that ATTACH need not look at a single row.
+-- Implies the partition's bounds, so that ATTACH need not read any row.
 alter table {staged} add constraint {bounds} check (period_start >= {first_day} and period_start < {next_first_day});
 
 
 -- name: copy_rows
--- Frozen: the table is new in this transaction, so no later reader has to mark its rows visible.
+-- Freeze is allowed because the table is new in this transaction. Later readers need not mark its rows visible.
 copy {staged} ({columns}) from stdin (format binary, freeze);
 
 
@@ -62,19 +62,19 @@ create index on {staged} (sync_log_id) where sync_log_id is not null;
 
 
 -- name: analyze_staged
--- What the planner needs at once, from a tenth of the usual sample; autovacuum adds the rest, as long as not all columns
--- are named here.
+-- The statistics that the planner needs at once, from a smaller sample than usual. Autovacuum adds the rest, as long as
+-- not all columns are named here.
 set local default_statistics_target = 30;
 analyze {staged} (period_start, query, asin);
 
 
 -- name: speed_up_index
--- Sorting the key in memory; one transaction only.
+-- Sort the key in memory. The setting holds for this transaction only.
 set local maintenance_work_mem = '256MB';
 
 
 -- name: forget_rejects
--- A load that is tried again writes its rejects again.
+-- A retried load writes its rejects again.
 delete from sync_rejects where sync_log_id = %(sync_log_id)s and attempt = %(attempt)s;
 
 
@@ -84,7 +84,7 @@ values (%(sync_log_id)s, %(attempt)s, %(reason)s, %(raw)s::jsonb);
 
 
 -- name: leftovers
--- What runs of the same period that have ended left for a look when their checks failed.
+-- Staged tables of finished runs of the same period, kept because their checks failed.
 select c.relname as name
 from pg_class as c
 join pg_namespace as n on n.oid = c.relnamespace
@@ -101,5 +101,5 @@ select to_regclass({staged_text}) is not null as found;
 
 
 -- name: staged_snapshot
--- Of which snapshot the rows are; all are of one.
+-- The snapshot of the rows; all rows are of one snapshot.
 select bigquery_sync_id as job_id from {staged} limit 1;

@@ -1,4 +1,4 @@
--- Rows that say started: whose they are, and closing those that nobody is at work on any more.
+-- Rows that say started: their runs, and what is needed to close the rows of dead runs.
 
 
 -- name: open_runs
@@ -17,7 +17,7 @@ order by started_at, id;
 
 
 -- name: lock_open
--- Not there when a new attempt has begun or the run has ended since; skipped when its publish is about to commit.
+-- No row if a new attempt has started or the run has finished since, or if its publish is about to commit.
 select id
 from sync_log
 where
@@ -29,7 +29,7 @@ for no key update skip locked;
 
 
 -- name: staged_of
--- What the run staged: a table whose name ends with its id.
+-- The staged table of a run: its name ends with the run's id.
 select c.relname as name
 from pg_class as c
 join pg_namespace as n on n.oid = c.relnamespace

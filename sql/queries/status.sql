@@ -1,8 +1,8 @@
--- What the status page reads. Nothing here writes.
+-- The statements of the status page. None of them writes.
 
 
 -- name: read_only
--- First in the transaction: all panels of a page tell of one moment, and nothing can be changed.
+-- The first statement of the transaction: all panels show the same state, and nothing can be changed.
 set transaction isolation level repeatable read, read only;
 
 
@@ -11,7 +11,7 @@ select set_config('statement_timeout', %(milliseconds)s::text, true);
 
 
 -- name: freshness
--- check_data_freshness() with what it leaves out: how old a table may be, and how the last sync of its type went.
+-- check_data_freshness() lacks the allowed age and the last sync of each table; table_freshness() has them.
 select
     table_name,
     period_end as newest_day,
@@ -26,7 +26,7 @@ from table_freshness();
 
 
 -- name: latest
--- The last run of each type; get_latest_sync_status says when, the row beside it which.
+-- The last run of each type: its time from get_latest_sync_status, and which run it is from sync_log.
 select
     asked.sync_type,
     newest.id as sync_log_id,
@@ -53,7 +53,7 @@ order by asked.step;
 
 
 -- name: periods
--- The newest periods of each type, oldest first: as many as asked for, else as many as the page shows of the type.
+-- The newest periods of each type, oldest first: the requested number, else as many as the page shows of the type.
 select
     p.sync_type,
     p.period_start,
@@ -99,7 +99,7 @@ limit %(rows)s;
 
 
 -- name: history
--- A page of runs, newest first: those before the id of the last one seen, so that new runs shift no page.
+-- A page of runs, newest first. It starts below the last id of the page before, so that new runs do not shift pages.
 select
     id as sync_log_id,
     sync_type,
@@ -137,7 +137,7 @@ limit %(rows)s;
 
 
 -- name: dags
--- The Dags that have runs here, from index entry to index entry.
+-- The Dags that have runs in the log. The recursion jumps from one Dag to the next in the index.
 with recursive dag (dag_id) as (
     select min(dag_id) from sync_log
     union all
@@ -202,7 +202,7 @@ limit 500;
 
 
 -- name: reject_reasons
--- How many of each reason and attempt are kept, with the first three rows as they came.
+-- How many rejects are kept for each reason and attempt, with the first three raw rows.
 select
     attempt,
     reason,
@@ -215,7 +215,7 @@ order by attempt desc, count(*) desc, reason;
 
 
 -- name: reject_columns
--- What the raw rows are made of, for the heading of a download.
+-- The names of the raw rows' columns, for the heading of a download.
 select distinct jsonb_object_keys(raw) as name
 from sync_rejects
 where sync_log_id = %(sync_log_id)s and jsonb_typeof(raw) = 'object'
@@ -223,7 +223,7 @@ order by name;
 
 
 -- name: rejects_after
--- The next rejects of a download; no cursor is held open while a slow reader takes them.
+-- The next rejects of a download. Each batch is a statement of its own, so that a slow reader holds no cursor open.
 select id, attempt, reason, raw
 from sync_rejects
 where sync_log_id = %(sync_log_id)s and id > %(after)s

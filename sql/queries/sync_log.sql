@@ -1,8 +1,8 @@
--- The log of runs: one row a run, its attempts in sync_metadata.
+-- The log of runs: one row for each run, with its earlier attempts in sync_metadata.
 
 
 -- name: start_sync
--- A cleared or retried run comes back to its own row; what its last attempt came to moves to sync_metadata.
+-- A cleared run resumes its own row as a new attempt. The outcome of the last attempt moves to sync_metadata.
 insert into sync_log as s (
     sync_type, sync_status, started_at, source_table, target_table, period_start, period_end,
     dag_id, run_id, attempt, sync_metadata
@@ -54,7 +54,7 @@ where s.id = %(sync_log_id)s;
 
 
 -- name: read_attempt
--- What the attempt came to, the snapshot it took, and how the one before it ended.
+-- The outcome and the snapshot of the attempt, and how the previous attempt finished.
 select
     sync_metadata ->> 'outcome' as outcome,
     sync_metadata -> 'snapshot' as snapshot,
@@ -64,7 +64,7 @@ where id = %(sync_log_id)s and attempt = %(attempt)s;
 
 
 -- name: current_attempt
--- Locked until the end of the transaction, so that a newer attempt cannot begin between this look and the commit.
+-- Locked until the end of the transaction, so that no newer attempt can start between this check and the commit.
 select attempt, sync_status
 from sync_log
 where id = %(sync_log_id)s
@@ -72,7 +72,7 @@ for share;
 
 
 -- name: newer_run
--- A run of the same period that started after this one, and is still at work or done.
+-- A run of the same period that started after this one, and is running or completed.
 select n.id, n.run_id, n.started_at, n.sync_status
 from counted_run as n
 where
@@ -86,7 +86,7 @@ limit 1;
 
 
 -- name: record_snapshot
--- Known before anything is loaded, so that a run that fails later has its rejects counted too.
+-- Written before anything is loaded, so that the row of a run that fails later has its rejects too.
 update sync_log set
     records_failed = %(rejects)s,
     sync_metadata = sync_metadata || jsonb_build_object('snapshot', %(snapshot)s::jsonb)
@@ -103,7 +103,7 @@ where id = %(sync_log_id)s and attempt = %(attempt)s;
 
 
 -- name: finish_sync
--- Only the attempt that is current may say how the run ended.
+-- Only the current attempt may finish the run.
 update sync_log set
     sync_status = %(sync_status)s,
     completed_at = clock_timestamp(),

@@ -21,7 +21,7 @@ DAGS = Path(__file__).parents[2] / "dags"
 
 @dataclass
 class AirflowRuns:
-    """Runs of the weekly Dag, and a look at what they left."""
+    """Runs of the weekly Dag, and what they left."""
 
     config: Path
     stages: Stages

@@ -156,5 +156,5 @@ def test_without_catchup_the_first_run_is_the_newest_week_already_due(monkeypatc
     assert info is not None
     assert info.data_interval.start == datetime(2026, 11, 1, tzinfo=UTC)
     assert info.run_after == datetime(2026, 11, 12, tzinfo=UTC)
-    ended = TimeRestriction(None, utc_datetime(2025, 1, 5), False)
-    assert timetable.next_dagrun_info(last_automated_data_interval=None, restriction=ended) is None
+    over = TimeRestriction(None, utc_datetime(2025, 1, 5), False)
+    assert timetable.next_dagrun_info(last_automated_data_interval=None, restriction=over) is None

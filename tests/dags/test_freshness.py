@@ -24,7 +24,7 @@ WEEK = (
     " values (%s::date - 6, %s::date, 'a', 'B000000001')"
 )
 
-ENDED = (
+OVER = (
     "insert into {unit}ly_summary (period_start, period_end, query, asin)"
     " select first, first + interval '{length} - 1 day', 'b', 'B000000001'"
     " from date_trunc('{unit}', current_date - interval '{length}') as first on conflict do nothing"
@@ -32,11 +32,11 @@ ENDED = (
 
 
 def add_week(airflow: AirflowRuns, *, ended_days_ago: int) -> date:
-    """Write a week into the target, and the month and the quarter that ended last."""
+    """Write a week into the target, and the last month and quarter that are over."""
     (row,) = airflow.stages.query("select current_date - %s as last_day", ended_days_ago)
     airflow.stages.query(WEEK, row["last_day"], row["last_day"])
     for unit, length in (("month", "1 month"), ("quarter", "3 months")):
-        airflow.stages.query(ENDED.format(unit=unit, length=length))
+        airflow.stages.query(OVER.format(unit=unit, length=length))
     last_day: date = row["last_day"]
     return last_day
 
@@ -102,8 +102,8 @@ def test_a_fresh_table_lets_the_next_task_start(airflow: AirflowRuns, wait: Wait
     last_day = add_week(airflow, ended_days_ago=3)
     run = wait()
     assert run.state == "success"
-    told = run.get_task_instance("wait").xcom_pull(task_ids="wait")
-    assert told == {"period_start": str(last_day - timedelta(days=6)), "period_end": str(last_day)}
+    found = run.get_task_instance("wait").xcom_pull(task_ids="wait")
+    assert found == {"period_start": str(last_day - timedelta(days=6)), "period_end": str(last_day)}
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
@@ -168,7 +168,7 @@ def test_a_database_that_is_down_fails_and_is_tried_again(
     assert {(ti.state, ti.try_number) for ti in run.get_task_instances()} == {("failed", 2)}
 
 
-def test_a_mode_that_there_is_not_is_refused_when_the_dag_is_parsed() -> None:
+def test_an_unknown_mode_is_refused_when_the_dag_is_parsed() -> None:
     with pytest.raises(ValueError, match="when_stale 'panic': expected 'wait', 'fail' or 'skip'"):
         SqpFreshnessSensor(task_id="wait", table_name="weekly_summary", when_stale="panic")  # type: ignore[arg-type]
 

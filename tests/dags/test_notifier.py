@@ -26,7 +26,7 @@ with DAG("report_of_somebody", schedule=None, default_args={"on_failure_callback
 
 
 @pytest.mark.usefixtures("airflow")
-def test_a_failed_task_of_somebody_elses_dag_is_told(webhook: Webhook, tmp_path: Path) -> None:
+def test_a_failed_task_of_another_dag_is_notified(webhook: Webhook, tmp_path: Path) -> None:
     (tmp_path / "report.py").write_text(REPORT)
     DagBundlesManager().sync_bundles_to_db()
     bag = BundleDagBag(tmp_path, bundle_path=tmp_path, bundle_name="dags-folder")

@@ -30,7 +30,7 @@ stats.initialize(factory=stats_utils.get_stats_factory(), export_legacy_names=Tr
 dags = DagBag(sys.argv[1]).dags
 for dag_id, conf in (("sqp_weekly_sync", {"period_start": "2026-11-08"}), ("sqp_freshness", {})):
     run = dags[dag_id].test(run_after=datetime.now(UTC), run_conf=conf)
-    print("ENDED", dag_id, run.state)
+    print("FINISHED", dag_id, run.state)
 """
 
 
@@ -38,7 +38,7 @@ for dag_id, conf in (("sqp_weekly_sync", {"period_start": "2026-11-08"}), ("sqp_
 class Seen:
     """What a run in a process of its own left for those who watch."""
 
-    ended: dict[str, str]
+    finished: dict[str, str]
     metrics: list[str]
     events: list[dict[str, Any]]
     lines: list[dict[str, Any]]
@@ -49,14 +49,14 @@ class Seen:
 
     def completed(self, task_id: str) -> dict[str, Any]:
         """The lineage event of a task's end."""
-        ended = [event for event in self.events if event["eventType"] in ("COMPLETE", "FAIL")]
-        (event,) = [event for event in ended if event["job"]["name"] == f"sqp_weekly_sync.{task_id}"]
+        finished = [event for event in self.events if event["eventType"] in ("COMPLETE", "FAIL")]
+        (event,) = [event for event in finished if event["job"]["name"] == f"sqp_weekly_sync.{task_id}"]
         return event
 
 
 @pytest.fixture
 def watched(airflow: AirflowRuns, tmp_path: Path) -> Callable[..., Seen]:
-    """Sync a week and look at the freshness, with a StatsD server, OpenLineage's file transport and JSON logs."""
+    """Sync a week and check the freshness, with a StatsD server, OpenLineage's file transport and JSON logs."""
 
     def run() -> Seen:
         events = tmp_path / "lineage.jsonl"
@@ -70,9 +70,9 @@ def watched(airflow: AirflowRuns, tmp_path: Path) -> Callable[..., Seen]:
             assert done.returncode == 0, done.stderr[-3000:]
             metrics = list(_received(statsd))
         lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-        ended = dict(re.findall(r"^ENDED (\w+) (\w+)$", done.stdout, re.MULTILINE))
+        finished = dict(re.findall(r"^FINISHED (\w+) (\w+)$", done.stdout, re.MULTILINE))
         written = events.read_text().splitlines() if events.exists() else []
-        return Seen(ended, metrics, [json.loads(line) for line in written], lines)
+        return Seen(finished, metrics, [json.loads(line) for line in written], lines)
 
     return run
 
@@ -104,7 +104,7 @@ def test_a_run_is_seen_by_metrics_lineage_and_log(
     (age,) = airflow.stages.query("select days_old from table_freshness() where sync_type = 'weekly'")
     (days,) = seen.metric("airflow.sqp.freshness.days,sync_type=weekly")
     assert int(days.removesuffix("|g")) in (age["days_old"], age["days_old"] - 1)  # midnight may lie between
-    assert seen.ended["sqp_weekly_sync"] == "success"
+    assert seen.finished["sqp_weekly_sync"] == "success"
     see_metrics(seen)
     see_lineage(seen, landing, airflow.stages.dsn)
     see_fields(seen, airflow)

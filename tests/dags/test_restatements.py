@@ -1,7 +1,7 @@
-"""The Dag that looks for restatements, by Airflow's task runner.
+"""The Dag that checks for restatements, by Airflow's task runner.
 
-Nobody runs what it triggers here, because that takes a scheduler: its syncs are marked success. What the look finds has
-tests of its own.
+The syncs that it triggers do not run here, because that takes a scheduler: they are marked success. What the check
+finds has tests of its own.
 """
 
 from __future__ import annotations
@@ -60,15 +60,15 @@ def test_a_dry_run_only_reports(landing: Landing, airflow: AirflowRuns) -> None:
     ]
 
 
-def test_the_syncs_wait_take_turns_and_come_back_to_their_run(airflow: AirflowRuns) -> None:
+def test_the_syncs_wait_take_turns_and_resume_their_run(airflow: AirflowRuns) -> None:
     dag = airflow.parse().dags["sqp_restatements"]
     assert (dag.max_active_runs, dag.catchup) == (1, False)
     assert set(dag.params) == {"sync_types", "periods", "dry_run"}
     sync = dag.task_dict["sync"].partial_kwargs
     assert sync["retries"] == 0
     assert sync["max_active_tis_per_dagrun"] == 3
-    told = {name: sync[name] for name in ("wait_for_completion", "deferrable", "reset_dag_run", "logical_date")}
-    assert told == {"wait_for_completion": True, "deferrable": True, "reset_dag_run": True, "logical_date": None}
+    found = {name: sync[name] for name in ("wait_for_completion", "deferrable", "reset_dag_run", "logical_date")}
+    assert found == {"wait_for_completion": True, "deferrable": True, "reset_dag_run": True, "logical_date": None}
     assert sync["fail_when_dag_is_paused"]
     assert DagSerialization.from_dict(DagSerialization.to_dict(dag)).task_dict["sync"].is_mapped
 

@@ -49,7 +49,7 @@ def test_a_run_with_a_logical_date_syncs_its_data_interval(landing: Landing, air
     assert str(airflow.log(run)["period_start"]) == "2026-11-08"
 
 
-@pytest.mark.parametrize("native", [False, True], ids=["made of weeks", "of Amazon's own"])
+@pytest.mark.parametrize("native", [False, True], ids=["summed from weeks", "of Amazon's own"])
 @pytest.mark.parametrize(
     ("sync_type", "first_day", "last_day"),
     [(SyncType.MONTHLY, "2026-10-01", "2026-10-31"), (SyncType.QUARTERLY, "2026-10-01", "2026-12-31")],

@@ -13,7 +13,7 @@ from tests.landing import Landing, report_row
 
 
 def leave_open(airflow: AirflowRuns, run_id: str) -> None:
-    """Make a run's row look as if its scheduler had died an hour ago."""
+    """Change a run's row as if its scheduler had died an hour ago."""
     airflow.stages.query(
         "insert into sync_log (sync_type, sync_status, started_at, source_table, target_table, period_start,"
         " period_end, dag_id, run_id) values ('weekly', 'started', now() - interval '1 hour', 's', 't', '2026-11-01',"
@@ -32,7 +32,7 @@ def leave_open(airflow: AirflowRuns, run_id: str) -> None:
         (None, "failed"),
     ],
 )
-def test_only_a_run_that_airflow_has_at_work_keeps_its_row_open(
+def test_only_a_run_that_airflow_is_running_keeps_its_row_open(
     landing: Landing, airflow: AirflowRuns, state: DagRunState | None, expected: str
 ) -> None:
     landing.land(report_row("q"))

@@ -1,4 +1,4 @@
-"""A daily task that fails for a reason of its own is told once until it works again, by Airflow's own task runner."""
+"""The failure of a daily task is sent once until the task works again, by Airflow's own task runner."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def alerting(airflow: AirflowRuns, webhook: Webhook) -> AirflowRuns:
 
 
 def check(airflow: AirflowRuns, day: int) -> DagRun:
-    """Run the look as if scheduled for a day of December 2030, a month that no other test looks at."""
+    """Run the check as if scheduled for a day of December 2030, a month that no other test checks."""
     bag = airflow.parse()
     due = datetime(2030, 12, day, 6, tzinfo=UTC)
     conf: dict[str, Any] = {"sync_types": ["weekly"], "periods": 1}
@@ -42,7 +42,7 @@ def check(airflow: AirflowRuns, day: int) -> DagRun:
     return run
 
 
-def test_a_look_that_fails_is_told_once_until_it_works_again(
+def test_a_check_that_fails_is_notified_once_until_it_works_again(
     landing: Landing, alerting: AirflowRuns, webhook: Webhook
 ) -> None:
     table = landing.client.get_table(landing.table)
@@ -65,7 +65,7 @@ def test_airflow_remembers_while_postgres_does_not_answer(
     landing: Landing, alerting: AirflowRuns, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert check(alerting, 10).state == "success"
-    webhook.messages.clear()  # whatever an earlier test's look left is over now
+    webhook.messages.clear()  # alerts of an earlier test's check are resolved now
     with monkeypatch.context() as away:
         away.setenv("AIRFLOW_CONN_SQP_POSTGRES", connection_to(f"{alerting.stages.dsn} port=1"))
         assert [check(alerting, day).state for day in (11, 12)] == ["failed", "failed"]
@@ -75,7 +75,7 @@ def test_airflow_remembers_while_postgres_does_not_answer(
     assert webhook.titles() == [CHECK_FAILED, CHECK_WORKS]
 
 
-def test_a_look_at_a_table_that_fails_is_told_apart_from_a_stale_table(alerting: AirflowRuns, webhook: Webhook) -> None:
+def test_a_failed_check_of_a_table_is_distinguished_from_a_stale_table(alerting: AirflowRuns, webhook: Webhook) -> None:
     add_week(alerting, ended_days_ago=20)
     alerting.stages.query("alter function table_freshness() rename to not_there")
     for _ in range(2):
@@ -90,7 +90,7 @@ def test_a_look_at_a_table_that_fails_is_told_apart_from_a_stale_table(alerting:
     assert sorted(webhook.titles()) == ["SQP table stale: weekly_summary", *works]
 
 
-def test_a_database_that_is_down_is_told_by_one_task_of_the_freshness_dag(
+def test_a_database_that_is_down_is_notified_by_one_task_of_the_freshness_dag(
     alerting: AirflowRuns, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add_week(alerting, ended_days_ago=3)

@@ -53,7 +53,7 @@ def test_every_file_that_is_named_with_its_folder_exists(page: Path) -> None:
             assert any((root / name).exists() for root in roots), f"{name}: no such file"
 
 
-def test_all_pages_are_looked_at() -> None:
+def test_all_pages_are_checked() -> None:
     names = {str(page.relative_to(ROOT)) for page in PAGES}
     assert {"README.md", "CONTRIBUTING.md", "tests/README.md", "docs/adr/README.md"} <= names
     listed = set(re.findall(r"\]\((\d{4}-[\w-]+\.md)\)", (ROOT / "docs" / "adr" / "README.md").read_text()))

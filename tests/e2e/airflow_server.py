@@ -113,14 +113,14 @@ class AirflowServer:
             timeout=120,
         )
         if done.returncode:
-            raise ServerError(f"airflow {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout[-3000:]}")
+            raise ServerError(f"airflow {' '.join(arguments)} stopped with {done.returncode}:\n{done.stdout[-3000:]}")
         return done.stdout
 
     def healthy(self) -> bool:
-        """Tell whether Airflow's four answer or have a heart beat, and the others have not ended."""
+        """Return whether Airflow's four answer or have a heart beat, and the others have not stopped."""
         for component, process in self.processes.items():
             if process.poll() is not None:
-                raise ServerError(f"{component} ended with {process.returncode}:\n{self.tail(component)}")
+                raise ServerError(f"{component} stopped with {process.returncode}:\n{self.tail(component)}")
         try:
             states = httpx.get(f"{self.url}/api/v2/monitor/health", timeout=5).raise_for_status().json()
         except httpx.HTTPError:
@@ -188,7 +188,7 @@ class AirflowServer:
             "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": 0.5,
             "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": 1,
             "SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": 2,
-            # A supervisor that misses its task's end by a moment looks again only after this time; by default 5 s.
+            # A supervisor that misses its task's end by a moment checks again only after this time; by default 5 s.
             "WORKERS__MIN_HEARTBEAT_INTERVAL": 1,
             "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": 10,
             "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": 2,

@@ -10,12 +10,12 @@ import httpx
 
 from tests.e2e.airflow_server import AirflowServer
 
-ENDED = {"success", "failed", "skipped", "upstream_failed", "removed"}
+FINISHED = {"success", "failed", "skipped", "upstream_failed", "removed"}
 """Task states that do not change any more."""
 
 
 class AirflowUI:
-    """One user, looking at one Dag.
+    """One user of one Dag.
 
     :param user: a name of :data:`tests.e2e.airflow_server.USERS`.
     """
@@ -78,12 +78,12 @@ class AirflowUI:
         return "\n".join(str(line.get("event", line)) for line in log["content"])
 
     def wait(self, *run_ids: str, seconds: float = 120) -> list[dict[str, Any]]:
-        """Wait until the runs and all their tasks have ended; return the runs."""
+        """Wait until the runs and all their tasks have finished; return the runs."""
 
-        def ended(run_id: str) -> bool:
-            return self.run(run_id)["state"] in ENDED and set(self.states(run_id).values()) <= ENDED
+        def finished(run_id: str) -> bool:
+            return self.run(run_id)["state"] in FINISHED and set(self.states(run_id).values()) <= FINISHED
 
-        self._wait(lambda: all(ended(run_id) for run_id in run_ids), seconds, "end", run_ids)
+        self._wait(lambda: all(finished(run_id) for run_id in run_ids), seconds, "end", run_ids)
         return [self.run(run_id) for run_id in run_ids]
 
     def wait_for(self, run_id: str, task_id: str, state: str = "running", seconds: float = 60) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A whole Airflow for all tests of this folder, with a target of its own; ended with the last of them."""
+"""A whole Airflow for all tests of this folder, with a target of its own; stopped after the last of them."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def weekly(airflow_server: AirflowServer, source: Landing, target: str, newest_d
 
 @pytest.fixture
 def sync(weekly: Synced) -> Iterator[Synced]:
-    """The Dag under test; after each test no run may be left that says it is at work."""
+    """The Dag under test; after each test no run may be left that says it is running."""
     before = weekly.left_started()
     yield weekly
     assert weekly.left_started() == before

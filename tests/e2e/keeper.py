@@ -1,4 +1,4 @@
-"""Ends every process of the sessions it was told of, as soon as the tests are gone, however they went.
+"""Kills every process of the sessions that it was given, as soon as the tests are gone, however they stopped.
 
 Started by :class:`tests.e2e.airflow_server.AirflowServer`, which writes one session id a line to its standard input.
 Airflow moves its tasks into process groups of their own, but never into another session.

@@ -1,4 +1,4 @@
-"""One sync Dag at work in a whole Airflow: its source, its target, and what a run left there."""
+"""One sync Dag in a running Airflow: its source, its target, and what a run left there."""
 
 from __future__ import annotations
 
@@ -74,10 +74,10 @@ class Synced:
         """A new period and the run that has synced it."""
         period = self.new_period(figures)
         run_id = self.trigger(period)
-        self.ended(run_id, "success", attempt=1)
+        self.finished(run_id, "success", attempt=1)
         return period, run_id
 
-    def ended(self, run_id: str, colour: str, *, attempt: int, status: str | None = None) -> dict[str, Any]:
+    def finished(self, run_id: str, colour: str, *, attempt: int, status: str | None = None) -> dict[str, Any]:
         """Wait for a run's end; check its colour and its one row of sync_log, and return the row."""
         (run,) = self.ui.wait(run_id)
         log = self.log(run_id)
@@ -104,7 +104,7 @@ class Synced:
         return next(iter(self.query(statement, self.sync_type.value, period.first_day)), None)
 
     def left_started(self) -> list[str]:
-        """The runs whose row still says that they are at work."""
+        """The runs whose row still says that they are running."""
         return [row["run_id"] for row in self.query("select run_id from sync_log where sync_status = 'started'")]
 
     def let_an_hour_pass(self, run_id: str) -> None:
@@ -119,7 +119,7 @@ class Synced:
         self.ui.server.wait_until(lambda: self.query(statement), seconds=30, what="publish that waits for the ledger")
 
     def query(self, statement: Any, *values: Any) -> list[dict[str, Any]]:
-        """Look into the target."""
+        """Query the target."""
         with self.connected() as connection:
             return connection.execute(statement, values or None).fetchall()
 

@@ -106,16 +106,16 @@ def land_malformed(alerting: Synced, period: Period) -> None:
 def test_each_alert_is_received_once(alerting: Synced, webhook: Webhook) -> None:
     failing = alerting.new_period(figures=None)
     first = alerting.trigger(failing)
-    alerting.ended(first, "failed", attempt=1)
+    alerting.finished(first, "failed", attempt=1)
     alerting.ui.clear_run(first)
-    alerting.ended(first, "failed", attempt=2)
-    alerting.ended(alerting.trigger(failing), "failed", attempt=1)
+    alerting.finished(first, "failed", attempt=2)
+    alerting.finished(alerting.trigger(failing), "failed", attempt=1)
     alerting.land(failing, FIGURES)
-    alerting.ended(alerting.trigger(failing), "success", attempt=1)
+    alerting.finished(alerting.trigger(failing), "success", attempt=1)
     warned = alerting.new_period()
     land_malformed(alerting, warned)
     for _ in range(2):
-        alerting.ended(alerting.trigger(warned), "success", attempt=1)
+        alerting.finished(alerting.trigger(warned), "success", attempt=1)
     with AirflowUI(alerting.ui.server, "sqp_freshness") as freshness:
         for _ in range(2):
             freshness.wait(freshness.trigger())
@@ -133,7 +133,7 @@ def test_each_alert_is_received_once(alerting: Synced, webhook: Webhook) -> None
     assert stale == [f"SQP table stale: {table}_summary" for table in ("monthly", "quarterly", "weekly")]
 
 
-def test_a_run_that_takes_long_is_told_while_it_is_at_work(alerting: Synced, webhook: Webhook) -> None:
+def test_a_run_that_takes_long_is_notified_while_it_is_running(alerting: Synced, webhook: Webhook) -> None:
     period = alerting.new_period()
     with alerting.loads_wait(period):
         run_id = alerting.trigger(period)
@@ -141,7 +141,7 @@ def test_a_run_that_takes_long_is_told_while_it_is_at_work(alerting: Synced, web
             lambda: webhook.titles(f"Run {run_id} "), seconds=LATE_SECONDS + 60, what="alert of a long run"
         )
         assert alerting.ui.run(run_id)["state"] == "running"
-    alerting.ended(run_id, "success", attempt=1)
+    alerting.finished(run_id, "success", attempt=1)
     assert webhook.titles(f"Run {run_id} ") == ["SQP sync running long: sqp_weekly_sync"]
 
 
@@ -149,7 +149,7 @@ def test_a_dag_that_follows_the_asset_gets_the_published_period(alerting: Synced
     period, run_id = alerting.synced()
     with AirflowUI(alerting.ui.server, "follows") as follows:
 
-        def told() -> list[dict[str, object]]:
+        def emitted() -> list[dict[str, object]]:
             found = []
             for run in follows.runs(state="success"):
                 path = f"/dags/follows/dagRuns/{run['dag_run_id']}/taskInstances/read/xcomEntries/return_value"
@@ -157,8 +157,8 @@ def test_a_dag_that_follows_the_asset_gets_the_published_period(alerting: Synced
                 found += [event for event in value if event["period_start"] == str(period.first_day)]
             return found
 
-        alerting.ui.server.wait_until(told, seconds=60, what="run of the Dag that follows")
-        (event,) = told()
+        alerting.ui.server.wait_until(emitted, seconds=60, what="run of the Dag that follows")
+        (event,) = emitted()
     log = alerting.log(run_id)
     assert (event["sync_log_id"], event["inserted"], event["how"]) == (log["id"], 3, "attached")
 
@@ -169,7 +169,7 @@ def test_a_closed_port_leaves_the_sync_green(alerting: Synced, webhook: Webhook)
     period = alerting.new_period()
     land_malformed(alerting, period)
     run_id = alerting.trigger(period)
-    alerting.ended(run_id, "success", attempt=1)
+    alerting.finished(run_id, "success", attempt=1)
     said = alerting.ui.task_log(run_id, "log_finish")
     assert "Alert not sent, connection sqp_alerts did not accept it" in said
     assert SECRET not in said

@@ -1,4 +1,4 @@
-"""Clearing tasks and runs that have ended."""
+"""Clearing tasks and runs that have finished."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def clear_each_stage(sync: Synced, *, downstream: bool) -> None:
     periods = {stage: sync.new_period() for stage in TASKS}
     runs = {stage: sync.trigger(period) for stage, period in periods.items()}
     for run_id in runs.values():
-        sync.ended(run_id, "success", attempt=1)
+        sync.finished(run_id, "success", attempt=1)
     published = {stage: sync.ledger(period) for stage, period in periods.items()}
     for stage, run_id in runs.items():
         sync.ui.clear(run_id, stage, downstream=downstream)
     for stage, run_id in runs.items():
-        log = sync.ended(run_id, "success", attempt=2)
+        log = sync.finished(run_id, "success", attempt=2)
         (earlier,) = log["sync_metadata"]["attempts"]
         assert (earlier["status"], earlier["inserted"], log["records_inserted"]) == ("completed", 3, 0), stage
         assert log["sync_metadata"]["outcome"] in ("unchanged", "already published"), stage
@@ -39,11 +39,11 @@ def clear_each_stage(sync: Synced, *, downstream: bool) -> None:
 def test_clear_a_run_unchanged_then_restated(sync: Synced) -> None:
     period, run_id = sync.synced()
     sync.ui.clear_run(run_id)
-    log = sync.ended(run_id, "success", attempt=2)
+    log = sync.finished(run_id, "success", attempt=2)
     assert log["sync_metadata"]["outcome"] == "unchanged"
     sync.restate(period)
     sync.ui.clear_run(run_id)
-    log = sync.ended(run_id, "success", attempt=3)
+    log = sync.finished(run_id, "success", attempt=3)
     outcomes = [each["outcome"] for each in log["sync_metadata"]["attempts"]]
     assert (outcomes, log["sync_metadata"]["outcome"]) == (["attached", "unchanged"], "difference")
     assert (log["records_inserted"], log["records_updated"]) == (1, 1)
@@ -54,24 +54,24 @@ def test_clear_several_runs(sync: Synced) -> None:
     periods = [sync.new_period() for _ in range(3)]
     run_ids = [sync.trigger(period) for period in periods]
     for run_id in run_ids:
-        sync.ended(run_id, "success", attempt=1)
+        sync.finished(run_id, "success", attempt=1)
     sync.ui.clear_runs(*run_ids)
     for period, run_id in zip(periods, run_ids, strict=True):
-        assert sync.ended(run_id, "success", attempt=2)["sync_metadata"]["outcome"] == "unchanged"
+        assert sync.finished(run_id, "success", attempt=2)["sync_metadata"]["outcome"] == "unchanged"
         assert sync.published(period) == FIGURES
 
 
-def test_clear_what_failed_after_its_cause_was_mended(sync: Synced) -> None:
+def test_clear_what_failed_after_its_cause_was_fixed(sync: Synced) -> None:
     period = sync.new_period(figures=None)
     whole_run, failed_task = sync.trigger(period), sync.trigger(sync.new_period(figures=None))
     for run_id in (whole_run, failed_task):
-        assert sync.ended(run_id, "failed", attempt=1)["error_details"]["type"] == "SourceEmpty"
+        assert sync.finished(run_id, "failed", attempt=1)["error_details"]["type"] == "SourceEmpty"
     sync.land(period, FIGURES)
     sync.land(sync.newest, FIGURES)
     sync.ui.clear_run(whole_run, only_failed=True)
     sync.ui.clear(failed_task, "extract", downstream=True, only_failed=True)
     for run_id in (whole_run, failed_task):
-        log = sync.ended(run_id, "success", attempt=2)
+        log = sync.finished(run_id, "success", attempt=2)
         (earlier,) = log["sync_metadata"]["attempts"]
         assert (earlier["status"], log["records_inserted"], log["error_message"]) == ("failed", 3, None)
         assert "no usable rows" in earlier["error_message"]

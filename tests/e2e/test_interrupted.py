@@ -1,4 +1,4 @@
-"""Tasks, schedulers and runs that go away while they are at work."""
+"""Tasks, schedulers and runs that die while they are running."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ def test_kill_a_task_once_then_twice(sync: Synced) -> None:
         first = sync.trigger(once)
         kill(sync, first, "load")
         sync.ui.wait_for(first, "load", "running")
-    log = sync.ended(first, "success", attempt=1)
+    log = sync.finished(first, "success", attempt=1)
     assert log["records_inserted"] == 3
     assert sync.published(once) == FIGURES
     with sync.loads_wait(twice):
         second = sync.trigger(twice)
         for _ in range(2):
             kill(sync, second, "load")
-        log = sync.ended(second, "failed", attempt=1)
+        log = sync.finished(second, "failed", attempt=1)
     assert (log["error_details"]["type"], log["error_details"]["stage"]) == ("Killed", "load")
     assert sync.published(twice) == {}
     sync.ui.clear_run(second, only_failed=True)
-    sync.ended(second, "success", attempt=2)
+    sync.finished(second, "success", attempt=2)
     assert sync.published(twice) == FIGURES
 
 
@@ -44,14 +44,14 @@ def kill(sync: Synced, run_id: str, task_id: str) -> None:
     )
 
 
-def test_clear_a_run_at_work(sync: Synced) -> None:
+def test_clear_a_running_run(sync: Synced) -> None:
     period = sync.new_period()
     with sync.loads_wait(period):
         run_id = sync.trigger(period)
         sync.ui.wait_for(run_id, "load")
         sync.ui.clear_run(run_id)
         sync.ui.server.wait_until(lambda: sync.log(run_id)["attempt"] == 2, seconds=60, what="second attempt")
-    log = sync.ended(run_id, "success", attempt=2)
+    log = sync.finished(run_id, "success", attempt=2)
     assert [each["status"] for each in log["sync_metadata"]["attempts"]] == ["started"]
     assert sync.published(period) == FIGURES
 
@@ -64,7 +64,7 @@ def test_kill_the_scheduler_in_the_middle_of_a_run(sync: Synced) -> None:
         sync.ui.server.kill("scheduler")
     assert sync.log(run_id)["sync_status"] == "started"
     sync.ui.server.start("scheduler")
-    log = sync.ended(run_id, "success", attempt=1)
+    log = sync.finished(run_id, "success", attempt=1)
     assert log["records_inserted"] == 3
     assert sync.ui.tasks(run_id)["load"]["try_number"] == 2
     assert sync.published(period) == FIGURES
@@ -75,11 +75,11 @@ def test_kill_log_finish_then_clear_it_or_delete_the_run(sync: Synced) -> None:
     assert set(sync.left_started()) == {cleared, deleted}
     sync.ui.clear_run(cleared, only_failed=True)
     sync.ui.delete_run(deleted)
-    assert sync.ended(cleared, "success", attempt=1)["records_inserted"] == 3
+    assert sync.finished(cleared, "success", attempt=1)["records_inserted"] == 3
     assert sync.left_started() == [deleted]
     assert sync.published(sync.newest) == {}
     sync.let_an_hour_pass(deleted)
-    sync.ended(sync.trigger(sync.newest), "success", attempt=1)
+    sync.finished(sync.trigger(sync.newest), "success", attempt=1)
     assert sync.published(sync.newest) == FIGURES
     log = sync.log(deleted)
     assert (log["sync_status"], log["error_details"]["type"]) == ("failed", "Stale")

@@ -33,7 +33,7 @@ def monthly(airflow_server: AirflowServer, source: Landing, target: str) -> Iter
 
 @pytest.fixture(scope="module")
 def check(airflow_server: AirflowServer, weekly: Synced, monthly: Synced) -> Iterator[AirflowUI]:
-    """The Dag, unpaused; its schedule has looked once by then, before the tests land anything."""
+    """The Dag, unpaused; its scheduled run has checked once before the tests land anything."""
     with AirflowUI(airflow_server, "sqp_restatements") as ui:
         unpause_and_wait(ui)
         yield ui
@@ -50,7 +50,7 @@ def checked(check: AirflowUI, sync_type: str, periods: int) -> list[dict[str, An
 
 
 def started_for(synced: Synced, period: Period) -> list[dict[str, Any]]:
-    """The rows of sync_log of the runs that looks have started for a period, oldest first."""
+    """The rows of sync_log of the runs that checks have started for a period, oldest first."""
     return synced.query(
         """select * from sync_log
         where sync_type = %s and period_start = %s and run_id like 'restatement__%%' order by id""",
@@ -78,7 +78,7 @@ def test_a_missing_week_then_a_restated_one_is_synced_once_each(
     assert [log["sync_metadata"]["outcome"] for log in logs] == ["attached", "difference"]
 
 
-def test_a_month_made_of_weeks_is_synced_once_by_its_own_dag(monthly: Synced, check: AirflowUI) -> None:
+def test_a_month_summed_from_weeks_is_synced_once_by_its_own_dag(monthly: Synced, check: AirflowUI) -> None:
     month = Period.latest_due(SyncType.MONTHLY, datetime.now(UTC), timedelta(days=7))
     week = Period.containing(SyncType.WEEKLY, month.first_day + timedelta(days=6))
     monthly.land(week, {"only in this month": 5})

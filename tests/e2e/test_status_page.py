@@ -47,7 +47,7 @@ def rejected(weekly: Synced) -> tuple[Period, str]:
     first, last = str(period.first_day), str(period.last_day)
     weekly.landing.land(report_row(SCRIPT, asin="=no", start_date=first, end_date=last))
     run_id = weekly.trigger(period)
-    weekly.ended(run_id, "success", attempt=1)
+    weekly.finished(run_id, "success", attempt=1)
     return period, run_id
 
 
@@ -77,7 +77,7 @@ def test_the_navigation_leads_to_every_panel(viewer: Airflow, rejected: tuple[Pe
     expect(frame.locator("#failures tbody tr").first).to_contain_text(f"sync {failed}")
 
 
-def test_a_period_tells_its_counts_on_hover_and_by_keyboard(viewer: Airflow, weekly: Synced) -> None:
+def test_a_period_shows_its_counts_on_hover_and_by_keyboard(viewer: Airflow, weekly: Synced) -> None:
     week_of_three = '#calendar a.cell.synced[aria-label^="week "][aria-label*=": synced, 3 rows"]'
     cell = viewer.open(PAGE).locator(week_of_three).last
     expect(cell).to_have_attribute("aria-label", re.compile(r"^week .*: synced, 3 rows, published "))

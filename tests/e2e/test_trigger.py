@@ -17,7 +17,7 @@ UNCHANGED = dict.fromkeys(("load", "validate", "publish"), "skipped")
 def test_trigger_with_a_period(sync: Synced) -> None:
     period = sync.new_period()
     run_id = sync.trigger(period)
-    log = sync.ended(run_id, "success", attempt=1)
+    log = sync.finished(run_id, "success", attempt=1)
     assert set(sync.ui.states(run_id).values()) == {"success"}
     assert (log["period_start"], log["records_inserted"]) == (period.first_day, 3)
     assert sync.published(period) == FIGURES
@@ -25,10 +25,10 @@ def test_trigger_with_a_period(sync: Synced) -> None:
 
 def test_the_scheduled_run_then_triggers_without_a_period(sync: Synced, newest_due: Period) -> None:
     (scheduled,) = sync.ui.runs(run_type="scheduled")
-    log = sync.ended(scheduled["dag_run_id"], "success", attempt=1)
+    log = sync.finished(scheduled["dag_run_id"], "success", attempt=1)
     assert (log["period_start"], log["records_inserted"]) == (newest_due.first_day, 3)
     for logical_date in (None, datetime.now(UTC).isoformat()):
-        log = sync.ended(sync.ui.trigger(logical_date), "success", attempt=1)
+        log = sync.finished(sync.ui.trigger(logical_date), "success", attempt=1)
         assert (log["period_start"], log["sync_metadata"]["outcome"]) == (newest_due.first_day, "unchanged")
     assert sync.published(newest_due) == FIGURES
 
@@ -36,12 +36,12 @@ def test_the_scheduled_run_then_triggers_without_a_period(sync: Synced, newest_d
 def test_trigger_again_unchanged_then_restated(sync: Synced) -> None:
     period, _ = sync.synced()
     again = sync.trigger(period)
-    log = sync.ended(again, "success", attempt=1)
+    log = sync.finished(again, "success", attempt=1)
     assert (log["sync_metadata"]["outcome"], log["records_processed"]) == ("unchanged", 3)
     assert sync.ui.states(again).items() >= UNCHANGED.items()
     assert sync.published(period) == FIGURES
     sync.restate(period)
-    log = sync.ended(sync.trigger(period), "success", attempt=1)
+    log = sync.finished(sync.trigger(period), "success", attempt=1)
     assert (log["records_inserted"], log["records_updated"]) == (1, 1)
     assert sync.published(period) == RESTATED
 
@@ -53,8 +53,8 @@ def test_two_runs_of_one_period_at_once(sync: Synced) -> None:
         sync.ui.wait_for(first, "load")
         second = sync.trigger(period)
         sync.ui.wait_for(second, "load")
-    sync.ended(second, "success", attempt=1)
-    log = sync.ended(first, "failed", attempt=1)
+    sync.finished(second, "success", attempt=1)
+    log = sync.finished(first, "failed", attempt=1)
     assert log["error_details"]["type"] == "Superseded"
     assert f"run {second} (sync_log {sync.log(second)['id']})" in log["error_message"]
     assert sync.published(period) == FIGURES
@@ -68,5 +68,5 @@ def test_several_periods_at_once(sync: Synced) -> None:
     periods = [sync.new_period(each) for each in figures]
     run_ids = [sync.trigger(period) for period in periods]
     for run_id in run_ids:
-        sync.ended(run_id, "success", attempt=1)
+        sync.finished(run_id, "success", attempt=1)
     assert [sync.published(period) for period in periods] == figures

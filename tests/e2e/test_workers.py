@@ -101,7 +101,7 @@ def test_kill_a_worker_in_the_middle_of_a_backfill(celery: Synced, newest_due: P
         killed = time.monotonic()
     ui.wait_for_backfill(backfill, seconds=400)
 
-    ui.server.wait_until(lambda: len(ended(ui)) == WEEKS + 1, seconds=90, what="scheduled run")
+    ui.server.wait_until(lambda: len(finished(ui)) == WEEKS + 1, seconds=90, what="scheduled run")
     assert celery.query("select * from sync_log where sync_status <> 'completed'") == []
     assert worker_answers_health_check(celery, doomed, tmp_path) is False
     assert worker_answers_health_check(celery, survivor, tmp_path) is True
@@ -113,7 +113,7 @@ def test_kill_a_worker_in_the_middle_of_a_backfill(celery: Synced, newest_due: P
     )
     assert {period: celery.published(period) for period in landed} == landed
     assert celery.published(newest_due) == FIGURES
-    runs = ended(ui)
+    runs = finished(ui)
     assert runs == dict.fromkeys(runs, "success")
     rows = celery.query("select run_id, sync_status, attempt from sync_log")
     assert sorted(row["run_id"] for row in rows) == sorted(runs)
@@ -127,8 +127,8 @@ def completed(celery: Synced) -> list[str]:
     return [row["run_id"] for row in celery.query("select run_id from sync_log where sync_status = 'completed'")]
 
 
-def ended(ui: AirflowUI) -> dict[str, str]:
-    """The runs that have ended, each with its colour."""
+def finished(ui: AirflowUI) -> dict[str, str]:
+    """The runs that have finished, each with its colour."""
     return {run["dag_run_id"]: run["state"] for run in ui.runs() if run["state"] in ("success", "failed")}
 
 

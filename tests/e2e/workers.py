@@ -71,7 +71,7 @@ class Workers:
             "CELERY__BROKER_URL": f"redis://:{PASSWORD}@127.0.0.1:{self.port}/0",
             "CELERY__EXTRA_CELERY_CONFIG": json.dumps({"imports": NEEDED}),
             "CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": VISIBILITY_SECONDS,
-            # Look every second for tasks to give to another worker, not every tenth time of every tenth second.
+            # Check every second for tasks to give to another worker, not every tenth time of every tenth second.
             "CELERY_BROKER_TRANSPORT_OPTIONS__UNACKED_RESTORE_INTERVAL": 1,
             "CELERY_BROKER_TRANSPORT_OPTIONS__UNACKED_RESTORE_THROTTLE": 1,
             "SCHEDULER__TASK_QUEUED_TIMEOUT": 60,
@@ -103,7 +103,7 @@ def running_on(ui: AirflowUI, worker: str) -> dict[tuple[str, str], int]:
 
 
 def session_of(pid: int) -> int | None:
-    """The session of a process; None if it has ended."""
+    """The session of a process; None if it has stopped."""
     try:
         return os.getsid(pid)
     except ProcessLookupError:

@@ -77,7 +77,7 @@ class Container:
 
     @property
     def healthcheck(self) -> list[str]:
-        """The command that tells whether it is healthy."""
+        """The command that says whether it is healthy."""
         kind, *words = map(self.mapped, self.service["healthcheck"]["test"])
         return ["sh", "-c", *words] if kind == "CMD-SHELL" else words
 
@@ -113,7 +113,7 @@ def write_secrets(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @contextmanager
 def running(service: Container, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A service at work."""
+    """A running service."""
     with subprocess.Popen(service.command, env=service.environment, cwd=folder, stdout=subprocess.DEVNULL) as process:
         try:
             yield process

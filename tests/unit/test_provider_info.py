@@ -1,4 +1,4 @@
-"""What the provider tells Airflow about itself: complete, true, and in Airflow's own shape."""
+"""The provider's description for Airflow: complete, true, and in Airflow's own shape."""
 
 from __future__ import annotations
 

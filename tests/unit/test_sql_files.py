@@ -49,7 +49,7 @@ def test_no_two_statements_of_a_file_share_a_name() -> None:
         assert len(named_statements(file)) == text.count("-- name: ")
 
 
-def test_a_worker_without_the_sql_folder_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_without_the_sql_folder_learns_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SQP_SQL_DIR", "/nowhere")
     with pytest.raises(InvalidSettings, match=r"/nowhere has no extract\.sql\. .* set SQP_SQL_DIR"):
         sql_folder()

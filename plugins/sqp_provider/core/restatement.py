@@ -15,7 +15,7 @@ FAILS_AGAIN = (ChecksFailed.__name__, DeletesRefused.__name__)
 
 
 class Found(StrEnum):
-    """How a period stands."""
+    """The status of a period, compared with the source."""
 
     MISSING = "missing"
     DERIVED = "derived"
@@ -58,7 +58,7 @@ class KnownPeriod:
 
 @dataclass(frozen=True)
 class Finding:
-    """One period, how it stands, and the reason."""
+    """One period, its status and the reason."""
 
     period: Period
     found: Found

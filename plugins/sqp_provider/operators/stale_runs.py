@@ -20,7 +20,7 @@ from sqp_provider.operators.metrics import sync_finished
 from sqp_provider.target.open_runs import OpenRuns
 from sqp_provider.target.schema_state import SchemaState
 
-AT_WORK = ["queued", "running"]
+UNFINISHED = ["queued", "running"]
 
 
 class StaleRunsOperator(BaseOperator):
@@ -71,14 +71,14 @@ def close_stale_runs(
     with postgres.transaction() as database:
         open_runs = OpenRuns(database).read(sync_type)
     overdue = [run for run in open_runs if run.sync_log_id != own and run.is_overdue(after)]
-    return [run for run in overdue if not _is_at_work(run, ti, log) and _closed(run, postgres, log)]
+    return [run for run in overdue if not _is_unfinished(run, ti, log) and _closed(run, postgres, log)]
 
 
-def _is_at_work(run: OpenRun, ti: Any, log: Any) -> bool:
+def _is_unfinished(run: OpenRun, ti: Any, log: Any) -> bool:
     if not (run.dag_id and run.run_id):
         return False
     try:
-        return bool(ti.get_dr_count(dag_id=run.dag_id, run_ids=[run.run_id], states=AT_WORK))
+        return bool(ti.get_dr_count(dag_id=run.dag_id, run_ids=[run.run_id], states=UNFINISHED))
     except AirflowRuntimeError as error:
         log.warning("%s stays open: Airflow did not say whether its run is running (%s)", run, error)
         return True

@@ -1,1 +1,1 @@
-"""The page "SQP sync" in the Airflow UI: how every period stands, what ran, why it failed. It reads, never writes."""
+"""The page "SQP sync" in the Airflow UI: which periods are synced, what ran and what failed. It only reads."""

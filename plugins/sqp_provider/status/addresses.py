@@ -1,4 +1,4 @@
-"""Where the page and Airflow's own pages are found, from Airflow's base URL."""
+"""The addresses of the page and of Airflow's own pages, built from Airflow's base URL."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from urllib.parse import quote, urlsplit
 from airflow.configuration import conf
 
 URL_PREFIX = "/sqp-sync"
-"""Where the API server answers for the page."""
+"""The path of the page in Airflow's API server."""
 
 RUN_TAB = "sqp-sync-run"
-"""The tab among a Dag run's own that shows its sync."""
+"""The tab of a Dag run that shows its sync."""
 
 
 def base_path() -> str:
-    """Return the path below which Airflow is served: ``/airflow`` of ``https://host/airflow/``, else nothing."""
+    """Return the path below which Airflow is served: ``/airflow`` for ``https://host/airflow/``, else an empty text."""
     return urlsplit(conf.get("api", "base_url", fallback="/")).path.rstrip("/")
 
 
 def run_address(airflow: str, dag_id: str, run_id: str) -> str:
-    """Return the address of a run in the Airflow UI, below the path where Airflow is served."""
+    """Return the address of a run in the Airflow UI; ``airflow`` is the path below which Airflow is served."""
     return f"{airflow}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}"
 
 

@@ -1,4 +1,4 @@
-"""The panels as JSON, at addresses that stay."""
+"""The panels as JSON. The addresses do not change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ router = APIRouter()
 
 @router.get("/headlines")
 def get_headlines(asked: Annotated[NoQuery, Query()]) -> list[Headline]:
-    """Can the newest week, month, quarter be trusted?"""
+    """Return whether the newest week, month and quarter can be trusted."""
     settings = page_settings()
     with reading(settings.target) as reader:
         return headlines(settings, reader.periods(PeriodFilter()))
@@ -25,51 +25,51 @@ def get_headlines(asked: Annotated[NoQuery, Query()]) -> list[Headline]:
 
 @router.get("/freshness")
 def get_freshness(asked: Annotated[NoQuery, Query()]) -> list[Freshness]:
-    """How old is each table?"""
+    """Return how old each table is."""
     with reading(page_settings().target) as reader:
         return reader.freshness()
 
 
 @router.get("/latest")
 def get_latest(asked: Annotated[NoQuery, Query()]) -> list[Latest]:
-    """How did the last run of each type end?"""
+    """Return the last run of each type."""
     with reading(page_settings().target) as reader:
         return reader.latest()
 
 
 @router.get("/periods")
 def get_periods(asked: Annotated[PeriodFilter, Query()]) -> list[PeriodStatus]:
-    """How does every period stand?"""
+    """Return the status of every period."""
     with reading(page_settings().target) as reader:
         return reader.periods(asked)
 
 
 @router.get("/failures")
 def get_failures(asked: Annotated[NoQuery, Query()]) -> list[Failure]:
-    """What failed last?"""
+    """Return the latest failures."""
     with reading(page_settings().target) as reader:
         return reader.failures()
 
 
 @router.get("/history")
 def get_history(asked: Annotated[HistoryFilter, Query()]) -> HistoryPage:
-    """Which runs were there?"""
+    """Return the runs that match the filter."""
     with reading(page_settings().target) as reader:
         return reader.history(asked)
 
 
 @router.get("/sync/{sync_log_id}")
 def get_sync(sync_log_id: SyncLogId, asked: Annotated[NoQuery, Query()]) -> SyncDetail:
-    """What did a run do?"""
+    """Return one run with its stages, attempts, checks and rejects."""
     with reading(page_settings().target) as reader:
         return sync_detail(reader, sync_log_id)
 
 
 @router.get("/run/{dag_id}/{run_id:path}")
 def get_run(dag_id: RunPart, run_id: RunPart, asked: Annotated[NoQuery, Query()]) -> SyncDetail:
-    """What did the sync of a Dag run do?"""
+    """Return the sync of a Dag run."""
     with reading(page_settings().target) as reader:
         found = reader.sync_of_run(dag_id, run_id)
         if found is None:
-            raise HTTPException(404, f"sync_log has no row of run {run_id} of {dag_id}.")
+            raise HTTPException(404, f"sync_log has no row for run {run_id} of {dag_id}.")
         return sync_detail(reader, found)

@@ -1,4 +1,4 @@
-"""The page's application: who may see it, what every answer carries, how errors are told."""
+"""The page's application: the login, the headers of every answer, and the error handlers."""
 
 from __future__ import annotations
 
@@ -22,10 +22,13 @@ HEADERS = {
 
 
 class StatusPage:
-    """The ASGI application, built at its first request: every task loads the plugin, only the API server needs this."""
+    """The ASGI application, which is built at the first request.
+
+    Every task loads the plugin, but only the API server needs the application.
+    """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, with the headers that every answer has; HEAD as GET, without the body."""
+        """Answer a request and add our headers. HEAD is answered as GET, without the body."""
         is_head = scope.get("method") == "HEAD"
 
         async def send_with_headers(message: MutableMapping[str, Any]) -> None:
@@ -40,7 +43,7 @@ class StatusPage:
 
     @cached_property
     def app(self) -> Any:
-        """The FastAPI application, every route of it behind Airflow's login."""
+        """The FastAPI application. Every route needs Airflow's login."""
         from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
         from airflow.api_fastapi.core_api.security import requires_access_view
         from fastapi import Depends, FastAPI

@@ -1,4 +1,4 @@
-"""Bar charts as plain SVG: the geometry here, the drawing in a template, no script and no style attribute."""
+"""Bar charts as plain SVG. This module computes the geometry; a template draws it, without script or style."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Bar(BaseModel):
 
 
 class Chart(BaseModel):
-    """A chart of some runs, the oldest on the left."""
+    """A chart of several runs, with the oldest on the left."""
 
     title: str
     width: int = WIDTH
@@ -35,13 +35,13 @@ class Chart(BaseModel):
 
 
 def durations(rows: Sequence[HistoryRow]) -> Chart:
-    """How long each run took; a run at work has no bar."""
+    """Return the chart of how long each run took. A running run counts as 0 seconds."""
     values = [row.seconds or 0 for row in rows]
     return _chart("Duration", rows, values, [f"{value:,.1f} s" for value in values])
 
 
 def processed(rows: Sequence[HistoryRow]) -> Chart:
-    """How many rows each run compared."""
+    """Return the chart of how many rows each run compared."""
     values = [float(row.records_processed or 0) for row in rows]
     return _chart("Rows", rows, values, [f"{value:,.0f} rows" for value in values])
 

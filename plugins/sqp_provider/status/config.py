@@ -1,4 +1,4 @@
-"""Which schema the page tells of: the configuration file that the Dags read."""
+"""Read the configuration file of the Dags, which says which schema the page shows."""
 
 from __future__ import annotations
 
@@ -12,19 +12,22 @@ from sqp_provider.core.settings import Settings
 
 
 def config_path() -> Path:
-    """Return ``$SQP_CONFIG``, else ``sqp_config.yaml`` in the Dags folder: the API server knows no Dag's own file."""
+    """Return ``$SQP_CONFIG``, else ``sqp_config.yaml`` in the Dags folder.
+
+    The API server does not load Dag files, so it cannot look beside one of them.
+    """
     return Path(os.environ.get("SQP_CONFIG") or Path(conf.get("core", "dags_folder")) / "sqp_config.yaml")
 
 
 def page_settings() -> Settings:
-    """Read the file anew, so that a correction shows without a restart.
+    """Read the file for each page, so that a corrected file needs no restart.
 
-    :raises InvalidSettings: it is not there or has a mistake.
+    :raises InvalidSettings: the file is missing or has a mistake.
     """
     path = config_path()
     if not path.is_file():
         raise InvalidSettings(
-            f"{path} is not there. Set SQP_CONFIG to the path of sqp_config.yaml in the API server's environment "
-            "(a Dag bundle elsewhere than the Dags folder needs that)."
+            f"{path} does not exist. Set SQP_CONFIG to the path of sqp_config.yaml in the API server's environment. "
+            "This is needed if the Dag bundle is not in the Dags folder."
         )
     return Settings.load(path)

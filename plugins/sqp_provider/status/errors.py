@@ -1,4 +1,4 @@
-"""Errors as a page or as problem JSON: what failed, and what to do; never a stack trace."""
+"""Show errors as a page or as problem JSON: what failed and what to do, without a stack trace."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ REMEDIES = {
     400: "Correct the address, or go back to the overview.",
     401: "Log in to Airflow, then load this page again.",
     403: "Ask an administrator of Airflow for the right to view it.",
-    404: "Look for it in the history.",
-    405: "Only reading is possible here.",
-    422: "Correct what is named, or reset the filters.",
+    404: "Search for it in the history.",
+    405: "This page can only be read.",
+    422: "Correct the named value, or reset the filters.",
 }
 
 
 def answer_errors(app: FastAPI) -> None:
-    """Register a handler for everything that can go wrong."""
+    """Register a handler for every kind of error."""
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(SyncError, _unavailable)
@@ -52,7 +52,7 @@ async def _invalid(request: Request, error: Any) -> Response:
 def _mistake(detail: Any) -> str:
     name = str(detail["loc"][-1]) if len(detail["loc"]) > 1 else "query"
     if detail["type"] == "extra_forbidden":
-        return f"{name[:100]}: is not a parameter of this page"
+        return f"{name[:100]} is not a parameter of this page"
     found = detail.get("input")
     shown = "" if isinstance(found, dict) else f", found {str(found)[:100]!r}"
     return f"{name}: {detail['msg'].removeprefix('Value error, ')}{shown}"
@@ -75,7 +75,7 @@ def _explained(error: SyncError) -> Problem:
     if isinstance(error, TargetUnreachable):
         return problem(503, f"Postgres does not answer: {said}", "Load this page again when Postgres is back.")
     if isinstance(cause, (postgres_errors.UndefinedTable, postgres_errors.UndefinedFunction)):
-        return problem(503, f"The schema is not there or not up to date: {said}", "Trigger the Dag sqp_migrate once.")
+        return problem(503, f"The schema is missing or out of date: {said}", "Trigger the Dag sqp_migrate once.")
     remedy = "Check login, password, database and rights of the Postgres connection that sqp_config.yaml names."
     return problem(503, said, remedy)
 
@@ -86,17 +86,17 @@ async def _no_connection(request: Request, error: Any) -> Response:
 
 
 async def _broken(request: Request, error: Any) -> Response:
-    # the server's log has the trace; a reader could do nothing with it
-    return answer(request, problem(500, "This page has a fault.", "Look into the API server's log and report it."))
+    # The API server logs the trace; it would not help a reader of the page.
+    return answer(request, problem(500, "This page has an error.", "Report it with the API server's log."))
 
 
 def problem(status: int, detail: str, remedy: str) -> Problem:
-    """Build it, with the status' own words for a title."""
+    """Build a problem whose title is the name of the HTTP status."""
     return Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, remedy=remedy)
 
 
 def answer(request: Request, found: Problem, headers: Any = None) -> Response:
-    """Answer with problem JSON below ``/api``, with a page elsewhere."""
+    """Answer with problem JSON below ``/api``, and with a page elsewhere."""
     if inner_path(request).startswith("/api/"):
         content = found.model_dump()
         return JSONResponse(content, found.status, headers, media_type="application/problem+json")

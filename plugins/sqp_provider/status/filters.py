@@ -1,4 +1,4 @@
-"""What a reader may ask for in an address, and what is refused with 422."""
+"""The parameters of the page's addresses. Other or wrong parameters are refused with 422."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from sqp_provider.core.period import SyncType
 
 LARGEST_ID = 2**63 - 1
 
-SyncLogId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="id of a row of sync_log")]
+SyncLogId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="the id of a row of sync_log")]
 
 
 def _storable(text: str) -> str:
     if "\0" in text:
-        raise ValueError("holds a NUL character, which no text in Postgres has")
+        raise ValueError("has a NUL character, which Postgres cannot store")
     return text
 
 
@@ -30,20 +30,20 @@ class _Query(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: Any) -> Any:
-        """A form sends the fields that nobody filled in, too."""
+        """Treat an empty field as unset, because a form also sends the fields that nobody filled in."""
         return None if isinstance(value, str) and not _storable(value).strip() else value
 
 
 class HistoryFilter(_Query):
-    """``?type=weekly&status=failed&period_from=2026-10-01&text=Superseded&before=4711``."""
+    """The filter of the history: ``?type=weekly&status=failed&period_from=2026-10-01&text=Superseded&before=4711``."""
 
     type: SyncType | None = None
     status: Literal["started", "completed", "failed"] | None = None
     period_from: date | None = None
     period_to: date | None = None
     dag_id: str | None = Field(default=None, max_length=250)
-    text: str | None = Field(default=None, max_length=200, description="in run id, error or sync id")
-    before: int | None = Field(default=None, ge=1, le=LARGEST_ID, description="runs older than this id")
+    text: str | None = Field(default=None, max_length=200, description="part of run id, error or sync id")
+    before: int | None = Field(default=None, ge=1, le=LARGEST_ID, description="only runs older than this id")
 
     @model_validator(mode="after")
     def _from_before_to(self) -> HistoryFilter:
@@ -53,19 +53,19 @@ class HistoryFilter(_Query):
 
     @property
     def asked(self) -> dict[str, str]:
-        """The fields that are set, but for the place in the list, as an address spells them."""
+        """The fields that are set, without ``before``, as texts for an address."""
         return {key: str(value) for key, value in self.model_dump(exclude={"before"}).items() if value is not None}
 
 
 class PeriodFilter(_Query):
-    """``?type=monthly&periods=12``."""
+    """The filter of the periods: ``?type=monthly&periods=12``."""
 
     type: SyncType | None = None
     periods: int | None = Field(default=None, ge=1, le=520)
 
 
 class RejectsFilter(_Query):
-    """``?format=csv``."""
+    """The format of the rejects: ``?format=csv``."""
 
     format: Literal["csv", "ndjson"] | None = None
 

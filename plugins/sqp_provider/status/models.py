@@ -1,4 +1,4 @@
-"""What the panels show and what their JSON holds; one model a panel's row."""
+"""The rows of the panels, on the page and in JSON."""
 
 from __future__ import annotations
 
@@ -6,25 +6,27 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, computed_field
+
+from sqp_provider.core.contract import REJECT_REASONS
 
 from sqp_provider.core.period import SyncType
 
 Moment = Annotated[datetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
-"""Whatever zone the server thinks in, the page speaks UTC."""
+"""A time in UTC, whatever the server's time zone is."""
 
 Verdict = Literal["yes", "care", "wait", "no"]
 StageState = Literal["done", "skipped", "failed", "running", "not reached"]
 
 
 class Row(BaseModel):
-    """Something read from the database, never changed."""
+    """A row that was read from the database."""
 
     model_config = ConfigDict(frozen=True)
 
 
 class Freshness(Row):
-    """One summary table, as ``table_freshness()`` tells; ``last_…`` are of the run of its type that started last."""
+    """A row of ``table_freshness()``; the ``last_…`` columns are those of the latest run of the table's type."""
 
     table_name: str
     newest_day: date | None
@@ -38,7 +40,7 @@ class Freshness(Row):
 
 
 class Latest(Row):
-    """The last run of a type, as ``get_latest_sync_status()`` tells; all but the type is None before the first."""
+    """The last run of a type, from ``get_latest_sync_status()``; all but the type is None before the first run."""
 
     sync_type: SyncType
     sync_log_id: int | None
@@ -90,7 +92,7 @@ class Failure(Row):
 
 
 class HistoryRow(Row):
-    """One run in the list of all."""
+    """One run in the history."""
 
     sync_log_id: int
     sync_type: str
@@ -114,14 +116,14 @@ class HistoryRow(Row):
 
 
 class HistoryPage(Row):
-    """Some runs, newest first; ``next_before`` is what ``before`` must be for those that follow."""
+    """A page of runs, newest first; ``next_before`` is the value of ``before`` for the next page."""
 
     rows: list[HistoryRow]
     next_before: int | None
 
 
 class Check(Row):
-    """A quality check with both its values."""
+    """A quality check with both values."""
 
     attempt: int | None
     check_type: str
@@ -143,6 +145,11 @@ class RejectReason(Row):
     reason: str
     rows: int
     examples: list[Any]
+
+    @computed_field
+    def explanation(self) -> str | None:
+        """What the reason means; None for a reason that another version of the provider wrote."""
+        return REJECT_REASONS.get(self.reason)
 
 
 class Sync(Row):
@@ -172,7 +179,7 @@ class Sync(Row):
 
 
 class Stage(Row):
-    """A stage of the current attempt; ``at`` is the moment it left in the database, if it leaves one."""
+    """A stage of the current attempt; ``at`` is the time that the stage wrote into the database, if it writes one."""
 
     name: str
     state: StageState
@@ -181,7 +188,7 @@ class Stage(Row):
 
 
 class Attempt(Row):
-    """One attempt of a run: what ``sync_metadata`` keeps of the earlier ones, and the current one."""
+    """One attempt of a run: the current one, or an earlier one from ``sync_metadata``."""
 
     attempt: int
     started_at: Moment | None
@@ -195,7 +202,7 @@ class Attempt(Row):
 
 
 class SyncDetail(Row):
-    """All of one run."""
+    """One run with everything that is known of it."""
 
     sync: Sync
     stages: list[Stage]
@@ -205,7 +212,7 @@ class SyncDetail(Row):
 
 
 class Headline(Row):
-    """The answer for one type: can its newest period be trusted?"""
+    """The answer for one type: whether its newest period can be trusted."""
 
     sync_type: SyncType
     verdict: Verdict
@@ -218,7 +225,7 @@ class Headline(Row):
 
 
 class Problem(BaseModel):
-    """An error, as RFC 9457 wants it, with what to do."""
+    """An error in the format of RFC 9457, with what to do."""
 
     type: str = "about:blank"
     title: str

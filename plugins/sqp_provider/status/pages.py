@@ -1,4 +1,4 @@
-"""The pages: overview, history, one sync, the sync of a Dag run; and the files they need."""
+"""The pages: overview, history, one sync and the sync of a Dag run; the download of rejects; the static files."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from sqp_provider.status.templates import FOLDER, STATIC, render
 router = APIRouter(default_response_class=Response)
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
-"""What ``nothing`` answers to, so that a method is refused behind the login; HEAD arrives as GET."""
+"""The methods of ``nothing``, so that a wrong method is refused only after the login. HEAD arrives as GET."""
 
 
 @router.get("/", response_model=None)
 def overview(request: Request, asked: Annotated[NoQuery, Query()]) -> Response:
-    """Can last week be trusted, what is stale, what failed."""
+    """Show whether last week can be trusted, which table is stale, and what failed."""
     settings = page_settings()
     with reading(settings.target) as reader:
         periods, freshness = reader.periods(PeriodFilter()), reader.freshness()
@@ -43,7 +43,7 @@ def overview(request: Request, asked: Annotated[NoQuery, Query()]) -> Response:
 
 @router.get("/history", response_model=None)
 def history(request: Request, asked: Annotated[HistoryFilter, Query()]) -> Response:
-    """All runs, filtered."""
+    """Show the runs that match the filter."""
     with reading(page_settings().target) as reader:
         found, dags = reader.history(asked), reader.dags()
     drawn = [charts.durations(found.rows), charts.processed(found.rows)]
@@ -52,14 +52,14 @@ def history(request: Request, asked: Annotated[HistoryFilter, Query()]) -> Respo
 
 @router.get("/sync/{sync_log_id}", response_model=None)
 def sync(request: Request, sync_log_id: SyncLogId, asked: Annotated[NoQuery, Query()]) -> Response:
-    """One run."""
+    """Show one run."""
     with reading(page_settings().target) as reader:
         return show_sync(request, reader, sync_log_id)
 
 
 @router.get("/run/{dag_id}/{run_id:path}", response_model=None)
 def run(request: Request, dag_id: RunPart, run_id: RunPart, asked: Annotated[NoQuery, Query()]) -> Response:
-    """The sync of a Dag run, which Airflow shows among the run's own tabs."""
+    """Show the sync of a Dag run. Airflow shows this page as a tab of the run."""
     with reading(page_settings().target) as reader:
         found = reader.sync_of_run(dag_id, run_id)
         if found is None:
@@ -68,13 +68,13 @@ def run(request: Request, dag_id: RunPart, run_id: RunPart, asked: Annotated[NoQ
 
 
 def show_sync(request: Request, reader: StatusReader, sync_log_id: int) -> Response:
-    """Answer with a run's page."""
+    """Answer with the page of a run."""
     return render(request, "sync.html.j2", detail=sync_detail(reader, sync_log_id))
 
 
 @router.get("/sync/{sync_log_id}/rejects", response_model=None)
 def download(sync_log_id: SyncLogId, asked: Annotated[RejectsFilter, Query()]) -> Response:
-    """The rejects of a run as a file."""
+    """Answer with the rejects of a run as a file."""
     target, kind = page_settings().target, asked.format or "csv"
     with reading(target) as reader:
         if reader.sync(sync_log_id) is None:
@@ -99,13 +99,13 @@ def _found(target: TargetSettings, sync_log_id: int) -> Iterator[rejects.Batch]:
 
 
 def _begun(lines: Iterator[str]) -> Iterator[str]:
-    """Take the first lines now, so that what fails at once is told by the status."""
+    """Read the first lines now, so that an early error still sets the HTTP status."""
     return chain([next(lines, "")], lines)
 
 
 @router.get("/static/{name}", response_model=None)
 def static(name: str) -> Response:
-    """The style, the script, the icon: behind the login like all else."""
+    """Answer with the style, the script or the icon, which need a login like everything else."""
     if name not in STATIC:
         raise HTTPException(404, "There is no such file.")
     return FileResponse(FOLDER / "static" / name, media_type=STATIC[name])
@@ -113,7 +113,7 @@ def static(name: str) -> Response:
 
 @router.api_route("/{path:path}", methods=METHODS, response_model=None)
 def nothing(request: Request, path: str) -> Any:
-    """Whatever else is asked for: not even what does not exist is told without a login."""
+    """Refuse every other address. Without a login not even a 404 is shown."""
     if request.method != "GET":
         raise HTTPException(405, f"{request.method} is not possible.", headers={"Allow": "GET, HEAD"})
     raise HTTPException(404, "There is no such page.")

@@ -1,4 +1,4 @@
-"""Panels put together from several questions, for the pages and for JSON alike."""
+"""The panels that need several statements, for the pages and for JSON."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from sqp_provider.status.view import attempts, headline, stages
 
 
 def headlines(settings: Settings, periods: Sequence[PeriodStatus]) -> list[Headline]:
-    """One answer a type."""
+    """Return one answer for each type."""
     now = datetime.now(UTC)
     return [headline(sync_type, periods, now, settings.schedule.delay(sync_type)) for sync_type in SyncType]
 
 
 def sync_detail(reader: StatusReader, sync_log_id: int) -> SyncDetail:
-    """All of a run.
+    """Return everything that is known of a run.
 
-    :raises HTTPException: 404, there is no such row.
+    :raises HTTPException: 404 if there is no such row.
     """
     sync = reader.sync(sync_log_id)
     if sync is None:

@@ -1,4 +1,4 @@
-"""The page's statements in one read-only transaction; their text is ``sql/queries/status.sql``."""
+"""Run the statements of ``sql/queries/status.sql`` in one read-only transaction."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from sqp_provider.status.models import (
 )
 
 STATEMENT_MILLISECONDS = 10_000
-"""A page that takes longer is given up, so that readers can never hold up the syncs."""
+"""A statement that takes longer is cancelled, so that readers cannot delay the syncs."""
 
 PAGE_ROWS = 50
 FAILURES = 5
@@ -36,61 +36,61 @@ SomeRow = TypeVar("SomeRow", bound=Row)
 
 @dataclass(frozen=True)
 class StatusReader:
-    """All that the page asks, inside one transaction."""
+    """The statements of the page, inside one transaction."""
 
     database: Database
 
     def freshness(self) -> list[Freshness]:
-        """How old each summary table's newest period is."""
+        """Return how old each summary table's newest period is."""
         return self._rows(Freshness, "freshness")
 
     def latest(self) -> list[Latest]:
-        """The last run of each type."""
+        """Return the last run of each type."""
         return self._rows(Latest, "latest")
 
     def periods(self, asked: PeriodFilter) -> list[PeriodStatus]:
-        """How the newest periods of each type stand, oldest first."""
+        """Return the status of the newest periods of each type, oldest first."""
         shown = json.dumps({sync_type: sync_type.period_type.shown_periods for sync_type in SyncType})
         return self._rows(PeriodStatus, "periods", sync_type=asked.type, periods=asked.periods, shown=shown)
 
     def failures(self) -> list[Failure]:
-        """The newest runs that failed."""
+        """Return the newest failed runs."""
         return self._rows(Failure, "failures", rows=FAILURES)
 
     def history(self, asked: HistoryFilter) -> HistoryPage:
-        """A page of runs that fit the filter."""
+        """Return a page of the runs that match the filter."""
         values = asked.model_dump(exclude={"type"}) | {"sync_type": asked.type, "rows": PAGE_ROWS + 1}
         rows = self._rows(HistoryRow, "history", **values)
         shown = rows[:PAGE_ROWS]
         return HistoryPage(rows=shown, next_before=shown[-1].sync_log_id if len(rows) > PAGE_ROWS else None)
 
     def dags(self) -> list[str]:
-        """The Dags that have runs in the log."""
+        """Return the Dags that have runs in the log."""
         return [row["dag_id"] for row in self._query("dags")]
 
     def sync(self, sync_log_id: int) -> Sync | None:
-        """A run, or None."""
+        """Return a run, or None."""
         return next(iter(self._rows(Sync, "sync", sync_log_id=sync_log_id)), None)
 
     def sync_of_run(self, dag_id: str, run_id: str) -> int | None:
-        """The id of a Dag run's row, or None."""
+        """Return the id of a Dag run's row, or None."""
         row = self.database.row("status", "sync_of_run", {"dag_id": dag_id, "run_id": run_id})
         return int(row["sync_log_id"]) if row else None
 
     def checks(self, sync_log_id: int) -> list[Check]:
-        """A run's checks: the newest attempt first, what was not passed first."""
+        """Return a run's checks: the newest attempt first, and in it failures and warnings first."""
         return self._rows(Check, "checks", sync_log_id=sync_log_id)
 
     def rejects(self, sync_log_id: int) -> list[RejectReason]:
-        """A run's kept rejects by reason."""
+        """Return a run's kept rejects, grouped by reason."""
         return self._rows(RejectReason, "reject_reasons", sync_log_id=sync_log_id)
 
     def reject_columns(self, sync_log_id: int) -> list[str]:
-        """The names in the raw rows of a run's rejects."""
+        """Return the column names of the raw rows of a run's rejects."""
         return [row["name"] for row in self._query("reject_columns", sync_log_id=sync_log_id)]
 
     def rejects_after(self, sync_log_id: int, after: int, rows: int) -> list[dict[str, Any]]:
-        """Some rejects, those with the next ids."""
+        """Return the next rejects, those with ids above ``after``."""
         return self._query("rejects_after", sync_log_id=sync_log_id, after=after, rows=rows)
 
     def _rows(self, model: type[SomeRow], name: str, **values: Any) -> list[SomeRow]:
@@ -102,7 +102,7 @@ class StatusReader:
 
 @contextmanager
 def reading(target: TargetSettings) -> Iterator[StatusReader]:
-    """Open a transaction that sees one moment, can change nothing and ends soon."""
+    """Open a read-only transaction that sees one state of the database and has a short timeout."""
     with SqpPostgresHook(target).transaction() as database:
         database.run("status", "read_only")
         database.run("status", "statement_timeout", {"milliseconds": STATEMENT_MILLISECONDS})

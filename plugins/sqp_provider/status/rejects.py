@@ -1,4 +1,4 @@
-"""Rejects as a file, batch by batch: NDJSON as they came, CSV for a spreadsheet."""
+"""Write rejects as a file, batch by batch: NDJSON with the raw rows, or CSV for a spreadsheet."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from sqp_provider.core.contract import REJECT_REASONS
+
 BATCH = 1000
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What a spreadsheet would take for a formula when a text begins with it."""
+"""A spreadsheet reads a text that starts with one of these as a formula."""
 
 Batch = list[dict[str, Any]]
 
 
 def batches(fetch: Callable[[int], Batch]) -> Iterator[Batch]:
-    """Return what ``fetch`` finds after the id of the last row it found, until it finds nothing."""
+    """Yield the batches of ``fetch``, which gets the id of the last row, until it finds no more rows."""
     after = 0
     while batch := fetch(after):
         yield batch
@@ -25,26 +27,36 @@ def batches(fetch: Callable[[int], Batch]) -> Iterator[Batch]:
 
 
 def as_ndjson(found: Iterator[Batch]) -> Iterator[str]:
-    """A JSON object a line: attempt, reason and the raw row."""
+    """Yield one JSON object for each row: attempt, reason, its explanation or null, and the raw row."""
     for batch in found:
-        lines = ({"attempt": row["attempt"], "reason": row["reason"], "raw": row["raw"]} for row in batch)
-        yield "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        yield "".join(json.dumps(_object(row), ensure_ascii=False) + "\n" for row in batch)
+
+
+def _object(row: Mapping[str, Any]) -> dict[str, Any]:
+    reason = row["reason"]
+    explanation = REJECT_REASONS.get(reason)
+    return {"attempt": row["attempt"], "reason": reason, "explanation": explanation, "raw": row["raw"]}
 
 
 def as_csv(found: Iterator[Batch], columns: Sequence[str]) -> Iterator[str]:
-    """A heading, then a line a row; texts that a spreadsheet would run are made harmless by a leading apostrophe."""
-    yield _lines([["attempt", "reason", *(harmless(name) for name in columns)]])
+    """Yield a heading and one line for each row. A leading apostrophe keeps a spreadsheet from running formulas."""
+    yield _lines([["attempt", "reason", "explanation", *(harmless(name) for name in columns)]])
     for batch in found:
         yield _lines([_cells(row, columns) for row in batch])
 
 
 def _cells(row: Mapping[str, Any], columns: Sequence[str]) -> list[Any]:
     raw = row["raw"] if isinstance(row["raw"], dict) else {}
-    return [row["attempt"], harmless(row["reason"]), *(harmless(raw.get(name)) for name in columns)]
+    reason = row["reason"]
+    explanation = REJECT_REASONS.get(reason, "")
+    return [row["attempt"], harmless(reason), explanation, *(harmless(raw.get(name)) for name in columns)]
 
 
 def harmless(value: Any) -> Any:
-    """``=cmd()`` becomes ``'=cmd()``; numbers stay numbers, nested values become JSON."""
+    """Return a cell that no spreadsheet runs: ``=cmd()`` becomes ``'=cmd()``.
+
+    Numbers stay numbers, and nested values become JSON.
+    """
     if isinstance(value, (dict, list)):
         value = json.dumps(value, ensure_ascii=False)
     if isinstance(value, str) and value.lstrip(" ").startswith(FORMULA):

@@ -1,4 +1,4 @@
-"""Templates and static files: escaped always, linked relative to where Airflow is served."""
+"""Templates and static files. Values are always escaped, and links are relative to the path of Airflow."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STATIC = {"status.css": "text/css", "status.js": "text/javascript", "icon.svg": 
 
 @cache
 def environment() -> Environment:
-    """The templates, with the formats they use."""
+    """Return the templates with their filters."""
     found = Environment(
         loader=FileSystemLoader(FOLDER / "templates"),
         autoescape=True,
@@ -39,7 +39,7 @@ def environment() -> Environment:
 def render(
     request: Request, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
 ) -> HTMLResponse:
-    """Answer with a template; ``page`` is where this page's addresses begin."""
+    """Answer with a template. In it, ``page`` is the start of this page's addresses."""
     root = request.scope.get("root_path", "")
     airflow = root.removesuffix(URL_PREFIX)
     values |= {"page": root, "run_address": partial(run_address, airflow), "here": inner_path(request)}
@@ -65,5 +65,5 @@ def _seconds(value: float | None) -> str:
 
 
 def _web_address(value: Any) -> str | None:
-    """An address that may stand behind a link, or None: the log may hold anything, ``javascript:`` too."""
+    """Return an http or https address, or None. The log may contain anything, also ``javascript:``."""
     return value if isinstance(value, str) and value.startswith(("http://", "https://")) else None

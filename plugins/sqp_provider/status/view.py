@@ -1,4 +1,4 @@
-"""What the rows mean to a reader: can the newest period be trusted, how far did a run come."""
+"""What the rows mean for a reader: whether the newest period can be trusted, and how far a run got."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from sqp_provider.status.models import Attempt, Check, Headline, PeriodStatus, S
 
 VERDICTS: Mapping[str, tuple[Verdict, str]] = {
     "synced": ("yes", "can be trusted"),
-    "derived": ("care", "is the sum of its weeks, not Amazon's own report"),
-    "restated": ("care", "is published, but differs from the source by now"),
+    "derived": ("care", "is summed from its weeks; it is not Amazon's own report"),
+    "restated": ("care", "is published, but the source has changed since"),
     "running": ("wait", "is being synced"),
     "failed": ("no", "cannot be trusted: its last sync failed"),
-    "missing": ("no", "is not there"),
+    "missing": ("no", "is missing"),
 }
-"""How a status of the view ``period_status`` answers the question."""
+"""The answer for each status of the view ``period_status``."""
 
 
 def headline(sync_type: SyncType, periods: Sequence[PeriodStatus], now: datetime, delay: timedelta) -> Headline:
@@ -42,17 +42,17 @@ def headline(sync_type: SyncType, periods: Sequence[PeriodStatus], now: datetime
 
 
 def _reason(found: PeriodStatus | None) -> str:
-    """Say what is published and what the source was seen to hold."""
+    """Say what is published and what the last check found at the source."""
     published = "Nothing is published."
     if found and found.state == "derived":
-        published = "Derived from the weeks; the rows follow them."
+        published = "The rows are summed from the weeks and change with them."
     elif found and found.state:
         published = f"{found.row_count or 0:,} rows, published {found.published_at:%Y-%m-%d %H:%M} UTC."
     if found and found.status in ("restated", "missing") and found.source_row_count is not None:
         seen = f"{found.source_seen_at:%Y-%m-%d %H:%M} UTC"
-        published += f" The source held {found.source_row_count:,} rows when it was looked at, {seen}."
+        published += f" The source had {found.source_row_count:,} rows at the last check, {seen}."
     if found and found.status == "failed":
-        published += " What is published stays as it was." if found.state else ""
+        published += " The target is unchanged." if found.state else ""
     return published
 
 
@@ -65,9 +65,9 @@ def _todo(sync_type: SyncType, found: PeriodStatus | None) -> str | None:
     if status == "running":
         return "Wait for the run."
     if status == "restated":
-        return f"sqp_restatements syncs it at its next look; to have it now, trigger {dag_id} for it."
+        return f"The next run of sqp_restatements syncs it. To sync it now, trigger {dag_id} for it."
     if status == "missing":
-        return f"See that {dag_id} is unpaused, or trigger it for this {sync_type.period_type.unit}."
+        return f"Check that {dag_id} is unpaused, or trigger it for this {sync_type.period_type.unit}."
     return None
 
 
@@ -78,7 +78,7 @@ def _run_of(found: PeriodStatus | None) -> int | None:
 
 
 def period_label(period: PeriodStatus) -> str:
-    """One line on a period, for the eye and for the ear.
+    """Return one line on a period, for the tooltip and for screen readers.
 
     ``week 2026-11-08 to 2026-11-14: synced, 19,001 rows, published 2026-11-18 06:02 UTC``
     """
@@ -88,13 +88,13 @@ def period_label(period: PeriodStatus) -> str:
     if period.published_at:
         parts.append(f"published {period.published_at:%Y-%m-%d %H:%M} UTC")
     if period.source_row_count is not None and period.status in ("restated", "missing"):
-        parts.append(f"the source held {period.source_row_count:,} rows")
+        parts.append(f"the source had {period.source_row_count:,} rows")
     dates = f"{period.period_start} to {period.period_end}"
     return f"{SyncType(period.sync_type).period_type.unit} {dates}: {', '.join(parts)}"
 
 
 def attempts(sync: Sync) -> list[Attempt]:
-    """All attempts of a run, the current one last."""
+    """Return all attempts of a run, the current one last."""
     metadata = sync.sync_metadata or {}
     earlier = [_earlier(row) for row in metadata.get("attempts") or [] if isinstance(row, dict)]
     current = Attempt(
@@ -116,14 +116,14 @@ def _earlier(row: Mapping[str, Any]) -> Attempt:
 
 
 def stages(sync: Sync, checks: Sequence[Check]) -> list[Stage]:
-    """Say of each stage of the current attempt how it stands, from what it left in the database."""
+    """Return the state of each stage of the current attempt, from what the stages wrote into the database."""
     states = stage_states(sync, checks)
     moments, found = _moments(sync, checks), _found(sync, checks)
     return [Stage(name=name, state=states[name], at=moments.get(name), found=found.get(name, "")) for name in TASKS]
 
 
 def stage_states(sync: Sync, checks: Sequence[Check]) -> dict[str, StageState]:
-    """Done, skipped, failed, running or not reached, by stage."""
+    """Return whether each stage is done, skipped, failed, running or not reached."""
     if sync.sync_status == "completed":
         skipped = (sync.sync_metadata or {}).get("outcome") == "unchanged"
         return {name: "skipped" if skipped and name in TASKS[2:5] else "done" for name in TASKS}
@@ -132,7 +132,7 @@ def stage_states(sync: Sync, checks: Sequence[Check]) -> dict[str, StageState]:
         return _states(reached, "running")
     stage = (sync.error_details or {}).get("stage")
     states = _states(TASKS.index(stage) if stage in TASKS else reached, "failed")
-    closed = bool(stage) and stage != "log_finish"  # a row without a stage was closed by another run
+    closed = bool(stage) and stage != "log_finish"  # if no stage is named, another run closed the row
     return states | {"log_finish": "done" if closed and sync.period_start else states["log_finish"]}
 
 
@@ -143,7 +143,7 @@ def _states(current: int, state: StageState) -> dict[str, StageState]:
 
 
 def _reached(sync: Sync, checks: Sequence[Check]) -> int:
-    """Which stage comes after the last one that left something."""
+    """Return the index of the stage after the last one that wrote something."""
     metadata = sync.sync_metadata or {}
     if metadata.get("outcome"):
         return TASKS.index("log_finish")

@@ -1,4 +1,4 @@
-"""Only the recorded process is ever taken for it, and only it is ever ended."""
+"""Only the recorded process counts as running, and only it is ever stopped."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def recorded(folder: Path, process: "subprocess.Popen[bytes]", **changes: object
     return pidfile
 
 
-def test_a_running_process_is_found_and_ended(tmp_path: Path) -> None:
+def test_a_running_process_is_found_and_stopped(tmp_path: Path) -> None:
     with running() as process:
         pidfile = recorded(tmp_path, process)
         found = pidfile.process()
@@ -55,7 +55,7 @@ def test_a_process_is_found_from_its_first_moment(tmp_path: Path) -> None:
             process.kill()
 
 
-def test_an_ended_process_is_not_running(tmp_path: Path) -> None:
+def test_a_stopped_process_is_not_running(tmp_path: Path) -> None:
     with running() as process:
         pidfile = recorded(tmp_path, process)
     assert pidfile.process() is None
@@ -63,7 +63,7 @@ def test_an_ended_process_is_not_running(tmp_path: Path) -> None:
     assert not pidfile.path.exists()
 
 
-def test_a_process_nobody_collected_counts_as_ended(tmp_path: Path) -> None:
+def test_a_process_nobody_collected_counts_as_stopped(tmp_path: Path) -> None:
     with running() as process:
         pidfile = recorded(tmp_path, process)
         process.kill()

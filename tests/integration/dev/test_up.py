@@ -69,7 +69,7 @@ def made(tmp_path: Path) -> Iterator[Made]:
         made.make("clean")
 
 
-def test_up_until_the_page_answers_then_again_then_mended_then_down(made: Made) -> None:
+def test_up_until_the_page_answers_then_again_then_fixed_then_down(made: Made) -> None:
     said = made.make("up")
     found = re.search(r"status page +(\S+)/plugin/sqp-sync\n.*\npassword +(\S+)", said)
     assert found, said
@@ -83,12 +83,12 @@ def test_up_until_the_page_answers_then_again_then_mended_then_down(made: Made) 
 
     os.kill(before["scheduler"], signal.SIGKILL)
     made.make("up")
-    mended = made.pids()
-    assert mended["scheduler"] != before["scheduler"]
-    assert {**mended, "scheduler": before["scheduler"]} == before
+    fixed = made.pids()
+    assert fixed["scheduler"] != before["scheduler"]
+    assert {**fixed, "scheduler": before["scheduler"]} == before
 
-    ended = made.make("down")
-    assert [f"{name}: stopped" in ended for name in ("Airflow", "BigQuery emulator", "PostgreSQL")] == [True] * 3
+    stopped = made.make("down")
+    assert [f"{name}: stopped" in stopped for name in ("Airflow", "BigQuery emulator", "PostgreSQL")] == [True] * 3
     assert made.processes() == []
     assert made.make("down").count("was not running") == 2
 

@@ -54,7 +54,7 @@ def recompute(raw: Sequence[Mapping[str, Any]], period: Period) -> Expected:
 
 
 def roll_up(weeks: Sequence[Mapping[str, Any]], period: Period) -> list[dict[str, Any]]:
-    """Return the rows of a month or quarter that is made of weekly target rows."""
+    """Return the rows of a month or quarter that is summed from weekly target rows."""
     inside = [{name: row[name] for name in _WEEKLY.names} for row in weeks if _belongs(row, period)]
     return _as_target(_run(_ROLLUP, "weeks", inside, _WEEKLY), period.columns)
 

@@ -89,7 +89,7 @@ class Attempted:
 
 @dataclass
 class Tally:
-    """What the histories came to: their lengths, kinds of step, and what was compared after the steps."""
+    """What the histories were: their lengths, kinds of step, and what was compared after the steps."""
 
     lengths: list[int] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
@@ -259,7 +259,7 @@ class History(RuleBasedStateMachine):
         return week in self.disturbed
 
     def check_and_heal(self, draw: Draw) -> None:
-        """What the look at the source calls unchanged is equal, what it calls changed is not; syncing heals it."""
+        """A period that the check calls unchanged is equal, one that it calls changed is not; a sync puts it right."""
         sync_type = draw(st.sampled_from([WEEKLY, MONTHLY]))
         periods = [period for period in PERIODS if period.sync_type is sync_type]
         found = Source(SqpBigQueryHook(), self.stages.settings.source).window_totals(sync_type, periods)
@@ -284,14 +284,14 @@ class History(RuleBasedStateMachine):
             self.tally.compare(self.stages.target(sync_type), expected)
 
     @invariant()
-    def every_run_has_one_row_that_says_how_it_ended(self) -> None:
+    def every_run_has_one_row_that_says_how_it_finished(self) -> None:
         logs = self.stages.query("select run_id, sync_status from sync_log")
         statuses = {log["run_id"]: log["sync_status"] for log in logs}
         assert len(logs) == len(statuses) == self.stages.runs
         assert "started" not in statuses.values()
         for attempted in self.runs:
-            ended = {"success": "completed", "failed": "failed"}[attempted.run.colour]
-            assert statuses[attempted.run.run_id] == ended
+            status = {"success": "completed", "failed": "failed"}[attempted.run.colour]
+            assert statuses[attempted.run.run_id] == status
 
     # the model
 
@@ -331,7 +331,7 @@ class History(RuleBasedStateMachine):
         self.conclude_snapshot(attempted)
 
     def conclude_snapshot(self, attempted: Attempted) -> None:
-        """A run that has looked anew is green, and the target what it saw, unless there was nothing to see."""
+        """A run with a new snapshot is green, and the target equals the snapshot, unless the source was empty."""
         attempted.seen = self.check()
         if rows := self.from_source(self.raw, attempted.period):
             assert attempted.run.colour == "success", attempted.run.errors
@@ -342,7 +342,7 @@ class History(RuleBasedStateMachine):
             assert "has no usable rows" in str(attempted.run.errors["extract"])
 
     def conclude(self, attempted: Attempted) -> None:
-        """What a run that has published leaves is what the source held when it looked; it may not be an older look."""
+        """A run that published leaves what its snapshot had; it may not publish an older snapshot than another run."""
         period, before = attempted.period, self.published.get(attempted.period)
         assert before is None or attempted.seen.at >= before.at, "an older snapshot over a newer one"
         rows = self.from_source(attempted.seen.raw, period)
@@ -351,7 +351,7 @@ class History(RuleBasedStateMachine):
         self.disturbed.discard(period)
 
     def confirm(self, attempted: Attempted) -> None:
-        """A run that had nothing to publish has found that the target holds what it saw; the later look stays."""
+        """A run with nothing to publish found that the target equals its snapshot; the later snapshot's time stays."""
         period, before = attempted.period, self.published[attempted.period]
         assert period not in self.disturbed
         assert self.rows_of(period) == self.from_source(attempted.seen.raw, period)
@@ -414,7 +414,7 @@ def make(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("native", [False, True], ids=["months made of weeks", "months of Amazon's own"])
+@pytest.mark.parametrize("native", [False, True], ids=["months summed from weeks", "months of Amazon's own"])
 def test_any_history_ends_each_step_in_the_recomputed_rows(
     native: bool, make: Callable[[bool], tuple[Landing, Stages, ExitStack]], record_property: Callable[..., None]
 ) -> None:

@@ -1,4 +1,4 @@
-"""The provider in Airflow's plugins folder, as docs/deployment.md says: nothing else tells Python where it is."""
+"""The provider in Airflow's plugins folder, as docs/deployment.md says: nothing else puts it on Python's path."""
 
 from __future__ import annotations
 

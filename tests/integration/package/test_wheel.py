@@ -61,7 +61,7 @@ def test_airflow_lists_the_provider_with_its_version(installed: Installed) -> No
     assert ours["description"].startswith("Keeps Amazon Search Query Performance figures in Postgres")
 
 
-def test_airflow_tells_what_the_provider_brings(installed: Installed) -> None:
+def test_airflow_lists_what_the_provider_brings(installed: Installed) -> None:
     (ours,) = json.loads(installed.airflow("providers", "get", "airflow-provider-sqp", "--full", "--output", "json"))
     assert "sqp_provider.operators.publish" in str(ours)
     assert "sqp_provider.sensors.freshness" in str(ours)
@@ -77,7 +77,7 @@ def test_airflow_loads_the_plugin_of_the_wheel_once(installed: Installed) -> Non
 
 
 def test_a_plugins_folder_beside_the_wheel_is_refused_and_registers_nothing_twice(installed: Installed) -> None:
-    """Providers are not loaded lazily here: then Airflow looks for plugins in all three places."""
+    """Providers are not loaded lazily here: then Airflow searches for plugins in all three places."""
     plugins = ROOT / "plugins"
     both = {
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(plugins),

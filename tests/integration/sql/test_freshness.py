@@ -37,8 +37,8 @@ def test_both_functions_agree_on_the_day_a_table_becomes_stale(connection: Conne
             " values (current_date - %s - 6, current_date - %s, 'a', 'B000000001')",
             [days_old, days_old],
         )
-        told = connection.execute("select days_old, is_stale, state from table_freshness() limit 1").fetchall()
-        assert told == [(days_old, is_stale, None)]
+        found = connection.execute("select days_old, is_stale, state from table_freshness() limit 1").fetchall()
+        assert found == [(days_old, is_stale, None)]
         both = "select table_name, period_end, days_old, is_stale from table_freshness()"
         assert (
             connection.execute(f"{both} except select * from check_data_freshness()").fetchall()
@@ -47,7 +47,7 @@ def test_both_functions_agree_on_the_day_a_table_becomes_stale(connection: Conne
         )
 
 
-def test_a_derived_month_is_told_from_the_newest_synced_one(connection: Connection) -> None:
+def test_a_derived_month_is_distinguished_from_the_newest_synced_one(connection: Connection) -> None:
     connection.execute(WEEK, ["2026-10-25", "2026-10-25"])
     connection.execute(
         "insert into synced_period (sync_type, period_start, period_end, state)"
@@ -68,7 +68,7 @@ RUNNING = {
         "date_trunc('quarter', current_date) + interval '3 months - 1 day'",
     ),
 }
-ENDED = {
+OVER = {
     "weekly": ("current_date - 7", "current_date - 1"),
     "monthly": (
         "date_trunc('month', current_date) - interval '1 month'",
@@ -83,17 +83,17 @@ ENDED = {
 
 @pytest.mark.parametrize("sync_type", ["weekly", "monthly", "quarterly"])
 def test_a_period_that_is_not_over_does_not_make_its_table_fresh(connection: Connection, sync_type: str) -> None:
-    told = (
+    statement = (
         "select latest_period, days_old is null or days_old > 0, is_stale from check_data_freshness()"
         f" where table_name = '{sync_type}_summary'"
     )
-    for (first, last), newest in ((RUNNING[sync_type], "null"), (ENDED[sync_type], ENDED[sync_type][1])):
+    for (first, last), newest in ((RUNNING[sync_type], "null"), (OVER[sync_type], OVER[sync_type][1])):
         connection.execute(
             f"insert into {sync_type}_summary (period_start, period_end, query, asin)"
             f" values (({first})::date, ({last})::date, 'a', 'B000000001')"
         )
         (expected,) = connection.execute(f"select ({newest})::date").fetchone() or (None,)
-        assert connection.execute(told).fetchall() == [(expected, True, expected is None)]
+        assert connection.execute(statement).fetchall() == [(expected, True, expected is None)]
 
 
 def test_the_running_month_does_not_hide_that_the_one_before_is_missing(connection: Connection) -> None:

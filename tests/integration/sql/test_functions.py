@@ -27,7 +27,9 @@ def log_row(connection: Connection, started: str, sync_type: str = "weekly", sta
     return int(row[0])
 
 
-def test_the_latest_sync_of_a_type_is_told_as_the_specification_does(connection: Connection, seed: Connection) -> None:
+def test_the_latest_sync_of_a_type_is_returned_as_the_specification_says(
+    connection: Connection, seed: Connection
+) -> None:
     for target in (seed, connection):
         log_row(target, "2026-11-01 00:00Z", status="failed")
         log_row(target, "2026-11-08 00:00Z")

@@ -18,7 +18,7 @@ Connection = psycopg.Connection[Any]
 NOTIFIED = """
 insert into sent_alert (kind, subject, cause, title, sent_at)
 select 'failed', concat(sync_type, ' ', period_start, '..', period_end), 'extract SourceEmpty',
-    'told', now() - interval '1 year'
+    'sent', now() - interval '1 year'
 from sync_log
 where sync_status = 'failed'
 group by sync_type, period_start, period_end
@@ -29,7 +29,7 @@ limit 8
 
 @pytest.fixture
 def large_log(connection: Connection) -> Connection:
-    """Two years of weeks, each synced about a thousand times; of eight a failure was told a year ago."""
+    """Two years of weeks, each synced about a thousand times; the failures of eight weeks were sent a year ago."""
     connection.execute(FILL, {"rows": ROWS})  # type: ignore[arg-type]
     connection.execute(NOTIFIED)  # type: ignore[arg-type]
     connection.execute("analyze sync_log; analyze sent_alert")

@@ -20,24 +20,24 @@ def log_run(
     connection: Connection,
     status: str,
     started: str = "2026-11-19 00:00Z",
-    ended: str | None = "2026-11-19 00:05Z",
+    finished: str | None = "2026-11-19 00:05Z",
     *,
     sync_type: str = "weekly",
     period_start: str | None = WEEK,
     error: str | None = None,
     **metadata: Any,
 ) -> int:
-    """Write a run's row; one that is at work has no end."""
+    """Write a run's row; a running run has not finished."""
     row = connection.execute(
         "insert into sync_log (sync_type, sync_status, started_at, completed_at, source_table, target_table,"
         " period_start, period_end, error_message, sync_metadata)"
-        " values (%(type)s, %(status)s, %(started)s, %(ended)s, 's', 't', %(first)s::date, %(first)s::date + 6,"
+        " values (%(type)s, %(status)s, %(started)s, %(finished)s, 's', 't', %(first)s::date, %(first)s::date + 6,"
         " %(error)s, %(metadata)s) returning id",
         {
             "type": sync_type,
             "status": status,
             "started": started,
-            "ended": None if status == "started" else ended,
+            "finished": None if status == "started" else finished,
             "first": period_start,
             "error": error,
             "metadata": json.dumps(metadata) if metadata else None,
@@ -57,7 +57,7 @@ def publish(
     fingerprint: str | None = "aaa",
     rows: int | None = 19001,
 ) -> None:
-    """Write the ledger's row: the source looked like this on 2026-11-19 00:01."""
+    """Write the ledger's row: the snapshot was taken on 2026-11-19 00:01."""
     connection.execute(
         "insert into synced_period (sync_type, period_start, period_end, state, fingerprint, snapshot_at, row_count,"
         " sync_log_id, attempt, published_at) values (%s, %s, %s::date + 6, %s, %s, '2026-11-19 00:01Z', %s, %s, 1,"
@@ -74,7 +74,7 @@ def see(
     *,
     period_start: str = WEEK,
 ) -> None:
-    """Write what a look found at the source."""
+    """Write what a check found at the source."""
     connection.execute(
         "insert into source_period values ('weekly', %s, %s::date + 6, %s, %s, 0, %s)",
         [period_start, period_start, fingerprint, rows, seen_at],
@@ -107,7 +107,7 @@ def test_a_published_week_says_everything_about_itself(connection: Connection) -
     publish(connection, run)
     see(connection)
     cursor = connection.execute(
-        "select *, published_at = '2026-11-19 00:04Z' as published, last_finished_at = '2026-11-19 00:05Z' as ended,"
+        "select *, published_at = '2026-11-19 00:04Z' as published, last_finished_at = '2026-11-19 00:05Z' as finished,"
         " source_seen_at = '2026-11-20 06:00Z' as seen, period_start::text as first_day, period_end::text as last_day"
         " from period_status where period_start = '2026-11-08'"
     )
@@ -127,7 +127,7 @@ def test_a_published_week_says_everything_about_itself(connection: Connection) -
         "last_error": None,
         "source_row_count": 19001,
         "published": True,
-        "ended": True,
+        "finished": True,
         "seen": True,
         "first_day": "2026-11-08",
         "last_day": "2026-11-14",
@@ -142,7 +142,7 @@ def test_a_week_that_nobody_published_is_missing_and_says_what_the_source_has(co
     assert connection.execute(counted).fetchall() == [(0,), (19001,)]
 
 
-def test_a_month_made_of_weeks_is_derived(connection: Connection) -> None:
+def test_a_month_summed_from_weeks_is_derived(connection: Connection) -> None:
     connection.execute(
         "insert into weekly_summary (period_start, period_end, query, asin)"
         " values ('2026-11-08', '2026-11-14', 'a', 'B000000001')"
@@ -170,8 +170,8 @@ def test_a_month_made_of_weeks_is_derived(connection: Connection) -> None:
         "the source lost it",
         "published empty and still empty",
         "somebody else wrote",
-        "somebody else wrote, not looked at since",
-        "never looked at",
+        "somebody else wrote, not checked since",
+        "never checked",
     ],
 )
 def test_a_published_week_is_restated_when_the_source_or_the_table_changed(
@@ -206,9 +206,9 @@ def test_running_comes_before_failed_before_restated_before_synced(connection: C
 def test_a_failed_first_run_is_failed_and_says_why(connection: Connection) -> None:
     run = log_run(connection, "failed", error="no usable rows")
     assert status(connection) == "failed"
-    told = "select last_sync_log_id, last_status, last_error, state, sync_log_id from period_status"
-    told += " where period_start = '2026-11-08'"
-    assert connection.execute(told).fetchall() == [(run, "failed", "no usable rows", None, None)]
+    statement = "select last_sync_log_id, last_status, last_error, state, sync_log_id from period_status"
+    statement += " where period_start = '2026-11-08'"
+    assert connection.execute(statement).fetchall() == [(run, "failed", "no usable rows", None, None)]
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_a_failed_first_run_is_failed_and_says_why(connection: Connection) -> No
         (("2026-11-18 00:00Z", "2026-11-20 00:05Z"), "synced"),
         (("2026-11-18 00:00Z", "2026-11-18 00:05Z"), "failed"),
     ],
-    ids=["started after it", "started before it, ended after it", "ended before it"],
+    ids=["started after it", "started before it, finished after it", "finished before it"],
 )
 def test_a_failure_counts_until_a_run_completes(
     connection: Connection, completed: tuple[str, str], expected: str
@@ -228,7 +228,7 @@ def test_a_failure_counts_until_a_run_completes(
     assert status(connection) == expected
 
 
-def test_a_run_that_published_and_never_said_so_has_not_failed_its_week(connection: Connection) -> None:
+def test_a_run_that_published_but_did_not_finish_has_not_failed_its_week(connection: Connection) -> None:
     run = log_run(connection, "failed")
     publish(connection, run)
     assert status(connection) == "synced"
@@ -239,8 +239,8 @@ def test_a_run_that_published_and_never_said_so_has_not_failed_its_week(connecti
 def test_dry_runs_do_not_count(connection: Connection) -> None:
     run = log_run(connection, "completed")
     publish(connection, run)
-    for ended in ("started", "failed"):
-        log_run(connection, ended, "2026-11-21", "2026-11-21", options={"dry_run": True})
+    for left_as in ("started", "failed"):
+        log_run(connection, left_as, "2026-11-21", "2026-11-21", options={"dry_run": True})
     assert status(connection) == "synced"
     last = "select last_sync_log_id from period_status where period_start = '2026-11-08'"
     assert connection.execute(last).fetchall() == [(run,)]
@@ -284,7 +284,7 @@ def test_months_and_quarters_follow_the_calendar(
     ("sync_type", "first", "one"),
     [("weekly", WEEK, "7 days"), ("monthly", "2026-06-01", "1 month"), ("quarterly", "2025-01-01", "3 months")],
 )
-def test_the_newest_period_is_the_last_that_has_ended(
+def test_the_newest_period_is_the_last_that_is_over(
     connection: Connection, sync_type: str, first: str, one: str
 ) -> None:
     log_run(connection, "completed", sync_type=sync_type, period_start=first)

@@ -1,4 +1,4 @@
-"""What Postgres knows of the periods of a window, as the look for restatements asks it."""
+"""What Postgres knows of the periods of a window, as the check for restatements reads it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_of_an_unknown_period_nothing_is_known(periods: Periods) -> None:
     assert periods.known() == {WEEK: KnownPeriod(), OLDER: KnownPeriod()}
 
 
-def test_the_ledger_the_run_at_work_and_the_last_failure_are_known(periods: Periods, database: Database) -> None:
+def test_the_ledger_the_running_run_and_the_last_failure_are_known(periods: Periods, database: Database) -> None:
     database.connection.execute(
         "insert into synced_period (sync_type, period_start, period_end, state, fingerprint, row_count)"
         " values ('weekly', '2026-11-08', '2026-11-14', 'synced', 'aaa', 19001),"
@@ -111,9 +111,7 @@ def test_a_run_without_a_run_id_is_named_by_its_row(periods: Periods, database: 
     assert periods.known()[WEEK].running_run == f"of sync_log {row['id']}"
 
 
-def test_what_is_seen_is_written_down_and_an_older_look_does_not_replace_it(
-    periods: Periods, database: Database
-) -> None:
+def test_what_is_seen_is_written_and_an_older_check_does_not_replace_it(periods: Periods, database: Database) -> None:
     rows = Totals(row_count=19001, key_count=19001, row_hash=0, sums={}, nulls={})
     totals = PeriodTotals(totals=rows, reject_count=13, source_rows=19014, fingerprint="aaa")
     periods.record_seen({WEEK: totals}, datetime(2026, 11, 22, 6, tzinfo=UTC))

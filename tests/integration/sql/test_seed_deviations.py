@@ -42,7 +42,7 @@ def test_quarters_were_promised_and_are_now_kept(seed: Connection, connection: C
     assert connection.execute(query).fetchall() == [("2026-10-01", "2026-12-31", 2026, 4, 10)]
 
 
-def test_freshness_always_raised_and_now_tells_the_days(seed: Connection, connection: Connection) -> None:
+def test_freshness_always_raised_and_now_returns_the_days(seed: Connection, connection: Connection) -> None:
     with pytest.raises(psycopg.errors.UndefinedFunction, match="extract"):
         seed.execute("select * from check_data_freshness()")
     connection.execute(

@@ -1,4 +1,4 @@
-"""A connection of several services: each is told once, whatever the others do."""
+"""A connection of several services: each gets a message once, whatever the others do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people are told, over a real webhook, by the stages on a real Postgres."""
+"""The alerts that the stages send over a real webhook, on a real Postgres."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def ti() -> Any:
     return SimpleNamespace(dag_id="sqp_freshness", run_id="scheduled__1", task_id="weekly_summary")
 
 
-def test_a_failure_is_told_once_and_its_second_run_in_a_row_marked(stages: Stages, webhook: Webhook) -> None:
+def test_a_failure_is_sent_once_and_its_second_run_in_a_row_is_marked(stages: Stages, webhook: Webhook) -> None:
     first = stages.sync("2026-11-08")
     stages.sync(run=first)
     stages.clear(first, "extract")
@@ -58,7 +58,7 @@ def test_a_failure_says_stage_reason_period_counts_and_run(landing: Landing, sta
     )
 
 
-def test_a_recovery_is_told_and_the_next_failure_is_a_first_one(
+def test_a_recovery_is_sent_and_the_next_failure_is_a_first_one(
     landing: Landing, stages: Stages, webhook: Webhook
 ) -> None:
     stages.sync("2026-11-08")
@@ -106,7 +106,7 @@ def test_another_period_or_a_dry_run_is_no_failure_in_a_row(stages: Stages, webh
     assert webhook.titles(WEEK) == [f"SQP sync failed: {WEEK}"]
 
 
-def test_warnings_are_told_once_until_the_period_is_clean(landing: Landing, stages: Stages, webhook: Webhook) -> None:
+def test_warnings_are_sent_once_until_the_period_is_clean(landing: Landing, stages: Stages, webhook: Webhook) -> None:
     landing.land(report_row("good"), report_row("bad", asin="?"))
     stages.sync("2026-11-08")
     stages.sync("2026-11-08")
@@ -116,7 +116,7 @@ def test_warnings_are_told_once_until_the_period_is_clean(landing: Landing, stag
     assert "reject_rate: 1 of 2 rows are malformed" in webhook.messages[0]["message"]
 
 
-def test_a_dead_run_is_told_by_the_run_that_closes_it(landing: Landing, stages: Stages, webhook: Webhook) -> None:
+def test_a_dead_run_is_notified_by_the_run_that_closes_it(landing: Landing, stages: Stages, webhook: Webhook) -> None:
     dead = Run("dead", {"period_start": "2026-11-08", "max_delete_fraction": None})
     assert stages.run_task(dead, "log_start")
     stages.query("update sync_log set started_at = now() - interval '1 hour'")
@@ -162,7 +162,7 @@ def test_a_broken_channel_never_fails_a_sync_and_shows_no_secret(
     assert working
 
 
-def test_a_database_that_is_down_is_told_all_the_same(
+def test_a_database_that_is_down_is_notified_all_the_same(
     stages: Stages, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = Run("manual__1", {"period_start": "2026-11-08"})
@@ -176,7 +176,7 @@ def test_a_database_that_is_down_is_told_all_the_same(
     assert "AIRFLOW" not in message["message"]
 
 
-def test_a_log_that_could_not_be_used_is_told_when_the_next_run_of_the_dag_has_written_its_end(
+def test_a_recovered_log_is_notified_when_the_next_run_of_the_dag_has_written_its_outcome(
     landing: Landing, stages: Stages, webhook: Webhook
 ) -> None:
     run = Run("manual__9", {"period_start": "2026-11-08"})
@@ -195,7 +195,7 @@ def test_a_log_that_could_not_be_used_is_told_when_the_next_run_of_the_dag_has_w
     assert stages.query("select title from sent_alert where resolved_at is null") == []
 
 
-def test_what_the_row_tells_is_not_told_twice_by_the_callback(stages: Stages, webhook: Webhook) -> None:
+def test_a_failure_that_the_row_has_is_not_sent_again_by_the_callback(stages: Stages, webhook: Webhook) -> None:
     run = stages.sync("2026-11-08")
     error = run.errors["log_finish"]
     assert isinstance(error, SyncFailed)
@@ -204,7 +204,7 @@ def test_what_the_row_tells_is_not_told_twice_by_the_callback(stages: Stages, we
     assert len(webhook.messages) == 1
 
 
-def test_a_run_without_a_period_is_told_by_the_callback(stages: Stages, webhook: Webhook) -> None:
+def test_a_run_without_a_period_is_notified_by_the_callback(stages: Stages, webhook: Webhook) -> None:
     run = stages.sync("2026-11-09")
     context = cast("dict[str, Any]", run.context("log_start", run.errors["log_start"]))
     notify_unlogged(cast("Context", context | {"task": stages.operator(run, "log_start")}))
@@ -212,7 +212,7 @@ def test_a_run_without_a_period_is_told_by_the_callback(stages: Stages, webhook:
     assert "starts on 2026-11-08 (Sunday)" in webhook.messages[0]["message"]
 
 
-def test_a_stale_table_is_told_once_until_it_is_fresh_again(
+def test_a_stale_table_is_notified_once_until_it_is_fresh_again(
     stages: Stages, webhook: Webhook, settings: Settings, ti: Any
 ) -> None:
     for _ in range(2):
@@ -227,22 +227,22 @@ def test_a_stale_table_is_told_once_until_it_is_fresh_again(
     assert "weekly_summary is stale: it has no period that is over." in webhook.messages[0]["message"]
 
 
-def test_only_a_run_that_is_still_at_work_is_told_as_long(stages: Stages, webhook: Webhook, settings: Settings) -> None:
-    assert stages.run_task(Run("at work", {"period_start": "2026-11-08"}), "log_start")
-    ended = stages.sync("2026-11-01")
-    told = settings.model_dump(mode="json", by_alias=True, include={"source", "target", "alerts"})
+def test_only_an_unfinished_run_is_notified_as_long(stages: Stages, webhook: Webhook, settings: Settings) -> None:
+    assert stages.run_task(Run("slow", {"period_start": "2026-11-08"}), "log_start")
+    finished = stages.sync("2026-11-01")
+    sections = settings.model_dump(mode="json", by_alias=True, include={"source", "target", "alerts"})
     for run_id, run_type, state in (
-        ("at work", "manual", "running"),
-        ("at work", "manual", "running"),
-        (ended.run_id, "manual", "failed"),
+        ("slow", "manual", "running"),
+        ("slow", "manual", "running"),
+        (finished.run_id, "manual", "failed"),
         ("waits for its turn", "backfill", "queued"),
         ("waits for the scheduler", "manual", "queued"),
     ):
         dag_run = {"dag_id": "sqp_weekly_sync", "dag_run_id": run_id, "run_type": run_type, "state": state}
-        notify_overdue({"dag_run": dag_run}, told)
+        notify_overdue({"dag_run": dag_run}, sections)
     assert webhook.titles("running long") == ["SQP sync running long: sqp_weekly_sync"]
     assert webhook.about("SQP sync running long: sqp_weekly_sync")["message"].startswith(
-        "Run at work of sqp_weekly_sync was created more than 15 minutes ago, its wait in the queue included, and is"
+        "Run slow of sqp_weekly_sync was created more than 15 minutes ago, its wait in the queue included, and is"
         " still running."
     )
     assert webhook.titles("waiting long") == ["SQP sync waiting long: sqp_weekly_sync"]
@@ -252,7 +252,7 @@ def test_only_a_run_that_is_still_at_work_is_told_as_long(stages: Stages, webhoo
     )
 
 
-def test_a_cause_that_is_not_wanted_is_not_told(stages: Stages, webhook: Webhook, settings: Settings) -> None:
+def test_a_cause_that_is_switched_off_is_not_sent(stages: Stages, webhook: Webhook, settings: Settings) -> None:
     alerts = settings.alerts.model_copy(update={"causes": ("stale",)})
     stages.settings = settings.model_copy(update={"alerts": alerts})
     stages.sync("2026-11-08")

@@ -68,7 +68,7 @@ def test_clearing_any_task_of_a_green_run_leaves_it_green(
 def test_clearing_a_task_of_a_run_whose_week_another_run_published_with_other_rows(
     landing: Landing, stages: Stages
 ) -> None:
-    """What needs no old snapshot is green; what would go on with the old one says to take a new one."""
+    """A stage that needs no snapshot is green; one that would use the old snapshot says to take a new one."""
     run = restated_and_published_by_another(landing, stages)
     for task in ("log_start", "extract", "log_finish"):
         stages.clear(run, task, downstream=False)
@@ -166,7 +166,7 @@ def test_log_start_cleared_after_somebody_else_wrote_to_the_week(landing: Landin
 def test_rows_staged_from_an_older_snapshot_are_not_published_as_the_newer_one(
     landing: Landing, stages: Stages
 ) -> None:
-    """Extract cleared alone while validate is at work: what follows was staged before."""
+    """Extract is cleared alone while validate is running, so the staged rows are of the older snapshot."""
     landing.land(*THREE)
     run = Run("manual__again", NO_OPTIONS | {"period_start": str(WEEK)})
     for task in ("log_start", "extract", "load", "validate"):

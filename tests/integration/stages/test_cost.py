@@ -61,7 +61,7 @@ class Counters:
         return {row["relid"]: row for row in rows}
 
     def _until_everyone_left(self) -> None:
-        """A client tells what it did when it leaves."""
+        """A client reports its statistics when it disconnects."""
         while self.stages.query(
             "select 1 as here from pg_stat_activity where datname = current_database()"
             " and backend_type in ('client backend', 'parallel worker') and pid <> pg_backend_pid()"
@@ -118,7 +118,7 @@ def test_a_first_load_writes_each_row_once_and_reads_it_once_to_validate(week: L
 
     counters.begin()
     assert stages.run_task(run, "validate"), run.errors
-    one_scan = ROWS + 1  # and a row that tells whose snapshot is staged
+    one_scan = ROWS + 1  # and a row that says which snapshot is staged
     assert counters.of("sqp_staging") == {"scanned": one_scan, "looked_up": 0, "written": 0}
 
     counters.begin()

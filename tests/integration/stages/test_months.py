@@ -1,4 +1,4 @@
-"""Months and quarters: Amazon's own where the source has them, else made of weeks; and who may overwrite whom."""
+"""Months and quarters: Amazon's own where the source has them, else summed from weeks, and which replaces which."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_month_row_whose_dates_are_no_month_is_a_reject(landing: Landing, nati
     ]
 
 
-def test_a_month_is_made_of_the_weeks_that_begin_in_it(landing: Landing, stages: Stages) -> None:
+def test_a_month_is_summed_from_the_weeks_that_begin_in_it(landing: Landing, stages: Stages) -> None:
     landing.land(
         report_row("q", week=date(2026, 10, 25), asin_click_count=1000),
         *(report_row("q", week=week, search_query_score=9 - n) for n, week in enumerate(WEEKS_OF_NOVEMBER)),
@@ -206,7 +206,7 @@ def test_a_late_week_reaches_its_month_and_the_same_again_changes_nothing(landin
 
 
 @pytest.mark.parametrize("sync_type", SyncType)
-def test_a_look_at_a_window_finds_the_fingerprint_that_each_period_is_published_with(
+def test_a_check_of_a_window_finds_the_fingerprint_that_each_period_is_published_with(
     sync_type: SyncType, landing: Landing, stages: Stages
 ) -> None:
     periods = [Period.containing(sync_type, date(2026, 5, 4)), Period.containing(sync_type, date(2026, 11, 8))]
@@ -233,7 +233,7 @@ def test_a_look_at_a_window_finds_the_fingerprint_that_each_period_is_published_
     assert (alone.totals.row_count, alone.reject_count) == (5, 1)
 
 
-def test_an_empty_report_does_not_empty_a_month_made_of_weeks(landing: Landing, native: Stages) -> None:
+def test_an_empty_report_does_not_empty_a_month_summed_from_weeks(landing: Landing, native: Stages) -> None:
     """Allow empty alone may not delete what weeks have filled: a synced month no longer follows them."""
     landing.land(*(native_row(f"q {n}", "WEEK", "2026-11-01", "2026-11-07") for n in range(3)))
     native.sync(NOVEMBER)

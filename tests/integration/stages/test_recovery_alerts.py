@@ -1,4 +1,4 @@
-"""A recovery that the channel did not take is told at the next chance, and a failure in between is news."""
+"""A recovery that the channel refused is sent at the next chance, and a failure in between is sent too."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.fixture
 def missed(landing: Landing, stages: Stages, webhook: Webhook) -> None:
-    """A week whose failure was told, and whose recovery the channel did not take."""
+    """A week whose failure was sent, and whose recovery the channel refused."""
     stages.sync(FIRST_DAY)
     landing.land(report_row("q"))
     with webhook.refusing():
@@ -42,7 +42,7 @@ def missed(landing: Landing, stages: Stages, webhook: Webhook) -> None:
 
 
 def notified_and_recovered(stages: Stages, week: str) -> None:
-    """What a failure that was told and a later run that completed leave."""
+    """Write what a sent failure and a later completed run leave."""
     first, last = week.removeprefix("weekly ").split("..")
     stages.query(
         "insert into sent_alert (kind, subject, cause, title, sent_at)"
@@ -63,7 +63,7 @@ def daily_check(stages: Stages) -> None:
 
 
 @pytest.mark.usefixtures("missed")
-def test_the_next_run_of_any_period_tells_it(stages: Stages, webhook: Webhook) -> None:
+def test_the_next_run_of_any_period_sends_it(stages: Stages, webhook: Webhook) -> None:
     stages.sync("2026-11-01")
     assert webhook.titles(WEEK) == [FAILED, RECOVERED]
     stages.sync(FIRST_DAY)
@@ -72,7 +72,7 @@ def test_the_next_run_of_any_period_tells_it(stages: Stages, webhook: Webhook) -
 
 
 @pytest.mark.usefixtures("missed")
-def test_the_daily_look_tells_it(stages: Stages, webhook: Webhook) -> None:
+def test_the_daily_check_sends_it(stages: Stages, webhook: Webhook) -> None:
     for _ in range(2):
         daily_check(stages)
     assert webhook.titles() == [FAILED, RECOVERED]
@@ -80,7 +80,7 @@ def test_the_daily_look_tells_it(stages: Stages, webhook: Webhook) -> None:
 
 
 @pytest.mark.usefixtures("missed")
-def test_a_new_failure_is_told_instead(landing: Landing, stages: Stages, webhook: Webhook) -> None:
+def test_a_new_failure_is_sent_instead(landing: Landing, stages: Stages, webhook: Webhook) -> None:
     landing.replace(report_row("older", start_date="2026-11-01", end_date="2026-11-07"))
     stages.sync(FIRST_DAY)
     daily_check(stages)
@@ -110,7 +110,7 @@ def test_a_recovery_that_nobody_wants_closes_the_cause(
     assert (webhook.titles(), stages.query(OPEN)) == ([FAILED], [])
 
 
-def test_a_recovery_that_was_told_and_not_closed_is_closed_untold_and_holds_up_no_other(
+def test_a_recovery_that_was_sent_and_not_closed_is_closed_silently_and_delays_no_other(
     stages: Stages, webhook: Webhook
 ) -> None:
     """What a lost connection leaves between the message and the note that the cause is gone."""
@@ -157,7 +157,7 @@ def check_weeks(settings: Settings) -> None:
     notify_freshness(settings, read_freshness(settings.target, "weekly_summary"), ti)
 
 
-def test_a_fresh_table_is_told_with_the_next_look(stages: Stages, webhook: Webhook, settings: Settings) -> None:
+def test_a_fresh_table_is_notified_with_the_next_check(stages: Stages, webhook: Webhook, settings: Settings) -> None:
     check_weeks(settings)
     stages.query(NEW_WEEK)
     with webhook.refusing():
@@ -169,7 +169,7 @@ def test_a_fresh_table_is_told_with_the_next_look(stages: Stages, webhook: Webho
     assert stages.query(OPEN) == []
 
 
-def test_a_table_that_recovers_twice_with_the_same_newest_week_is_told_twice(
+def test_a_table_that_recovers_twice_with_the_same_newest_week_is_notified_twice(
     stages: Stages, webhook: Webhook, settings: Settings
 ) -> None:
     for _ in range(2):
@@ -187,7 +187,7 @@ def test_a_fresh_table_whose_message_an_older_version_left_open_is_closed(
     stages.query(NEW_WEEK)
     stages.query(
         "insert into sent_alert (kind, subject, cause, title) select kind, 'weekly_summary', cause, 't'"
-        " from (values ('stale', 'stale'), ('recovered', 'newest period ' || current_date - 9)) as told (kind, cause)"
+        " from (values ('stale', 'stale'), ('recovered', 'newest period ' || current_date - 9)) as sent (kind, cause)"
     )
     check_weeks(settings)
     assert stages.query("select title from sent_alert where resolved_at is null") == []

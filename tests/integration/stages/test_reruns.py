@@ -97,7 +97,7 @@ def test_force_publishes_an_unchanged_week_and_writes_no_row(landing: Landing, s
     assert versions(stages) == before
 
 
-def test_rows_that_somebody_else_deleted_come_back_although_the_source_is_unchanged(
+def test_rows_that_somebody_else_deleted_are_restored_although_the_source_is_unchanged(
     landing: Landing, stages: Stages
 ) -> None:
     landing.land(*TEN)

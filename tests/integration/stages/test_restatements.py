@@ -1,4 +1,4 @@
-"""The look for restatements over a real source and target: what it finds, and what it would start."""
+"""The check for restatements on a real source and target: what it finds, and what it would start."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ TEN = [report_row(f"query {n}") for n in range(10)]
 
 
 def check(stages: Stages, *, due: datetime = datetime(2026, 11, 23, 6, tzinfo=UTC), **params: Any) -> list[Any]:
-    """Look at the newest week, or what the params ask for."""
+    """Check the newest week, or what the params say."""
     operator = RestatementCheckOperator(task_id="check", settings=stages.settings)
-    run = Run("check", {"sync_types": ["weekly"], "periods": 1, "dry_run": False} | params, at_work={"at work"})
+    run = Run("check", {"sync_types": ["weekly"], "periods": 1, "dry_run": False} | params, running={"running"})
     context = dict(run.context("check")) | {"dag_run": SimpleNamespace(run_after=due)}
     return operator.execute(cast("Context", context))
 
@@ -77,9 +77,9 @@ def test_an_empty_or_vanished_week_is_never_triggered(landing: Landing, stages: 
     assert stages.query("select row_count from source_period") == [{"row_count": 0}]
 
 
-def test_a_week_at_work_is_left_and_one_whose_run_died_is_not(landing: Landing, stages: Stages) -> None:
+def test_a_running_week_is_left_and_one_whose_run_died_is_not(landing: Landing, stages: Stages) -> None:
     landing.land(*TEN)
-    for run_id, triggered in (("at work", 0), ("dead", 1)):
+    for run_id, triggered in (("running", 0), ("dead", 1)):
         run = Run(run_id, {"period_start": "2026-11-08"})
         stages.run_task(run, "log_start")
         stages.query("update sync_log set started_at = now() - interval '1 hour'")
@@ -125,7 +125,7 @@ def test_the_window_ends_with_the_newest_week_due(landing: Landing, stages: Stag
     assert [row["week"] for row in stages.query(weeks)] == ["2026-10-25", "2026-11-01", "2026-11-08"]
 
 
-def test_every_type_is_looked_at_as_far_back_as_configured(landing: Landing, stages: Stages) -> None:
+def test_every_type_is_checked_as_far_back_as_configured(landing: Landing, stages: Stages) -> None:
     landing.land(*TEN, report_row("q", week=date(2026, 10, 4)))
     restatements = stages.settings.restatements.model_copy(
         update={"periods": {SyncType.WEEKLY: 2, SyncType.QUARTERLY: 0}}
@@ -138,7 +138,7 @@ def test_every_type_is_looked_at_as_far_back_as_configured(landing: Landing, sta
     assert stages.query(seen) == [{"sync_type": "monthly", "periods": 3}, {"sync_type": "weekly", "periods": 2}]
 
 
-def test_a_month_made_of_weeks_is_synced_once_and_again_when_one_of_its_weeks_is_restated(
+def test_a_month_summed_from_weeks_is_synced_once_and_again_when_a_week_is_restated(
     landing: Landing, stages: Stages
 ) -> None:
     october = date(2026, 10, 25)

@@ -1,4 +1,4 @@
-"""Rows that a run without an end left as started: closed by the next run, unless somebody is still at work."""
+"""Rows that a dead run left as started: the next run closes them, unless their run is still running."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def grow_old(stages: Stages, run: Run, age: str = "1 hour") -> None:
     stages.query("update sync_log set started_at = now() - %s::interval where run_id = %s", age, run.run_id)
 
 
-def start_next(stages: Stages, *at_work: str) -> Run:
-    """Begin a run of another week, in an Airflow that has these runs at work."""
-    run = Run("next", NO_OPTIONS | {"period_start": "2026-11-01"}, at_work=set(at_work))
+def start_next(stages: Stages, *running: str) -> Run:
+    """Start a run of another week, in an Airflow that is running these runs."""
+    run = Run("next", NO_OPTIONS | {"period_start": "2026-11-01"}, running=set(running))
     assert stages.run_task(run, "log_start")
     return run
 
@@ -53,7 +53,7 @@ def status(stages: Stages, run: Run) -> str:
 def close(stages: Stages, **options: Any) -> list[OpenRun]:
     """What a Dag without a row of its own does: close stale rows of all types."""
     hook = stages.operator(Run("any", {}), "log_start").postgres
-    ti = options.pop("ti", Run("any", {}, at_work=options.pop("at_work", set())).context("check")["ti"])
+    ti = options.pop("ti", Run("any", {}, running=options.pop("running", set())).context("check")["ti"])
     return close_stale_runs(hook, ti, logging.getLogger("stale"), after=timedelta(minutes=15), **options)
 
 
@@ -85,7 +85,7 @@ def test_closing_is_a_warning(stages: Stages, dead: Run, caplog: pytest.LogCaptu
     assert record.getMessage() == f"Closed as failed: {stages.log(dead)['error_message']}"
 
 
-def test_a_run_that_airflow_has_at_work_is_never_closed(stages: Stages, dead: Run) -> None:
+def test_a_run_that_airflow_is_running_is_never_closed(stages: Stages, dead: Run) -> None:
     grow_old(stages, dead, "40 days")
     start_next(stages, "dead")
     assert status(stages, dead) == "started"
@@ -93,7 +93,7 @@ def test_a_run_that_airflow_has_at_work_is_never_closed(stages: Stages, dead: Ru
     assert stages.run_task(dead, "publish")
 
 
-def test_a_young_row_is_not_even_asked_about(stages: Stages, dead: Run) -> None:
+def test_airflow_is_not_asked_about_a_young_row(stages: Stages, dead: Run) -> None:
     grow_old(stages, dead, "14 minutes")
     assert close(stages, ti="nobody to ask") == []
     assert status(stages, dead) == "started"
@@ -110,7 +110,7 @@ def test_a_task_that_wakes_up_after_its_run_was_closed_cannot_publish(stages: St
     assert stages.target() == []
 
 
-def test_a_closed_run_can_be_cleared_and_remembers_how_it_ended(stages: Stages, dead: Run) -> None:
+def test_a_closed_run_can_be_cleared_and_remembers_how_it_finished(stages: Stages, dead: Run) -> None:
     start_next(stages)
     assert stages.sync(run=dead).colour == "success"
     log = stages.log(dead)
@@ -135,7 +135,7 @@ def test_the_caller_s_own_row_stays(stages: Stages, dead: Run) -> None:
     assert status(stages, dead) == "started"
 
 
-def test_only_the_type_that_is_named_is_looked_at(stages: Stages, dead: Run) -> None:
+def test_only_the_named_type_is_checked(stages: Stages, dead: Run) -> None:
     assert close(stages, sync_type=SyncType.MONTHLY) == []
     assert [run.sync_log_id for run in close(stages)] == [1]
 

@@ -120,7 +120,7 @@ def test_a_long_job_is_deferred_and_resumed(
     assert result["job_id"] == trigger.job_id
 
 
-def test_the_trigger_looks_again_until_the_job_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_trigger_checks_again_until_the_job_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     states = iter(["PENDING", "RUNNING", "DONE"])  # stand-in: the emulator's jobs are done when they start
     monkeypatch.setattr(
         SqpBigQueryHook, "get_started", lambda self, job_id, location: SimpleNamespace(state=next(states))

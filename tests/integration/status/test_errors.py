@@ -24,14 +24,14 @@ UNPROCESSABLE = [
     ("/history?period_from=2026-11-08&period_to=2026-11-01", "period_from 2026-11-08 is after period_to 2026-11-01"),
     ("/history?before=0", "before: Input should be greater than or equal to 1, found '0'"),
     ("/history?before=9223372036854775808", "before: Input should be less than or equal to 9223372036854775807"),
-    ("/history?colour=red", "colour: is not a parameter of this page"),
-    ("/history?text=%00", "text: holds a NUL character"),
+    ("/history?colour=red", "colour is not a parameter of this page"),
+    ("/history?text=%00", "text: has a NUL character"),
     (f"/history?text={'x' * 201}", "text: String should have at most 200 characters"),
     ("/periods?periods=521", "periods: Input should be less than or equal to 520, found '521'"),
     ("/sync/one", "sync_log_id: Input should be a valid integer"),
     ("/sync/-1", "sync_log_id: Input should be greater than or equal to 1"),
     ("/sync/9223372036854775808", "sync_log_id: Input should be less than or equal to 9223372036854775807"),
-    ("/freshness?since=1", "since: is not a parameter of this page"),
+    ("/freshness?since=1", "since is not a parameter of this page"),
 ]
 
 
@@ -44,7 +44,7 @@ def test_what_cannot_be_asked_is_named(viewer: TestClient, path: str, says: str)
     expect_headers(answer)
 
 
-def test_a_page_tells_a_mistake_in_its_address(viewer: TestClient) -> None:
+def test_a_page_names_a_mistake_in_its_address(viewer: TestClient) -> None:
     answer = viewer.get(f"{PAGE}/history?period_from=yesterday")
     assert (answer.status_code, answer.headers["content-type"]) == (422, "text/html; charset=utf-8")
     assert "period_from" in answer.text
@@ -63,7 +63,7 @@ def test_what_is_not_there_is_a_page_with_404(viewer: TestClient, path: str) -> 
     ("path", "says"),
     [
         ("/sync/4711", "sync_log has no row 4711. Old rows may have been deleted."),
-        ("/run/other_dag/manual__1", "sync_log has no row of run manual__1 of other_dag."),
+        ("/run/other_dag/manual__1", "sync_log has no row for run manual__1 of other_dag."),
         ("/nothing", "There is no such page."),
     ],
 )
@@ -75,7 +75,7 @@ def test_what_is_not_there_is_problem_json_below_api(viewer: TestClient, path: s
         "title": "Not Found",
         "status": 404,
         "detail": says,
-        "remedy": "Look for it in the history.",
+        "remedy": "Search for it in the history.",
     }
     assert answer.status_code == 404
     expect_headers(answer)
@@ -111,7 +111,7 @@ def test_no_connection(viewer: TestClient, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_schema_that_was_never_made(viewer: TestClient, empty_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_SQP_POSTGRES", connection_to(empty_database))
-    expect_unavailable(viewer, "not there or not up to date", "sqp_migrate")
+    expect_unavailable(viewer, "missing or out of date", "sqp_migrate")
 
 
 @pytest.mark.parametrize(("revision", "says"), [("0001", "Run the Dag sqp_migrate"), ("9999", "Update the provider")])
@@ -119,7 +119,7 @@ def test_a_schema_of_another_revision(
     viewer: TestClient, connection: psycopg.Connection[Any], revision: str, says: str
 ) -> None:
     connection.execute("update alembic_version set version_num = %s", [revision])
-    expect_unavailable(viewer, f"schema sqp is at revision {revision}, this code (airflow-provider-sqp", says)
+    expect_unavailable(viewer, f"schema sqp is at revision {revision}, but this code (airflow-provider-sqp", says)
 
 
 def test_no_configuration(viewer: TestClient, configured: Path) -> None:
@@ -148,7 +148,7 @@ def test_a_fault_of_the_page_itself_shows_no_trace(viewer: TestClient, monkeypat
     monkeypatch.setattr("sqp_provider.status.pages.page_settings", broken)
     answer = viewer.get(f"{PAGE}/")
     assert answer.status_code == 500
-    assert "This page has a fault." in answer.text
+    assert "This page has an error." in answer.text
     expect_headers(answer)
     assert "secret-word" not in answer.text
 

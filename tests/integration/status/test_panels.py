@@ -1,4 +1,4 @@
-"""Each panel on a real Postgres: what is there is told, what is not is told as well."""
+"""Each panel on a real Postgres: it shows what is there, and says what is missing."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 from fastapi.testclient import TestClient
 
+from sqp_provider.core.contract import REJECT_REASONS
 from sqp_provider.core.period import Period, SyncType
 from tests.integration.status.conftest import PAGE, add_sync
 
@@ -37,9 +38,9 @@ def publish(connection: psycopg.Connection[Any], period: Period, **other: Any) -
 
 def test_empty_tables_say_what_to_do(viewer: TestClient) -> None:
     page = viewer.get(f"{PAGE}/").text
-    assert page.count("is not there.") == 3
+    assert page.count("is missing.") == 3
     assert "No period is known yet. Trigger <code>sqp_weekly_sync</code>" in page
-    assert "never: unpause or trigger <code>sqp_quarterly_sync</code>" in page
+    assert "No sync yet. Unpause or trigger <code>sqp_quarterly_sync</code>" in page
     assert "No sync has failed." in page
     assert "No sync has run yet." in viewer.get(f"{PAGE}/history").text
     assert [row["is_stale"] for row in viewer.get(f"{PAGE}/api/freshness").json()] == [True, True, True]
@@ -86,7 +87,7 @@ def test_freshness_and_last_status_are_those_of_the_functions(
     assert (latest["outcome"], latest["next_sync_due"]) == ("attached", "2026-11-19T06:00:12.500000Z")
     page = viewer.get(f"{PAGE}/").text
     assert 'href="/dags/sqp_weekly_sync/runs/manual__7"' in page
-    assert '<span class="badge stale">stale</span> See whether' in page
+    assert '<span class="badge stale">stale</span> Check below whether' in page
 
 
 def test_freshness_says_how_old_a_table_may_be_and_why_its_last_sync_failed(
@@ -136,10 +137,10 @@ def test_history_is_filtered(viewer: TestClient, connection: psycopg.Connection[
     page = viewer.get(f"{PAGE}/history?status=failed").text
     assert "<option selected>failed</option>" in page
     assert f'aria-label="sync {failed}, weekly 2026-10-04: 12.5 s"' in page
-    assert "No sync fits the filter." in viewer.get(f"{PAGE}/history?text=nowhere").text
+    assert "No sync matches the filter." in viewer.get(f"{PAGE}/history?text=nowhere").text
 
 
-def test_a_sync_tells_stages_attempts_checks_and_rejects(
+def test_a_sync_shows_stages_attempts_checks_and_rejects(
     viewer: TestClient, connection: psycopg.Connection[Any]
 ) -> None:
     earlier = {"attempt": 1, "started_at": "2026-11-18T05:00:00+00:00", "completed_at": None, "status": "failed"}
@@ -157,7 +158,7 @@ def test_a_sync_tells_stages_attempts_checks_and_rejects(
     )
     connection.execute(
         "insert into sync_rejects (sync_log_id, attempt, reason, raw)"
-        """ select %s, 2, 'asin', '{"asin": "no", "search_query": "anker"}' from generate_series(1, 13)""",
+        """ select %s, 2, 'invalid_asin', '{"asin": "no", "search_query": "anker"}' from generate_series(1, 13)""",
         [sync],
     )
     detail = viewer.get(f"{PAGE}/api/sync/{sync}").json()
@@ -172,11 +173,40 @@ def test_a_sync_tells_stages_attempts_checks_and_rejects(
     assert [(row["attempt"], row["status"]) for row in detail["attempts"]] == [(1, "failed"), (2, "failed")]
     assert [row["difference"] for row in detail["checks"] if row["check_type"] == "sum_validation"] == ["-14"]
     assert detail["checks"][0]["check_status"] == "failed"
-    assert [(row["reason"], row["rows"], len(row["examples"])) for row in detail["rejects"]] == [("asin", 13, 3)]
+    (rejects,) = detail["rejects"]
+    assert (rejects["reason"], rejects["rows"], len(rejects["examples"])) == ("invalid_asin", 13, 3)
     page = viewer.get(f"{PAGE}/run/sqp_weekly_sync/manual__d").text
     for text in ("81,204", "81,190", "-14", "connection lost", "Error in validate: ChecksFailed", "19,014 source rows"):
         assert text in page
     assert viewer.get(f"{PAGE}/api/run/sqp_weekly_sync/manual__d").json() == detail
+
+
+def test_each_reject_reason_is_shown_with_its_explanation(
+    viewer: TestClient, connection: psycopg.Connection[Any]
+) -> None:
+    sync = add_sync(connection, records_failed=len(REJECT_REASONS))
+    for reason in REJECT_REASONS:
+        connection.execute(
+            "insert into sync_rejects (sync_log_id, attempt, reason, raw) values (%s, 1, %s, '{}')", [sync, reason]
+        )
+    rejects = viewer.get(f"{PAGE}/api/sync/{sync}").json()["rejects"]
+    assert {row["reason"]: row["explanation"] for row in rejects} == REJECT_REASONS
+    page = viewer.get(f"{PAGE}/sync/{sync}").text
+    for reason, explanation in REJECT_REASONS.items():
+        assert f'<th scope="row">{reason}</th><td class="message">{explanation}</td>' in page
+
+
+def test_a_reject_reason_of_another_version_is_shown_without_an_explanation(
+    viewer: TestClient, connection: psycopg.Connection[Any]
+) -> None:
+    sync = add_sync(connection, records_failed=1)
+    connection.execute(
+        "insert into sync_rejects (sync_log_id, attempt, reason, raw) values (%s, 1, 'too_old', '{}')", [sync]
+    )
+    (rejects,) = viewer.get(f"{PAGE}/api/sync/{sync}").json()["rejects"]
+    assert (rejects["reason"], rejects["explanation"]) == ("too_old", None)
+    page = viewer.get(f"{PAGE}/sync/{sync}").text
+    assert '<th scope="row">too_old</th><td class="message"></td>' in page
 
 
 def test_the_run_id_of_a_backfill_finds_its_sync(viewer: TestClient, connection: psycopg.Connection[Any]) -> None:

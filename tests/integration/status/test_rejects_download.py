@@ -9,15 +9,18 @@ from typing import Any
 import psycopg
 from fastapi.testclient import TestClient
 
+from sqp_provider.core.contract import REJECT_REASONS
 from tests.integration.status.conftest import PAGE, add_sync
 
+MEANING = REJECT_REASONS["invalid_asin"]
 
-def add_rejects(connection: psycopg.Connection[Any], sync: int, *raw: Any) -> None:
+
+def add_rejects(connection: psycopg.Connection[Any], sync: int, *raw: Any, reason: str = "invalid_asin") -> None:
     """Keep rejects of a run."""
     for each in raw:
         connection.execute(
-            "insert into sync_rejects (sync_log_id, attempt, reason, raw) values (%s, 1, 'malformed asin', %s)",
-            [sync, json.dumps(each)],
+            "insert into sync_rejects (sync_log_id, attempt, reason, raw) values (%s, 1, %s, %s)",
+            [sync, reason, json.dumps(each)],
         )
 
 
@@ -38,19 +41,26 @@ def test_csv_runs_no_formula_and_keeps_numbers(viewer: TestClient, connection: p
         {"asin": "+1", "clicks": None, "search_query": " @SUM(A1)"},
         {"asin": "B00TEST001", "nested": {"a": [1]}, "search_query": "Ünïcode 🎧"},
     )
+    add_rejects(connection, sync, {"asin": "B00TEST002"}, reason="too_old")
     assert list(csv.reader(lines(viewer, sync, "csv"))) == [
-        ["attempt", "reason", "asin", "clicks", "nested", "search_query"],
-        ["1", "malformed asin", "'=cmd|' /C calc'!A0", "-5", "", 'a "b", c'],
-        ["1", "malformed asin", "'+1", "", "", "' @SUM(A1)"],
-        ["1", "malformed asin", "B00TEST001", "", '{"a": [1]}', "Ünïcode 🎧"],
+        ["attempt", "reason", "explanation", "asin", "clicks", "nested", "search_query"],
+        ["1", "invalid_asin", MEANING, "'=cmd|' /C calc'!A0", "-5", "", 'a "b", c'],
+        ["1", "invalid_asin", MEANING, "'+1", "", "", "' @SUM(A1)"],
+        ["1", "invalid_asin", MEANING, "B00TEST001", "", '{"a": [1]}', "Ünïcode 🎧"],
+        ["1", "too_old", "", "B00TEST002", "", "", ""],
     ]
 
 
 def test_ndjson_is_what_came(viewer: TestClient, connection: psycopg.Connection[Any]) -> None:
     sync = add_sync(connection)
     add_rejects(connection, sync, {"asin": "=1"}, ["no", "object"])
-    found = [json.loads(line)["raw"] for line in lines(viewer, sync, "ndjson")]
-    assert found == [{"asin": "=1"}, ["no", "object"]]
+    add_rejects(connection, sync, {}, reason="too_old")
+    known, unknown = {"reason": "invalid_asin", "explanation": MEANING}, {"reason": "too_old", "explanation": None}
+    assert [json.loads(line) for line in lines(viewer, sync, "ndjson")] == [
+        {"attempt": 1, **known, "raw": {"asin": "=1"}},
+        {"attempt": 1, **known, "raw": ["no", "object"]},
+        {"attempt": 1, **unknown, "raw": {}},
+    ]
 
 
 def test_a_download_of_several_batches_has_every_row_once(
@@ -68,4 +78,4 @@ def test_a_download_of_several_batches_has_every_row_once(
 
 
 def test_a_run_without_rejects_has_a_heading_only(viewer: TestClient, connection: psycopg.Connection[Any]) -> None:
-    assert lines(viewer, add_sync(connection), "csv") == ["attempt,reason"]
+    assert lines(viewer, add_sync(connection), "csv") == ["attempt,reason,explanation"]

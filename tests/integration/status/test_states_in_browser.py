@@ -48,7 +48,7 @@ def viewer(browser: Browser, address: str, configured: Path) -> Iterator[Airflow
 def test_before_the_first_sync_the_page_says_what_to_do(viewer: Airflow) -> None:
     frame = viewer.open(PAGE)
     expect(frame.locator("#headlines article")).to_have_count(3)
-    expect(frame.locator("#headlines")).to_contain_text("is not there.")
+    expect(frame.locator("#headlines")).to_contain_text("is missing.")
     expect(frame.locator("#freshness .badge.stale")).to_have_count(3)
     expect(frame.locator("main")).to_contain_text("No period is known yet.")
     viewer.screenshot("overview-empty")

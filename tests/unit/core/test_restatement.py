@@ -85,8 +85,8 @@ def test_rows_that_somebody_wrote_to_a_week_published_as_empty_are_a_warning() -
 )
 @pytest.mark.parametrize("known", [NOTHING, SYNCED, OVERWRITTEN, DERIVED, failed("ChecksFailed", NEW)])
 def test_a_period_that_a_run_is_syncing_is_left_to_that_run(seen: PeriodTotals | None, known: KnownPeriod) -> None:
-    at_work = KnownPeriod(**(vars(known) | {"running_run": "manual__7"}))
-    (finding,) = find_restatements([WEEK], {WEEK: seen} if seen else {}, {WEEK: at_work})
+    running = KnownPeriod(**(vars(known) | {"running_run": "manual__7"}))
+    (finding,) = find_restatements([WEEK], {WEEK: seen} if seen else {}, {WEEK: running})
     assert (finding.found, finding.action) == ("running", "leave")
     assert finding.reason == "run manual__7 is syncing it"
 

@@ -68,11 +68,11 @@ def test_an_unchanged_run_skipped_what_follows_the_extract() -> None:
     assert list(states.values()) == ["done", "done", "skipped", "skipped", "skipped", "done"]
 
 
-def test_a_run_at_work_is_after_its_last_trace() -> None:
+def test_a_running_run_is_after_its_last_trace() -> None:
     states = stage_states(sync("started", {"snapshot": {"source_rows": 3}}), [])
     assert list(states.values()) == ["done", "done", "running", "not reached", "not reached", "not reached"]
 
 
-def test_a_row_that_another_run_closed_never_came_to_log_finish() -> None:
+def test_a_row_that_another_run_closed_never_reached_log_finish() -> None:
     states = stage_states(sync("failed", None, {"stage": None, "type": "Stale"}), [])
     assert list(states.values()) == ["done", "failed", "not reached", "not reached", "not reached", "not reached"]

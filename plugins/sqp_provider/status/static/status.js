@@ -1,13 +1,13 @@
-// Two things that HTML alone cannot do inside Airflow's frame. Without this script the page works all the same.
+// Two things that HTML alone cannot do inside Airflow's frame. The page also works without this script.
 "use strict";
 
-// Airflow keeps its theme under this key; "system" and nothing at all leave it to the browser.
+// Airflow stores its theme under this key. With "system" or no value, the browser's preference applies.
 function applyTheme() {
   let theme = null;
   try {
     theme = localStorage.getItem("theme");
   } catch {
-    // storage is refused: the browser's preference stays
+    // the browser refuses storage, so its own preference applies
   }
   if (theme === "dark" || theme === "light") {
     document.documentElement.dataset.theme = theme;
@@ -19,8 +19,8 @@ function applyTheme() {
 applyTheme();
 addEventListener("storage", applyTheme);
 
-// The frame may neither open windows nor replace the page around it, so a link to Airflow is followed by that page
-// itself, which is of the same origin. Otherwise Airflow would open within Airflow.
+// The frame may neither open windows nor replace the page around it. So the outer page, which has the same origin,
+// follows a link to Airflow. Otherwise Airflow would open inside Airflow.
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-airflow]");
   if (!link || window.parent === window || link.origin !== location.origin) {
