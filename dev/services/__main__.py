@@ -32,7 +32,7 @@ class Services:
             report(f"{outcome} on port {self.ports.recall('postgres')}")
         with progress("BigQuery emulator") as report:
             outcome = _started(self.bigquery.start())
-            report(f"{outcome} on {self.bigquery.rest_url}, data in memory only")
+            report(f"{outcome} on {self.bigquery.emulator.rest_url}, data in memory only")
         self.airflow.choose_ports()
         variables = environment.variables(self.postgres, self.bigquery, self.ports)
         environment.write(variables)

@@ -1,37 +1,109 @@
 """The BigQuery emulator: REST and the gRPC Storage Read API, in memory. Stopping it forgets the data."""
 
 import http.client
+import json
 import os
 import shutil
 import signal
 import subprocess
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from dev.checkout import LOGS, STATE
+from dev.checkout import LOGS, ROOT, STATE
 from dev.services import daemon
-from dev.services.errors import ServiceError
+from dev.services.emulator import HOST, PROJECT
 from dev.services.pidfile import Pidfile
-from dev.services.ports import HOST, Ports
+from dev.services.ports import Ports, any_free
 
-PROJECT = "sqp-demo"
-IMPORT_SPATIAL = "import duckdb_extensions; duckdb_extensions.import_extension('spatial')"
+NAME = "The BigQuery emulator"
+START_SECONDS = 120
+"""4 s alone, much longer on a busy machine."""
 
-# The emulator parses a statement some seventy times over. A tree is thousands of objects that die young, and Python's
-# default looks for garbage every few hundred of them: that took a third of its time. It also keeps the rows of every
-# read session for ever, about 200 MB for a million: here the newest stay.
-RUN = """import gc, runpy
-from bqemulator.streaming import read_session
-class Newest(dict):
-    def __setitem__(self, name, session):
-        super().__setitem__(name, session)
-        while len(self) > 16:
-            del self[next(iter(self))]
-read_session._SESSIONS = Newest()
-gc.set_threshold(10_000, 10, 10)
-runpy.run_module("bqemulator", run_name="__main__", alter_sys=True)
-"""
+
+@dataclass(frozen=True)
+class Emulator:
+    """One emulator: where it listens and what a client has to know."""
+
+    home: Path
+    rest_port: int
+    grpc_port: int
+
+    @property
+    def rest_url(self) -> str:
+        return f"http://{HOST}:{self.rest_port}"
+
+    @property
+    def command(self) -> list[str]:
+        """The emulator in the foreground."""
+        python = STATE / "venv" / "bin" / "python"
+        return [str(python), "-m", "dev.services.emulator", str(self.home), str(self.rest_port), str(self.grpc_port)]
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What the project, its tests and Airflow read from the environment."""
+        storage_endpoint = f"{HOST}:{self.grpc_port}"
+        extra = {
+            "project": PROJECT,
+            "is_anonymous": True,
+            "use_legacy_sql": False,
+            "api_endpoint": self.rest_url,
+            "storage_api_endpoint": storage_endpoint,
+        }
+        return {
+            "BIGQUERY_EMULATOR_HOST": self.rest_url,
+            "SQP_BIGQUERY_STORAGE_ENDPOINT": storage_endpoint,
+            "AIRFLOW_CONN_SQP_BIGQUERY": json.dumps({"conn_type": "gcpbigquery", "extra": extra}),
+        }
+
+    def answers(self) -> bool:
+        """Return whether the emulator says it is ready."""
+        connection = http.client.HTTPConnection(HOST, self.rest_port, timeout=3)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+
+@contextmanager
+def another_emulator(home: Path) -> Iterator[Emulator]:
+    """Run one more emulator on free ports while the block lasts, beside the checkout's own.
+
+    Each worker of a test session can have its own, with nothing but `make install` done before:
+
+        with another_emulator(tmp_path_factory.mktemp("bigquery")) as emulator:
+            os.environ |= emulator.variables  # BIGQUERY_EMULATOR_HOST and the two others of .dev/env
+            yield
+
+    It starts empty, takes about 4 s and 270 MB, and ends with its caller, even by `kill -9`.
+
+    :param home: an empty folder for its files; its log is `emulator.log` in there.
+    :raises ServiceError: it ended or did not answer; the message shows the end of its log.
+    """
+    rest_port = any_free(set())
+    emulator = Emulator(home, rest_port, any_free({rest_port}))
+    with (log := home / "emulator.log").open("wb") as output:
+        # Its standard input ends with the caller, and the emulator with that.
+        process = subprocess.Popen(
+            emulator.command, stdin=subprocess.PIPE, stdout=output, stderr=output, cwd=ROOT, env=clean_environment()
+        )
+    with process:
+        try:
+            daemon.await_answer(
+                NAME, emulator.answers, log=log, patience=START_SECONDS, ended=lambda: process.poll() is not None
+            )
+            yield emulator
+        finally:
+            process.kill()  # it has nothing to save
+
+
+def clean_environment() -> dict[str, str]:
+    """Return the caller's environment without what is meant for the project's Python."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 
 
 @dataclass(frozen=True)
@@ -47,31 +119,25 @@ class BigQuery:
         return Pidfile(STATE / "bigquery.pid")
 
     @property
-    def rest_url(self) -> str:
-        return f"http://{HOST}:{self.ports.recall('bigquery_rest')}"
-
-    @property
-    def storage_endpoint(self) -> str:
-        return f"{HOST}:{self.ports.recall('bigquery_grpc')}"
+    def emulator(self) -> Emulator:
+        return Emulator(self.home, self.ports.recall("bigquery_rest"), self.ports.recall("bigquery_grpc"))
 
     def start(self) -> bool:
         """Start the emulator. Return whether it had to be started; False when it ran already."""
         if self.pidfile.process() is not None:
-            daemon.await_answer("The BigQuery emulator", self.answers, log=self.log, patience=30)
+            daemon.await_answer(NAME, self.answers, log=self.log, patience=30)
             return False
         self.home.mkdir(exist_ok=True)
-        self._import_spatial_extension()
-        rest, grpc = self.ports.recall_free("bigquery_rest"), self.ports.recall_free("bigquery_grpc")
-        where = ["--rest-host", HOST, "--rest-port", str(rest), "--grpc-host", HOST, "--grpc-port", str(grpc)]
-        how = ["--ephemeral", "--project", PROJECT, "--log-level", "warning", "--log-format", "console"]
+        for port in ("bigquery_rest", "bigquery_grpc"):
+            self.ports.recall_free(port)
         daemon.start(
-            "The BigQuery emulator",
-            [sys.executable, "-c", RUN, "start", *where, *how],
+            NAME,
+            self.emulator.command,
             pidfile=self.pidfile,
             log=self.log,
-            environment=self._environment(),
+            environment=clean_environment() | {"PYTHONPATH": str(ROOT)},
             answers=self.answers,
-            patience=120,  # 8 s alone, much longer on a busy machine
+            patience=START_SECONDS,
         )
         return True
 
@@ -86,32 +152,4 @@ class BigQuery:
 
     def answers(self) -> bool:
         """Return whether the emulator says it is ready."""
-        connection = http.client.HTTPConnection(HOST, self.ports.recall("bigquery_rest"), timeout=3)
-        try:
-            connection.request("GET", "/readyz")
-            return connection.getresponse().status == http.HTTPStatus.OK
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
-
-    def _import_spatial_extension(self) -> None:
-        """Hand DuckDB the extension from its wheel, or the emulator's start would download it."""
-        command = [sys.executable, "-c", IMPORT_SPATIAL]
-        done = subprocess.run(command, env=self._environment(), cwd="/", capture_output=True, text=True)
-        if done.returncode != 0:
-            raise ServiceError(
-                f"DuckDB's spatial extension could not be installed below {self.home}. "
-                f"Run 'make clean install'.\n{done.stderr.strip()}"
-            )
-
-    def _environment(self) -> dict[str, str]:
-        # DuckDB keeps its extensions in HOME. Avro would be downloaded, and nothing here uses it.
-        ours = {
-            "HOME": str(self.home),
-            "BQEMU_ENABLE_FORMAT_EXTENSIONS": "false",
-            # Also bounds what it sends: a batch of 65,536 snapshot rows would not pass the default of 10 MiB.
-            "BQEMU_WRITE_API_MAX_REQUEST_BYTES": str(256 * 2**20),
-            "BQEMU_UPLOAD_STAGING_DIR": str(self.home / "uploads"),
-        }
-        return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | ours
+        return self.emulator.answers()

@@ -5,7 +5,7 @@ import os
 import shlex
 
 from dev.checkout import AIRFLOW_HOME, ENVIRONMENT_FILE, PROJECT_BIN, ROOT
-from dev.services.bigquery import PROJECT, BigQuery
+from dev.services.bigquery import BigQuery
 from dev.services.ports import HOST, Ports
 from dev.services.postgres import METADATA_DATABASE, SUPERUSER, TARGET_DATABASE, Postgres
 
@@ -24,10 +24,8 @@ def variables(postgres: Postgres, bigquery: BigQuery, ports: Ports) -> dict[str,
     """Return what the project, its tests and Airflow read from the environment."""
     return {
         "SQP_POSTGRES_DSN": postgres.dsn(TARGET_DATABASE),
-        "BIGQUERY_EMULATOR_HOST": bigquery.rest_url,
-        "SQP_BIGQUERY_STORAGE_ENDPOINT": bigquery.storage_endpoint,
+        **bigquery.emulator.variables,
         "AIRFLOW_CONN_SQP_POSTGRES": _postgres_connection(postgres, ports),
-        "AIRFLOW_CONN_SQP_BIGQUERY": _bigquery_connection(bigquery),
         "PYTHONPATH": str(ROOT / "plugins"),
         **_airflow(postgres, ports),
     }
@@ -53,17 +51,6 @@ def _postgres_connection(postgres: Postgres, ports: Ports) -> str:
         "schema": TARGET_DATABASE,
     }
     return json.dumps(connection)
-
-
-def _bigquery_connection(bigquery: BigQuery) -> str:
-    extra = {
-        "project": PROJECT,
-        "is_anonymous": True,
-        "use_legacy_sql": False,
-        "api_endpoint": bigquery.rest_url,
-        "storage_api_endpoint": bigquery.storage_endpoint,
-    }
-    return json.dumps({"conn_type": "gcpbigquery", "extra": extra})
 
 
 def _airflow(postgres: Postgres, ports: Ports) -> dict[str, str]:

@@ -21,12 +21,12 @@ class Ports:
     def recall(self, name: str) -> int:
         """Return the port remembered under this name, choosing a free one the first time."""
         known = self._read()
-        return known[name] if name in known else self._remember(name, _any_free(set(known.values())))
+        return known[name] if name in known else self._remember(name, any_free(set(known.values())))
 
     def recall_free(self, name: str) -> int:
         """Return the remembered port if nobody listens on it, otherwise another free one."""
         port = self.recall(name)
-        return port if is_free(port) else self._remember(name, _any_free(set(self._read().values())))
+        return port if is_free(port) else self._remember(name, any_free(set(self._read().values())))
 
     def _read(self) -> dict[str, int]:
         try:
@@ -51,7 +51,8 @@ def is_free(port: int) -> bool:
     return True
 
 
-def _any_free(taken: set[int]) -> int:
+def any_free(taken: set[int]) -> int:
+    """Return a free port that is none of those taken."""
     for port in random.sample(CANDIDATES, 200):
         if port not in taken and is_free(port):
             return port

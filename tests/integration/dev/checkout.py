@@ -22,6 +22,9 @@ class Checkout:
         shutil.copytree(ROOT / "dev", folder / "dev", ignore=shutil.ignore_patterns("__pycache__"))
         for shared in (".venv", "plugins", "dags"):
             (folder / shared).symlink_to(ROOT / shared)
+        self.state.mkdir()
+        for shared in ("uv", "venv"):
+            (self.state / shared).symlink_to(ROOT / ".dev" / shared)
 
     def services(self, command: str) -> subprocess.CompletedProcess[str]:
         run = [SERVICES_PYTHON, "-m", "dev.services", command]

@@ -113,7 +113,7 @@ def test_removing_leaves_no_data_and_no_process(tmp_path: Path) -> None:
         with psycopg.connect(checkout.variable("SQP_POSTGRES_DSN")) as connection:
             (data,) = connection.execute("show data_directory").fetchone() or ("",)
     assert not Path(data).exists()
-    assert sorted(path.name for path in checkout.state.iterdir()) == ["services.lock"]
+    assert sorted(path.name for path in checkout.state.iterdir()) == ["services.lock", "uv", "venv"]
     for pid in processes:
         with suppress(psutil.NoSuchProcess):
             assert psutil.Process(pid).status() == psutil.STATUS_ZOMBIE

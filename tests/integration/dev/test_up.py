@@ -27,9 +27,6 @@ class Made:
         self.checkout = Checkout(folder)
         for shared in ("Makefile", "sql", *(path.name for path in ROOT.glob("requirements*.txt"))):
             (folder / shared).symlink_to(ROOT / shared)
-        self.checkout.state.mkdir()
-        for shared in ("uv", "venv"):
-            (self.checkout.state / shared).symlink_to(ROOT / ".dev" / shared)
 
     def make(self, target: str) -> str:
         done = subprocess.run(
