@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,10 +13,9 @@ from google.api_core.exceptions import GoogleAPIError
 
 from dev import emulator
 from dev.checkout import LOGS, ROOT, STATE
-from dev.services.airflow import USER, Airflow
+from dev.services import airflow
 from dev.services.errors import ServiceError
 from dev.services.lock import locked
-from dev.services.ports import Ports
 from dev.services.progress import progress
 from dev.up.client import Client
 from dev.up.sample import land
@@ -37,20 +36,18 @@ triggerer. What they say is in {logs}. sqp_restatements syncs the older weeks an
 `make up` again shows this again; `make down` ends everything and keeps PostgreSQL's data, `make clean` deletes that."""
 
 
-def up(airflow: Airflow) -> None:
+def up() -> None:
     """Start what is missing, switch the Dags on, and say where everything is."""
     settings = Settings.load(ROOT / "dags" / "sqp_config.yaml")
     with locked(), progress("Sample data") as report:
         report(land(emulator.client(), settings, datetime.now(UTC)))
-    with progress("Airflow (takes about a minute)") as report:
-        with locked():
-            started = airflow.start(os.environ)
-        airflow.await_answer()
-        report(f"{', '.join(started) or 'all of it'} {'started' if started else 'running already'}")
-    with Client(airflow) as client:
+    started = subprocess.run([STATE / "venv" / "bin" / "python", "-m", "dev.services", "airflow"], cwd=ROOT)
+    if started.returncode != 0:
+        raise ServiceError("The page needs Airflow.")
+    with Client() as client:
         switch_on(client)
     logs = LOGS.relative_to(ROOT)
-    print(FAREWELL.format(url=airflow.url, user=USER, password=airflow.password, logs=f"{logs}/"))
+    print(FAREWELL.format(url=airflow.url(), user=airflow.USER, password=airflow.password(), logs=f"{logs}/"))
 
 
 def switch_on(client: Client) -> None:
@@ -83,7 +80,7 @@ def answered(headlines: list[dict[str, Any]], told: set[str]) -> Iterator[dict[s
 def main() -> int:
     """Return 0 when the page has answers, 1 with a sentence on what is missing."""
     try:
-        up(Airflow(Ports(STATE / "ports.json")))
+        up()
     except (ServiceError, GoogleAPIError, httpx.HTTPError) as error:
         print(f"{error}\n`make up` again goes on from here, `make down` ends everything.", file=sys.stderr)
         return 1

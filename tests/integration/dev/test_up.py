@@ -14,7 +14,6 @@ import psutil
 import pytest
 
 from dev.checkout import ROOT
-from dev.services.pidfile import Pidfile
 from tests.integration.dev.checkout import Checkout, bare_environment
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
@@ -39,14 +38,6 @@ class Made:
         logs = "\n".join(path.read_text()[-2000:] for path in self.checkout.state.glob("log/*.log"))
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{logs}"
         return done.stdout
-
-    def pids(self) -> dict[str, int]:
-        components = ("api-server", "scheduler", "dag-processor", "triggerer")
-        found = {name: self.airflow(name).process() for name in components}
-        return {name: process.pid for name, process in found.items() if process}
-
-    def airflow(self, component: str) -> Pidfile:
-        return Pidfile(self.checkout.state / f"airflow-{component}.pid", renames_itself=True)
 
     def processes(self) -> list[str]:
         """What runs in the checkout, PostgreSQL's own processes and Airflow's tasks included."""
@@ -76,14 +67,14 @@ def test_up_until_the_page_answers_then_again_then_mended_then_down(made: Made) 
     assert said.count("can be trusted") == 3
     assert_the_page_has_data(*found.groups())
 
-    before = made.pids()
+    before = made.checkout.pids()
     again = made.make("up")
     assert found[0] in again
-    assert made.pids() == before
+    assert made.checkout.pids() == before
 
     os.kill(before["scheduler"], signal.SIGKILL)
     made.make("up")
-    mended = made.pids()
+    mended = made.checkout.pids()
     assert mended["scheduler"] != before["scheduler"]
     assert {**mended, "scheduler": before["scheduler"]} == before
 
