@@ -22,7 +22,7 @@ SHELL := /bin/sh
 .SHELLFLAGS := -euc
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install lock wheel services services-stop migrate sample-data demo up down bench lint types test docs format clean distclean
+.PHONY: help install lock wheel services services-stop migrate sample-data demo up down bench lint types test screenshots docs format clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,16 @@ types: install ## Check types
 
 test: install services lint types ## Lint, types and all tests, with coverage (PYTEST_ARGS="-k week")
 	@$(WITH_ENV) pytest --numprocesses $(PYTEST_WORKERS) --cov --cov-report=term $(PYTEST_ARGS)
+
+# The tests that take a picture of docs/screenshots, under the name it has there.
+PICTURED := tests/e2e/screenshots.py tests/integration/status/test_states_in_browser.py \
+  tests/e2e/test_status_page.py::test_a_runs_own_tab_shows_its_sync \
+  tests/e2e/test_status_page.py::test_rejects_are_downloaded_from_within_the_frame
+
+screenshots: services ## Take every picture of docs/screenshots again; it needs Chromium and some ten minutes
+	@rm -rf build/screenshots
+	@$(WITH_ENV) SQP_REQUIRE_CHROMIUM=1 pytest $(PICTURED)
+	@for picture in docs/screenshots/*.png; do cp "build/screenshots/$${picture##*/}" docs/screenshots/; done
 
 docs: install ## Write docs/configuration.md from the settings
 	@PYTHONPATH=plugins .venv/bin/python -m dev.config_reference

@@ -2,12 +2,16 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from dev.checkout import ROOT
 
@@ -49,6 +53,10 @@ class Checkout:
         programs: list[dict[str, Any]] = json.loads(asked.stdout)
         return {program["name"]: program["pid"] for program in programs if program["pid"]}
 
+    @cached_property
+    def socket(self) -> str:
+        return self.python("-c", "from dev.services import supervisor; print(supervisor.SOCKET)").stdout.strip()
+
     def supervisord(self) -> int:
         return int((self.state / "supervisord.pid").read_text())
 
@@ -58,6 +66,45 @@ class Checkout:
 
     def variable(self, name: str) -> str:
         return self.sourced(f'printf %s "${name}"')
+
+
+class Made:
+    """A checkout in which `make` finds everything installed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.checkout = Checkout(folder)
+        for shared in ("Makefile", "sql", *(path.name for path in ROOT.glob("requirements*.txt"))):
+            (folder / shared).symlink_to(ROOT / shared)
+
+    def make(self, target: str) -> str:
+        done = subprocess.run(
+            [shutil.which("make") or "make", "--no-print-directory", target],
+            cwd=self.checkout.folder,
+            capture_output=True,
+            text=True,
+            env=bare_environment(),
+        )
+        logs = "\n".join(path.read_text()[-2000:] for path in self.checkout.state.glob("log/*.log"))
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{logs}"
+        return done.stdout
+
+    def up(self) -> tuple[str, str, str]:
+        """Start Airflow on sample data; return what was said, the address and the password of the page's user."""
+        said = self.make("up")
+        found = re.search(r"status page +(\S+)/plugin/sqp-sync\n.*\npassword +(\S+)", said)
+        assert found, said
+        return said, found[1], found[2]
+
+    def processes(self) -> list[str]:
+        """What runs in the checkout, Airflow's tasks included."""
+        return [" ".join(process.cmdline()) for process in psutil.process_iter() if self.is_ours(process)]
+
+    def is_ours(self, process: psutil.Process) -> bool:
+        try:
+            ours = process.environ().get("SQP_SUPERVISOR_SOCKET") == self.checkout.socket
+            return process.status() != psutil.STATUS_ZOMBIE and ours
+        except psutil.Error:
+            return False
 
 
 def bare_environment() -> dict[str, str]:
@@ -81,3 +128,13 @@ def started_in(folder: Path) -> Iterator[Checkout]:
     with removed_afterwards(folder) as checkout:
         checkout.start()
         yield checkout
+
+
+@contextmanager
+def cleaned_afterwards(folder: Path) -> Iterator[Made]:
+    """Make a checkout for `make`, and leave nothing behind that was started in it."""
+    made = Made(folder)
+    try:
+        yield made
+    finally:
+        made.make("clean")
