@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from xmlrpc.client import Fault
 
 from dev.checkout import STATE
 from dev.services import airflow, environment, ports, supervisor
@@ -100,6 +101,8 @@ def main() -> None:
             command()
     except ServiceError as error:
         sys.exit(str(error))
+    except Fault as fault:
+        sys.exit(f"supervisord refused: {fault.faultString}. Run 'make down', then the command again.")
     except OSError as error:
         sys.exit(f"{error}\nIf it belongs to another user, run make as that user.")
 
