@@ -53,10 +53,10 @@ def start_airflow() -> None:
 
 def stop() -> None:
     """End everything. The environment file stays, since a restart uses the same ports if it can."""
-    ended = supervisor.stop()
+    stopped = supervisor.stop()
     for group, label in LABELS.items():
-        if group in ended or group != "airflow":
-            print(f"{label}: {'stopped' if group in ended else 'was not running'}")
+        if group in stopped or group != "airflow":
+            print(f"{label}: {'stopped' if group in stopped else 'was not running'}")
 
 
 def remove() -> None:

@@ -63,7 +63,7 @@ def another_emulator(home: Path) -> Iterator[Emulator]:
     It starts empty, takes about 4 s and 270 MB, and ends with its caller, even by `kill -9`.
 
     :param home: an empty folder for its files; its log is `emulator.log` in there.
-    :raises ServiceError: it ended or did not answer; the message shows the end of its log.
+    :raises ServiceError: it exited or did not answer; the message shows the end of its log.
     """
     rest_port = any_free()
     emulator = Emulator(rest_port, any_free([rest_port]))

@@ -26,7 +26,7 @@ class Newest(dict[str, Any]):
 
 
 def main(home: Path) -> None:
-    """Run the emulator until it is told to stop."""
+    """Run the emulator until it is stopped."""
     home.mkdir(exist_ok=True)
     os.environ |= {
         "HOME": str(home),  # where DuckDB keeps its extensions

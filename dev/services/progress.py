@@ -26,14 +26,14 @@ def await_answer(
     """Return once a service answers and all its programs are alive.
 
     :param alive: says of each program, by its log, whether it still runs.
-    :raises ServiceError: one ended, or the service stayed silent; the message shows the end of the logs.
+    :raises ServiceError: one exited, or the service stayed silent; the message shows the end of the logs.
     """
     deadline = time.monotonic() + seconds
     while True:
         programs = alive()
-        if ended := [log for log, lives in programs.items() if not lives]:
-            problem = "ended while starting. Run the command again; if it ends again, 'make clean' deletes its data"
-            raise ServiceError("\n".join([f"{name} {problem}.", *map(tail, ended)]))
+        if exited := [log for log, lives in programs.items() if not lives]:
+            problem = "exited while starting. Run the command again; if it exits again, 'make clean' deletes its data"
+            raise ServiceError("\n".join([f"{name} {problem}.", *map(tail, exited)]))
         if answers():
             return
         if time.monotonic() > deadline:

@@ -56,7 +56,7 @@ def launch() -> None:
 
 
 def programs() -> list[dict[str, Any]]:
-    """Return what supervisord knows of each program: its name and group, its log, and its pid unless it ended."""
+    """Return what supervisord knows of each program: its name and group, its log, and its pid while it runs."""
     return list(call("getAllProcessInfo")) if supervisord() else []
 
 
@@ -83,13 +83,13 @@ def stop_group(group: str) -> None:
 
 def stop() -> set[str]:
     """End all programs with everything they started, and supervisord. Return the groups that were at work."""
-    ended = running()
+    stopped = running()
     if supervisord():
         call("shutdown")
         while SOCKET.exists():  # supervisord's last deed is to remove it
             sleep(0.05)
     end_leftovers()
-    return ended
+    return stopped
 
 
 def end_leftovers() -> None:

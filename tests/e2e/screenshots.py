@@ -78,11 +78,11 @@ class Shown:
 
 @pytest.fixture
 def shown(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shown]:
-    """The page, as soon as the daily look has synced the older weeks and months too."""
+    """The page, as soon as the daily check has synced the older weeks and months too."""
     with cleaned_afterwards(tmp_path_factory.mktemp("pictured") / "checkout") as made, chromium() as browser:
         shown = Shown(made, browser)
         monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", made.checkout.variable("BIGQUERY_EMULATOR_HOST"))
-        shown.wait_until(lambda: shown.query("select from sqp.source_period"), "a look at the source")
+        shown.wait_until(lambda: shown.query("select from sqp.source_period"), "a check of the source")
         shown.wait_until(lambda: not shown.query(NOT_SYNCED_YET), "all periods to be synced")
         yield shown
 

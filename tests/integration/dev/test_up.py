@@ -35,8 +35,8 @@ def test_up_until_the_page_answers_then_again_then_mended_then_down(made: Made) 
     assert mended["scheduler"] != before["scheduler"]
     assert {**mended, "scheduler": before["scheduler"]} == before
 
-    ended = made.make("down")
-    assert [f"{name}: stopped" in ended for name in ("Airflow", "BigQuery emulator", "PostgreSQL")] == [True] * 3
+    stopped = made.make("down")
+    assert [f"{name}: stopped" in stopped for name in ("Airflow", "BigQuery emulator", "PostgreSQL")] == [True] * 3
     assert made.processes() == []
     assert made.make("down").count("was not running") == 2
 
