@@ -24,7 +24,7 @@ SHELL := /bin/sh
 .SHELLFLAGS := -euc
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install lock wheel services services-stop migrate sample-data demo up down bench lint types test test-long docs format clean distclean
+.PHONY: help install lock wheel services services-stop migrate sample-data demo up down bench lint types test test-long mutants screenshots docs format clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +78,22 @@ test: install services lint types ## Lint, types and all tests that do not take 
 
 test-long: install services ## The others: random histories, a year's backfill, many workers, make up
 	@$(WITH_ENV) pytest --numprocesses $(PYTEST_WORKERS) -m long $(PYTEST_ARGS)
+
+# The tests that take a picture of docs/screenshots, under the name it has there.
+PICTURED := tests/e2e/screenshots.py tests/integration/status/test_states_in_browser.py \
+  tests/e2e/test_status_page.py::test_a_runs_own_tab_shows_its_sync \
+  tests/e2e/test_status_page.py::test_rejects_are_downloaded_from_within_the_frame
+
+mutants: install ## Change core in a thousand ways and count what no test of it notices
+	@rm -rf build/mutants && mkdir -p build/mutants && cp -r plugins build/mutants/src
+	@cp -r pyproject.toml tests sql dags dev docs build/mutants/
+	@cd build/mutants && env -u PYTHONPATH ../../.venv/bin/mutmut run --max-children 2 | tail -n 3
+	@cd build/mutants && ../../.venv/bin/mutmut results
+
+screenshots: services ## Take every picture of docs/screenshots again; it needs Chromium and some ten minutes
+	@rm -rf build/screenshots
+	@$(WITH_ENV) SQP_REQUIRE_CHROMIUM=1 pytest $(PICTURED)
+	@for picture in docs/screenshots/*.png; do cp "build/screenshots/$${picture##*/}" docs/screenshots/; done
 
 docs: install ## Write docs/configuration.md from the settings
 	@PYTHONPATH=plugins .venv/bin/python -m dev.config_reference

@@ -1,72 +1,53 @@
-"""The BigQuery emulator: REST and the gRPC Storage Read API, in memory. Stopping it forgets the data."""
+"""The BigQuery emulator's address, for one of this checkout and for others that a test session starts."""
 
-import http.client
 import json
 import os
-import shutil
-import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from dev.checkout import LOGS, ROOT, STATE
-from dev.services import daemon
-from dev.services.emulator import HOST, PROJECT
-from dev.services.pidfile import Pidfile
-from dev.services.ports import Ports, any_free
+from dev.checkout import ROOT, STATE
+from dev.services.emulator import PROJECT
+from dev.services.ports import HOST, any_free, ask, remembered
+from dev.services.progress import await_answer
 
-NAME = "The BigQuery emulator"
 START_SECONDS = 120
 """4 s alone, much longer on a busy machine."""
 
 
 @dataclass(frozen=True)
 class Emulator:
-    """One emulator: where it listens and what a client has to know."""
+    """Where an emulator listens, whether it runs or not."""
 
-    home: Path
     rest_port: int
     grpc_port: int
+
+    @classmethod
+    def of_checkout(cls) -> "Emulator":
+        """Return the one that `make services` starts."""
+        return cls(remembered()["bigquery_rest"], remembered()["bigquery_grpc"])
 
     @property
     def rest_url(self) -> str:
         return f"http://{HOST}:{self.rest_port}"
 
     @property
-    def command(self) -> list[str]:
-        """The emulator in the foreground."""
-        python = STATE / "venv" / "bin" / "python"
-        return [str(python), "-m", "dev.services.emulator", str(self.home), str(self.rest_port), str(self.grpc_port)]
-
-    @property
     def variables(self) -> dict[str, str]:
-        """What the project, its tests and Airflow read from the environment."""
-        storage_endpoint = f"{HOST}:{self.grpc_port}"
-        extra = {
-            "project": PROJECT,
-            "is_anonymous": True,
-            "use_legacy_sql": False,
-            "api_endpoint": self.rest_url,
-            "storage_api_endpoint": storage_endpoint,
-        }
+        """What the project, its tests, Airflow and the emulator itself read from the environment."""
+        storage = f"{HOST}:{self.grpc_port}"
+        extra = {"project": PROJECT, "is_anonymous": True, "use_legacy_sql": False}
+        extra |= {"api_endpoint": self.rest_url, "storage_api_endpoint": storage}
         return {
             "BIGQUERY_EMULATOR_HOST": self.rest_url,
-            "SQP_BIGQUERY_STORAGE_ENDPOINT": storage_endpoint,
+            "SQP_BIGQUERY_STORAGE_ENDPOINT": storage,
             "AIRFLOW_CONN_SQP_BIGQUERY": json.dumps({"conn_type": "gcpbigquery", "extra": extra}),
         }
 
     def answers(self) -> bool:
-        """Return whether the emulator says it is ready."""
-        connection = http.client.HTTPConnection(HOST, self.rest_port, timeout=3)
-        try:
-            connection.request("GET", "/readyz")
-            return connection.getresponse().status == http.HTTPStatus.OK
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
+        """Return whether it says that it is ready."""
+        return ask(self.rest_port, "/readyz") is not None
 
 
 @contextmanager
@@ -82,74 +63,20 @@ def another_emulator(home: Path) -> Iterator[Emulator]:
     It starts empty, takes about 4 s and 270 MB, and ends with its caller, even by `kill -9`.
 
     :param home: an empty folder for its files; its log is `emulator.log` in there.
-    :raises ServiceError: it ended or did not answer; the message shows the end of its log.
+    :raises ServiceError: it exited or did not answer; the message shows the end of its log.
     """
-    rest_port = any_free(set())
-    emulator = Emulator(home, rest_port, any_free({rest_port}))
+    rest_port = any_free()
+    emulator = Emulator(rest_port, any_free([rest_port]))
+    command = [str(STATE / "venv" / "bin" / "python"), "-m", "dev.services.emulator", str(home)]
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     with (log := home / "emulator.log").open("wb") as output:
         # Its standard input ends with the caller, and the emulator with that.
         process = subprocess.Popen(
-            emulator.command, stdin=subprocess.PIPE, stdout=output, stderr=output, cwd=ROOT, env=clean_environment()
+            command, stdin=subprocess.PIPE, stdout=output, stderr=output, cwd=ROOT, env=inherited | emulator.variables
         )
     with process:
         try:
-            daemon.await_answer(
-                NAME, emulator.answers, log=log, patience=START_SECONDS, ended=lambda: process.poll() is not None
-            )
+            await_answer("The emulator", emulator.answers, lambda: {log: process.poll() is None}, START_SECONDS)
             yield emulator
         finally:
             process.kill()  # it has nothing to save
-
-
-def clean_environment() -> dict[str, str]:
-    """Return the caller's environment without what is meant for the project's Python."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-
-
-@dataclass(frozen=True)
-class BigQuery:
-    """The emulator of this checkout."""
-
-    ports: Ports
-    log: Path = LOGS / "bigquery.log"
-    home: Path = STATE / "bigquery"
-
-    @property
-    def pidfile(self) -> Pidfile:
-        return Pidfile(STATE / "bigquery.pid")
-
-    @property
-    def emulator(self) -> Emulator:
-        return Emulator(self.home, self.ports.recall("bigquery_rest"), self.ports.recall("bigquery_grpc"))
-
-    def start(self) -> bool:
-        """Start the emulator. Return whether it had to be started; False when it ran already."""
-        if self.pidfile.process() is not None:
-            daemon.await_answer(NAME, self.answers, log=self.log, patience=30)
-            return False
-        self.home.mkdir(exist_ok=True)
-        for port in ("bigquery_rest", "bigquery_grpc"):
-            self.ports.recall_free(port)
-        daemon.start(
-            NAME,
-            self.emulator.command,
-            pidfile=self.pidfile,
-            log=self.log,
-            environment=clean_environment() | {"PYTHONPATH": str(ROOT)},
-            answers=self.answers,
-            patience=START_SECONDS,
-        )
-        return True
-
-    def stop(self) -> bool:
-        """End the emulator and with it the data in it. Return whether it was running."""
-        return self.pidfile.stop(signal.SIGTERM, patience=10)
-
-    def remove(self) -> None:
-        """Stop the emulator and delete what it kept on disk."""
-        self.stop()
-        shutil.rmtree(self.home, ignore_errors=True)
-
-    def answers(self) -> bool:
-        """Return whether the emulator says it is ready."""
-        return self.emulator.answers()

@@ -1,12 +1,12 @@
-"""The BigQuery emulator in the foreground: `python -m dev.services.emulator HOME REST_PORT GRPC_PORT`.
+"""The BigQuery emulator in the foreground: `python -m dev.services.emulator HOME`.
 
-It keeps its data in memory, and ends when the program that holds its standard input does.
+REST and the gRPC Storage Read API, with data in memory only. It listens where BIGQUERY_EMULATOR_HOST and
+SQP_BIGQUERY_STORAGE_ENDPOINT send its clients, and ends with the program that holds its standard input.
 """
 
 import gc
 import os
 import runpy
-import stat
 import sys
 import threading
 from pathlib import Path
@@ -15,7 +15,6 @@ from typing import Any
 from dev.services.translations import remember
 
 PROJECT = "sqp-demo"
-HOST = "127.0.0.1"
 READ_SESSIONS_KEPT = 16
 
 
@@ -28,8 +27,9 @@ class Newest(dict[str, Any]):
             del self[next(iter(self))]
 
 
-def main(home: Path, rest_port: str, grpc_port: str) -> None:
-    """Run the emulator until it is told to stop."""
+def main(home: Path) -> None:
+    """Run the emulator until it is stopped."""
+    home.mkdir(exist_ok=True)
     os.environ |= {
         "HOME": str(home),  # where DuckDB keeps its extensions
         "BQEMU_ENABLE_FORMAT_EXTENSIONS": "false",  # Avro would be downloaded, and nothing here uses it
@@ -37,21 +37,24 @@ def main(home: Path, rest_port: str, grpc_port: str) -> None:
         "BQEMU_WRITE_API_MAX_REQUEST_BYTES": str(256 * 2**20),
         "BQEMU_UPLOAD_STAGING_DIR": str(home / "uploads"),
     }
-    if stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
-        threading.Thread(target=_end_with_input, daemon=True).start()
+    threading.Thread(target=_end_with_input, daemon=True).start()
     _adapt()
-    where = ["--rest-host", HOST, "--rest-port", rest_port, "--grpc-host", HOST, "--grpc-port", grpc_port]
-    how = ["--ephemeral", "--project", PROJECT, "--log-level", "warning", "--log-format", "console"]
-    sys.argv = ["bqemulator", "start", *where, *how]
+    sys.argv = ["bqemulator", "start", "--ephemeral", f"--project={PROJECT}"]
+    sys.argv += ["--log-level=warning", "--log-format=console"]
+    for kind, variable in (("rest", "BIGQUERY_EMULATOR_HOST"), ("grpc", "SQP_BIGQUERY_STORAGE_ENDPOINT")):
+        host, port = os.environ[variable].removeprefix("http://").split(":")
+        sys.argv += [f"--{kind}-host={host}", f"--{kind}-port={port}"]
     runpy.run_module("bqemulator", run_name="__main__", alter_sys=True)
 
 
 def _adapt() -> None:
     """Import what the emulator would download, and bound the time and memory it takes."""
-    import duckdb_extensions
+    import duckdb
+    import duckdb_extension_spatial
     from bqemulator.streaming import read_session
 
-    duckdb_extensions.import_extension("spatial")
+    (spatial,) = Path(duckdb_extension_spatial.__file__).parent.rglob("spatial.duckdb_extension")
+    duckdb.install_extension(str(spatial))
     read_session._SESSIONS = Newest()
     remember()
     # It parses a statement some seventy times over. A tree is thousands of objects that die young, and Python's default
@@ -60,9 +63,13 @@ def _adapt() -> None:
 
 
 def _end_with_input() -> None:
-    sys.stdin.buffer.read()
+    while os.read(0, 4096):
+        pass
     os._exit(0)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).resolve(), *sys.argv[2:])
+    try:
+        main(Path(sys.argv[1]).resolve())
+    except OSError as error:
+        sys.exit(f"The emulator cannot start: {error}")

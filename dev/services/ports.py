@@ -3,40 +3,42 @@
 import json
 import random
 import socket
-from pathlib import Path
+from collections.abc import Collection
+from http.client import HTTPException
+from typing import Any
+from urllib.request import ProxyHandler, build_opener
 
+from dev.checkout import STATE
 from dev.services.errors import ServiceError
 
 HOST = "127.0.0.1"
 # Below the range from which Linux takes the ports of outgoing connections, so that no client sits on ours.
 CANDIDATES = range(20_000, 32_000)
+FILE = STATE / "ports.json"
+OF_GROUP = {
+    "postgres": ("postgres",),
+    "bigquery": ("bigquery_rest", "bigquery_grpc"),
+    "airflow": ("airflow_api", "airflow_worker_log", "airflow_trigger_log"),
+}
+"""On what the programs of a group listen."""
 
 
-class Ports:
-    """The ports of this checkout, kept in one small file: `{"postgres": 24117, "bigquery_rest": 21853}`."""
+def remembered() -> dict[str, int]:
+    """Return the ports of this checkout: `{"postgres": 24117, "bigquery_rest": 21853}`."""
+    try:
+        return dict(json.loads(FILE.read_text()))
+    except (FileNotFoundError, ValueError):
+        return {}
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
 
-    def recall(self, name: str) -> int:
-        """Return the port remembered under this name, choosing a free one the first time."""
-        known = self._read()
-        return known[name] if name in known else self._remember(name, any_free(set(known.values())))
-
-    def recall_free(self, name: str) -> int:
-        """Return the remembered port if nobody listens on it, otherwise another free one."""
-        port = self.recall(name)
-        return port if is_free(port) else self._remember(name, any_free(set(self._read().values())))
-
-    def _read(self) -> dict[str, int]:
-        try:
-            return {str(name): int(port) for name, port in json.loads(self.path.read_text()).items()}
-        except (FileNotFoundError, ValueError, AttributeError):
-            return {}
-
-    def _remember(self, name: str, port: int) -> int:
-        self.path.write_text(json.dumps(self._read() | {name: port}, indent=2) + "\n")
-        return port
+def choose(running: Collection[str]) -> None:
+    """Remember a port for each name: the one it has, unless somebody else listens there and its group does not run."""
+    ports = remembered()
+    for group, names in OF_GROUP.items():
+        for name in names:
+            if name not in ports or (group not in running and not is_free(ports[name])):
+                ports[name] = any_free(ports.values())
+    FILE.write_text(json.dumps(ports, indent=2) + "\n")
 
 
 def is_free(port: int) -> bool:
@@ -51,9 +53,18 @@ def is_free(port: int) -> bool:
     return True
 
 
-def any_free(taken: set[int]) -> int:
+def any_free(taken: Collection[int] = ()) -> int:
     """Return a free port that is none of those taken."""
     for port in random.sample(CANDIDATES, 200):
         if port not in taken and is_free(port):
             return port
     raise ServiceError(f"no free port on {HOST} between {CANDIDATES.start} and {CANDIDATES.stop - 1}.")
+
+
+def ask(port: int, path: str) -> Any:
+    """Return the JSON that a server answers with, without any proxy; None while it is not ready."""
+    try:
+        with build_opener(ProxyHandler({})).open(f"http://{HOST}:{port}{path}", timeout=5) as answer:
+            return json.load(answer)
+    except (OSError, HTTPException, ValueError):
+        return None

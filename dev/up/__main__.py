@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,17 +13,16 @@ from google.api_core.exceptions import GoogleAPIError
 
 from dev import emulator
 from dev.checkout import LOGS, ROOT, STATE
-from dev.services.airflow import USER, Airflow
+from dev.services import airflow
 from dev.services.errors import ServiceError
 from dev.services.lock import locked
-from dev.services.ports import Ports
 from dev.services.progress import progress
 from dev.up.client import Client
 from dev.up.sample import land
 from sqp_provider.core.settings import Settings
 
 SYNCS = ("sqp_weekly_sync", "sqp_monthly_sync", "sqp_quarterly_sync")
-# These are switched on after the syncs: sqp_restatements would start the same periods once more.
+# After the syncs of the newest periods: a look beside them would start the same periods once more.
 BESIDE_THE_SYNCS = ("sqp_restatements", "sqp_freshness", "sqp_migrate")
 SYNC_SECONDS = 600
 
@@ -33,59 +32,57 @@ user             {user}
 password         {password}
 
 Running in the background: PostgreSQL, the BigQuery emulator, and Airflow's API server, scheduler, Dag processor and
-triggerer. Their logs are in {logs}. sqp_restatements syncs the older weeks and months within a few minutes.
-`make up` shows this again. `make down` stops everything and keeps PostgreSQL's data; `make clean` deletes the data."""
+triggerer. What they say is in {logs}. sqp_restatements syncs the older weeks and months within a few minutes.
+`make up` again shows this again; `make down` ends everything and keeps PostgreSQL's data, `make clean` deletes that."""
 
 
-def up(airflow: Airflow) -> None:
-    """Start what is missing, switch the Dags on, and print the addresses."""
+def up() -> None:
+    """Start what is missing, switch the Dags on, and say where everything is."""
     settings = Settings.load(ROOT / "dags" / "sqp_config.yaml")
     with locked(), progress("Sample data") as report:
         report(land(emulator.client(), settings, datetime.now(UTC)))
-    with progress("Airflow (takes about a minute)") as report:
-        with locked():
-            started = airflow.start(os.environ)
-        airflow.await_answer()
-        report(f"{', '.join(started) or 'all of it'} {'started' if started else 'running already'}")
-    with Client(airflow) as client:
+    started = subprocess.run([STATE / "venv" / "bin" / "python", "-m", "dev.services", "airflow"], cwd=ROOT)
+    if started.returncode != 0:
+        raise ServiceError("The page needs Airflow.")
+    with Client() as client:
         switch_on(client)
     logs = LOGS.relative_to(ROOT)
-    print(FAREWELL.format(url=airflow.url, user=USER, password=airflow.password, logs=f"{logs}/"))
+    print(FAREWELL.format(url=airflow.url(), user=airflow.USER, password=airflow.password(), logs=f"{logs}/"))
 
 
 def switch_on(client: Client) -> None:
-    """Unpause all Dags. Their schedules sync the newest periods, then sqp_restatements finds the earlier ones."""
+    """Unpause all Dags: their schedules sync the newest periods, then the daily look finds those before."""
     with progress("Dags") as report:
         for dag_id in SYNCS:
             client.unpause(dag_id)
         report("switched on")
-    printed: set[str] = set()
+    told: set[str] = set()
 
-    def all_printed() -> bool:
-        for headline in answered(client.headlines(), printed):
-            printed.add(headline["sync_type"])
+    def all_told() -> bool:
+        for headline in answered(client.headlines(), told):
+            told.add(headline["sync_type"])
             print(f"  {headline['answer']} {headline['reason']} {headline['todo'] or ''}".rstrip(), flush=True)
-        return len(printed) == len(SYNCS)
+        return len(told) == len(SYNCS)
 
-    client.wait_until(all_printed, SYNC_SECONDS, "answer for week, month and quarter")
+    client.wait_until(all_told, SYNC_SECONDS, "answer for week, month and quarter")
     for dag_id in BESIDE_THE_SYNCS:
         client.unpause(dag_id)
 
 
-def answered(headlines: list[dict[str, Any]], printed: set[str]) -> Iterator[dict[str, Any]]:
-    """Yield the answers that are not printed yet and wait for no run: the period is published, or its run failed."""
+def answered(headlines: list[dict[str, Any]], told: set[str]) -> Iterator[dict[str, Any]]:
+    """The answers that are not told yet and wait for no run: published, or failed."""
     for headline in headlines:
-        finished = headline["verdict"] in ("yes", "care") or (headline["verdict"] == "no" and headline["sync_log_id"])
-        if finished and headline["sync_type"] not in printed:
+        ended = headline["verdict"] in ("yes", "care") or (headline["verdict"] == "no" and headline["sync_log_id"])
+        if ended and headline["sync_type"] not in told:
             yield headline
 
 
 def main() -> int:
-    """Return 0 when the page has answers, or 1 after printing what is missing."""
+    """Return 0 when the page has answers, 1 with a sentence on what is missing."""
     try:
-        up(Airflow(Ports(STATE / "ports.json")))
+        up()
     except (ServiceError, GoogleAPIError, httpx.HTTPError) as error:
-        print(f"{error}\nRun `make up` to continue from here, or `make down` to stop everything.", file=sys.stderr)
+        print(f"{error}\n`make up` again goes on from here, `make down` ends everything.", file=sys.stderr)
         return 1
     return 0
 

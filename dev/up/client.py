@@ -9,16 +9,16 @@ from typing import Any
 
 import httpx
 
-from dev.services.airflow import USER, Airflow
+from dev.services import airflow
 from dev.services.errors import ServiceError
 
 
 class Client:
     """The user of this checkout's Airflow, logged in."""
 
-    def __init__(self, airflow: Airflow) -> None:
-        self.http = httpx.Client(base_url=airflow.url, timeout=30, trust_env=False)  # no proxy for loopback
-        login = {"username": USER, "password": airflow.password}
+    def __init__(self) -> None:
+        self.http = httpx.Client(base_url=airflow.url(), timeout=30, trust_env=False)  # no proxy for loopback
+        login = {"username": airflow.USER, "password": airflow.password()}
         token = self.http.post("/auth/token", json=login).raise_for_status().json()["access_token"]
         self.http.headers["Authorization"] = f"Bearer {token}"
 

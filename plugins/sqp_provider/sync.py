@@ -154,8 +154,8 @@ def sync_restatements(settings: Settings) -> None:
 def check_freshness(settings: Settings) -> None:
     """Add a freshness check for each table, the closing of dead runs' rows, and retention to the current Dag."""
     common = _common_arguments(settings) | {"on_failure_callback": notify_unread}
-    StaleRunsOperator(task_id="close_stale_runs", **common | NOTIFIED)
-    RetentionOperator(task_id="delete_old", **common | NOTIFIED)
+    close_stale_runs = StaleRunsOperator(task_id="close_stale_runs", **common | NOTIFIED)
+    close_stale_runs >> RetentionOperator(task_id="delete_old", **common | NOTIFIED)
     for sync_type in SyncType:
         FreshnessCheckOperator(task_id=sync_type.target_table, table_name=sync_type.target_table, **common)
 

@@ -82,6 +82,7 @@ def test_the_grid_shows_which_table_is_stale(airflow: AirflowRuns) -> None:
     assert run.state == "failed"
     assert states(run) == {
         "close_stale_runs": "success",
+        "delete_old": "success",
         "weekly_summary": "failed",
         "monthly_summary": "success",
         "quarterly_summary": "success",
@@ -176,4 +177,5 @@ def test_an_unknown_mode_is_refused_when_the_dag_is_parsed() -> None:
 def test_the_dag_survives_serialization(airflow: AirflowRuns) -> None:
     dag = airflow.parse().dags["sqp_freshness"]
     again = DagSerialization.from_dict(DagSerialization.to_dict(dag))
-    assert sorted(again.task_dict) == ["close_stale_runs", "monthly_summary", "quarterly_summary", "weekly_summary"]
+    tables = ["monthly_summary", "quarterly_summary", "weekly_summary"]
+    assert sorted(again.task_dict) == ["close_stale_runs", "delete_old", *tables]

@@ -60,7 +60,7 @@ def test_a_month_and_a_quarter_are_synced_by_their_own_dags(
     landing.create(COLUMNS | {"report_period": "STRING"})
     weeks = [report_row("q", week=date(2026, 10, day)) | {"report_period": "WEEK"} for day in (4, 11)]
     own = report_row("q", start_date=first_day, end_date=last_day, asin_click_count=70)
-    landing.land(*weeks, own | {"report_period": sync_type.report_period})
+    landing.land(*weeks, own | {"report_period": sync_type.period_type.report_period})
     if native:
         airflow.map_columns(report_period="report_period")
     else:  # the rows of other reports are in another table then

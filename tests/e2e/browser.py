@@ -75,9 +75,15 @@ class Airflow:
 
 @contextmanager
 def airflow(
-    browser: Browser, url: str, user: str, size: tuple[int, int] = DESKTOP, theme: Theme = "light"
+    browser: Browser,
+    url: str,
+    user: str,
+    size: tuple[int, int] = DESKTOP,
+    theme: Theme = "light",
+    password: str | None = None,
 ) -> Iterator[Airflow]:
-    """Log a user in by Airflow's login page, with the theme chosen in Airflow before."""
+    """Log a user in by Airflow's login page, with the theme chosen in Airflow before. Unless given, the password is
+    the user's name."""
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme="light")
     try:
         page = context.new_page()
@@ -89,7 +95,7 @@ def airflow(
         page.on("console", lambda m: troubles.append(m.text) if "Content Security Policy" in m.text else None)
         page.goto(url)
         page.fill("input[name=username]", user)
-        page.fill("input[name=password]", user)
+        page.fill("input[name=password]", password or user)
         page.keyboard.press("Enter")
         page.wait_for_url(lambda address: "/auth/login" not in address)
         page.evaluate("theme => localStorage.setItem('theme', theme)", theme)

@@ -31,12 +31,12 @@ def refuse_other_version(schema: str, found: SchemaVersion, known: SchemaVersion
     migrate = "Run the Dag sqp_migrate (or 'sqp migrate'), then clear what failed."
     if (found.revision or "") > str(known.revision):
         raise SchemaMismatch(
-            f"{at}, {code} knows up to {known}. The target is unchanged. Update the provider here to the "
+            f"{at}, but {code} knows up to {known}. The target is unchanged. Update the provider here to the "
             "version that migrated the schema, then clear what failed."
         )
     if found.revision != known.revision or found.files is None:
-        raise SchemaMismatch(f"{at}, {code} needs {known}. The target is unchanged. {migrate}")
+        raise SchemaMismatch(f"{at}, but {code} needs {known}. The target is unchanged. {migrate}")
     raise SchemaMismatch(
-        f"{at}, {code} needs {known}: the functions, views and triggers in force are those of other code. The target "
-        f"is unchanged. If this code is the newer one: {migrate} If it is the older one: update it."
+        f"{at}, but {code} needs {known}: the functions, views and triggers in force are those of other code. "
+        f"The target is unchanged. If this code is the newer one: {migrate} If it is the older one: update it."
     )

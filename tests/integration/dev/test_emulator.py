@@ -51,7 +51,7 @@ def test_it_ends_with_its_caller_even_when_that_is_killed(tmp_path: Path) -> Non
 def test_one_that_cannot_start_shows_the_end_of_its_log(tmp_path: Path) -> None:
     (tmp_path / ".duckdb").touch()  # a file where DuckDB's folder should be
     with (
-        pytest.raises(ServiceError, match=r"The BigQuery emulator ended while starting\.(?s:.)*emulator\.log:"),
+        pytest.raises(ServiceError, match=r"The emulator exited while starting\.(?s:.)*emulator\.log:"),
         another_emulator(tmp_path),
     ):
         pytest.fail("it started")

@@ -1,91 +1,39 @@
 """`make up` and `make down` from a checkout of their own: one Airflow with its life from start to end."""
 
 import os
-import re
-import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import pytest
 
-from dev.checkout import ROOT
-from dev.services.pidfile import Pidfile
-from tests.integration.dev.checkout import Checkout, bare_environment
+from tests.integration.dev.checkout import Made, cleaned_afterwards
 
-pytestmark = [pytest.mark.e2e, pytest.mark.long]
-
-
-class Made:
-    """A checkout in which `make` finds everything installed."""
-
-    def __init__(self, folder: Path) -> None:
-        self.checkout = Checkout(folder)
-        for shared in ("Makefile", "sql", *(path.name for path in ROOT.glob("requirements*.txt"))):
-            (folder / shared).symlink_to(ROOT / shared)
-
-    def make(self, target: str) -> str:
-        done = subprocess.run(
-            [shutil.which("make") or "make", "--no-print-directory", target],
-            cwd=self.checkout.folder,
-            capture_output=True,
-            text=True,
-            env=bare_environment(),
-        )
-        logs = "\n".join(path.read_text()[-2000:] for path in self.checkout.state.glob("log/*.log"))
-        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{logs}"
-        return done.stdout
-
-    def pids(self) -> dict[str, int]:
-        components = ("api-server", "scheduler", "dag-processor", "triggerer")
-        found = {name: self.airflow(name).process() for name in components}
-        return {name: process.pid for name, process in found.items() if process}
-
-    def airflow(self, component: str) -> Pidfile:
-        return Pidfile(self.checkout.state / f"airflow-{component}.pid", renames_itself=True)
-
-    def processes(self) -> list[str]:
-        """What runs in the checkout, PostgreSQL's own processes and Airflow's tasks included."""
-        return [" ".join(process.cmdline()) for process in psutil.process_iter() if self.is_ours(process)]
-
-    def is_ours(self, process: psutil.Process) -> bool:
-        try:
-            said = [*process.cmdline(), process.environ().get("AIRFLOW_HOME", ""), process.environ().get("HOME", "")]
-            return process.status() != psutil.STATUS_ZOMBIE and any(str(self.checkout.state) in word for word in said)
-        except psutil.Error:
-            return False
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture
 def made(tmp_path: Path) -> Iterator[Made]:
-    made = Made(tmp_path / "a second checkout")
-    try:
+    with cleaned_afterwards(tmp_path / "a second checkout") as made:
         yield made
-    finally:
-        made.make("clean")
 
 
-def test_up_until_the_page_answers_then_again_then_fixed_then_down(made: Made) -> None:
-    said = made.make("up")
-    found = re.search(r"status page +(\S+)/plugin/sqp-sync\n.*\npassword +(\S+)", said)
-    assert found, said
+def test_up_until_the_page_answers_then_again_then_mended_then_down(made: Made) -> None:
+    said, url, password = made.up()
     assert said.count("can be trusted") == 3
-    assert_the_page_has_data(*found.groups())
+    assert_the_page_has_data(url, password)
 
-    before = made.pids()
-    again = made.make("up")
-    assert found[0] in again
-    assert made.pids() == before
+    before = made.checkout.pids()
+    assert made.up()[1:] == (url, password)
+    assert made.checkout.pids() == before
 
     os.kill(before["scheduler"], signal.SIGKILL)
     made.make("up")
-    fixed = made.pids()
-    assert fixed["scheduler"] != before["scheduler"]
-    assert {**fixed, "scheduler": before["scheduler"]} == before
+    mended = made.checkout.pids()
+    assert mended["scheduler"] != before["scheduler"]
+    assert {**mended, "scheduler": before["scheduler"]} == before
 
     stopped = made.make("down")
     assert [f"{name}: stopped" in stopped for name in ("Airflow", "BigQuery emulator", "PostgreSQL")] == [True] * 3

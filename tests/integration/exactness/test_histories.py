@@ -300,7 +300,7 @@ class History(RuleBasedStateMachine):
         if not self.native and period.sync_type is not WEEKLY:
             period = next(week for week in WEEKS if period.first_day <= week.first_day <= period.last_day)
         dates = {"start_date": period.first_day.isoformat(), "end_date": period.last_day.isoformat()}
-        row = report_row("q", **dates) | {"report_period": period.sync_type.report_period}
+        row = report_row("q", **dates) | {"report_period": period.sync_type.period_type.report_period}
         return row | {"ingested_at": self.now()} | figures
 
     def add(self, *rows: RawRow) -> None:
@@ -364,7 +364,7 @@ class History(RuleBasedStateMachine):
         return roll_up(weeks, period)
 
     def reports(self, raw: list[RawRow], sync_type: SyncType) -> list[RawRow]:
-        wanted = {sync_type.report_period} if self.native else {"WEEK"}
+        wanted = {sync_type.period_type.report_period} if self.native else {"WEEK"}
         return [{name: row[name] for name in COLUMNS} for row in raw if row["report_period"] in wanted]
 
     def rows_of(self, period: Period) -> list[RawRow]:

@@ -13,6 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
 
+from sqp_provider.sql_files import files_hash
 from sqp_provider.status.app import HEADERS
 from tests.fixtures import connection_to
 from tests.integration.status.conftest import PAGE, add_sync
@@ -119,7 +120,9 @@ def test_a_schema_of_another_revision(
     viewer: TestClient, connection: psycopg.Connection[Any], revision: str, says: str
 ) -> None:
     connection.execute("update alembic_version set version_num = %s", [revision])
-    expect_unavailable(viewer, f"schema sqp is at revision {revision}, but this code (airflow-provider-sqp", says)
+    expect_unavailable(
+        viewer, f"schema sqp is at version {revision} {files_hash()}, but this code (airflow-provider-sqp", says
+    )
 
 
 def test_no_configuration(viewer: TestClient, configured: Path) -> None:

@@ -35,13 +35,13 @@ def test_the_same_version_is_not_refused() -> None:
 )
 def test_an_older_schema_is_to_be_migrated(found: SchemaVersion, named: str) -> None:
     assert refusal(found, "client_a") == (
-        f"schema client_a is at version {named}, {CODE} needs 0009 3f2a81c09d5e. The target is unchanged. {MIGRATE}"
+        f"schema client_a is at version {named}, but {CODE} needs 0009 3f2a81c09d5e. The target is unchanged. {MIGRATE}"
     )
 
 
 def test_a_newer_schema_wants_a_newer_provider() -> None:
     assert refusal(SchemaVersion("0012", "000000000000")) == (
-        f"schema sqp is at version 0012 000000000000, {CODE} knows up to 0009 3f2a81c09d5e. "
+        f"schema sqp is at version 0012 000000000000, but {CODE} knows up to 0009 3f2a81c09d5e. "
         "The target is unchanged. Update the provider here to the version that migrated the schema, "
         "then clear what failed."
     )
@@ -49,7 +49,7 @@ def test_a_newer_schema_wants_a_newer_provider() -> None:
 
 def test_other_files_of_the_same_revision_say_what_to_do_on_either_side() -> None:
     assert refusal(SchemaVersion("0009", "000000000000")) == (
-        f"schema sqp is at version 0009 000000000000, {CODE} needs 0009 3f2a81c09d5e: the functions, views and "
+        f"schema sqp is at version 0009 000000000000, but {CODE} needs 0009 3f2a81c09d5e: the functions, views and "
         "triggers in force are those of other code. The target is unchanged. If this code is the newer one: "
         f"{MIGRATE} If it is the older one: update it."
     )
