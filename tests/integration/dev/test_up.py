@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.dev.checkout import Made, cleaned_afterwards
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 
 @pytest.fixture
