@@ -53,7 +53,7 @@ services-stop: ## Stop both, and Airflow if it runs (the emulator forgets its da
 	@if test -x .dev/venv/bin/python; then .dev/venv/bin/python -m dev.services stop; fi
 
 migrate: services ## Bring the target schema up to date
-	@$(WITH_ENV) python -m sqp_provider.migrations
+	@$(WITH_ENV) python -m sqp_provider migrate
 
 sample-data: services ## Fill the emulator with weeks of sample figures (SAMPLE_DATA_ARGS="--weeks 6 …")
 	@$(WITH_ENV) python -m dev.sample_data $(SAMPLE_DATA_ARGS)

@@ -23,6 +23,7 @@ with DAG(
     start_date=datetime(2025, 1, 5, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
+    rerun_with_latest_version=True,  # a cleared run reads the corrected configuration
     doc_md=__doc__,
     tags=["sqp", "freshness"],
     default_args={"owner": settings.owner},

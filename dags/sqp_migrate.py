@@ -1,7 +1,10 @@
 """### Bring the target's schema up to date
 
-Runs the revisions of `sql/migrations` that the configured schema lacks. Trigger it after an upgrade, or before the
-first sync; a second run finds nothing to do. The same as `make migrate`.
+Creates the configured schema, or brings it to the version of this code: revisions of `sql/migrations`, then the
+functions, views and triggers of `sql/schema`. Trigger it before the first sync and after an upgrade; a second run finds
+nothing to do. The same as `sqp migrate`.
+
+With *take over* this Airflow becomes the owner of a schema that belonged to another one.
 """
 
 from datetime import UTC, datetime
@@ -9,7 +12,7 @@ from datetime import UTC, datetime
 from airflow.sdk import DAG
 
 from sqp_provider.operators.migrate import SchemaMigrateOperator  # absent: install airflow-provider-sqp
-from sqp_provider.sync import read_config
+from sqp_provider.sync import migrate_params, read_config
 
 settings = read_config(__file__)
 
@@ -19,6 +22,8 @@ with DAG(
     schedule=None,
     start_date=datetime(2025, 1, 5, tzinfo=UTC),
     max_active_runs=1,
+    params=migrate_params(),
+    rerun_with_latest_version=True,  # a cleared run reads the corrected configuration
     doc_md=__doc__,
     tags=["sqp", "schema"],
     default_args={"owner": settings.owner},

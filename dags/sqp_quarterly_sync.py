@@ -31,6 +31,7 @@ with DAG(
     max_active_runs=4,
     params=sync_params(SyncType.QUARTERLY),
     deadline=overdue(settings),
+    rerun_with_latest_version=True,  # a cleared run reads the corrected configuration
     doc_md=__doc__,
     tags=["sqp", "quarterly"],
     default_args={"owner": settings.owner},

@@ -26,6 +26,7 @@ with DAG(
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=23),  # a sync whose run was deleted would be waited for for ever
     params=restatement_params(),
+    rerun_with_latest_version=True,  # a cleared run reads the corrected configuration
     doc_md=__doc__,
     tags=["sqp", "restatements"],
     default_args={"owner": settings.owner},

@@ -18,15 +18,14 @@ PAGE = ROOT / "docs" / "configuration.md"
 
 HEAD = """# Configuration
 
-One file, `dags/sqp_config.yaml`, or the one that `SQP_CONFIG` names. It is checked when the Dags are parsed: a mistake
-shows as an import error that names the key, what was found and what was expected. A key that is left out has its
-default; only `source.table` has none. Written by `make docs` from `plugins/sqp_provider/core/settings.py`.
+One file, `dags/sqp_config.yaml`, or the one that `SQP_CONFIG` names. A mistake is an import error of the Dags that
+names the key, what was found and what was expected. Only `source.table` has no default. `make docs` writes this page.
 
 | environment variable | what it does |
 |---|---|
 | `SQP_CONFIG` | path of another configuration file, for the Dags and the API server |
 | `SQP_SQL_DIR` | where `sql/` is, if neither in the wheel nor beside `plugins/` |
-| `SQP_POSTGRES_DSN` | the database that `python -m sqp_provider.migrations` migrates |"""
+| `SQP_POSTGRES_DSN` | the database of the command `sqp` |"""
 
 
 def page() -> str:
@@ -50,12 +49,16 @@ def _table(title: str, says: str, properties: dict[str, Any], schema: dict[str, 
     yield f"\n## {title}\n"
     if says:
         yield f"{says}\n"
-    yield "| key | type | default | what it does | example |\n|---|---|---|---|---|"
+    yield "| key | type | default | what it does |\n|---|---|---|---|"
     for key, field in properties.items():
         default = _yaml(field["default"]) if "default" in field else "{}" if field.get("type") == "object" else None
-        example = (field.get("examples") or [field.get("default")])[0]
         shown = f"`{default}`" if default is not None else "none: must be given"
-        yield f"| `{key}` | {_type(field)} | {shown} | {field['description']} | `{key}: {_yaml(example)}` |"
+        yield f"| `{key}` | {_type(field)} | {shown} | {field['description']}{_example(key, field)} |"
+
+
+def _example(key: str, field: dict[str, Any]) -> str:
+    """What the file may say, where the default does not show it."""
+    return f". Example: `{key}: {_yaml(field['examples'][0])}`" if field.get("examples") else ""
 
 
 def _type(field: dict[str, Any]) -> str:
@@ -68,11 +71,20 @@ def _plain_type(option: dict[str, Any]) -> str:
     kind = option["type"]
     if kind == "array":
         return f"list of {', '.join(option['items']['enum'])}"
-    low = [f"{option['minimum']} or more"] if "minimum" in option else []
-    low += [f"above {option['exclusiveMinimum']}"] if "exclusiveMinimum" in option else []
-    limits = low + ([f"at most {option['maximum']:g}"] if "maximum" in option else [])
+    values = option.get("additionalProperties")
+    if isinstance(values, dict) and values.get("type") == "integer":
+        return f"{_plain_type(values)}, by type of period"
     names = {"string": "text", "number": "number", "integer": "integer", "null": "null", "object": "names by column"}
-    return ", ".join([names[kind], *limits])
+    return ", ".join([names[kind], *_limits(option)])
+
+
+def _limits(option: dict[str, Any]) -> list[str]:
+    """`["0 to 60"]`, or `["above 0", "at most 720"]`, or none."""
+    low = [f"above {option['exclusiveMinimum']}"] if "exclusiveMinimum" in option else []
+    high = [f"at most {option['maximum']:g}"] if "maximum" in option else []
+    if "minimum" not in option:
+        return low + high
+    return [f"{option['minimum']} to {option['maximum']:g}" if high else f"{option['minimum']} or more"]
 
 
 def _yaml(value: Any) -> str:
@@ -82,12 +94,15 @@ def _yaml(value: Any) -> str:
 
 def _columns() -> Iterator[str]:
     yield "\n## Keys of `source.columns`\n"
-    yield "| key | needed | its name in the source, unless mapped |\n|---|---|---|"
+    yield "| key | needed | type | its name in the source, unless mapped |\n|---|---|---|---|"
     for column in SOURCE_COLUMNS:
         name = Settings.checked({"source": {"table": "a.b"}}, origin="reference").source.name_of(column.key)
-        yield f"| `{column.key}` | {'yes' if column.required else 'no'} | {f'`{name}`' if name else 'not read'} |"
-    yield f"\nA table with a column called `{'`, `'.join(MARKETPLACE_NAMES)}` is refused until `marketplace` names"
-    yield "it, or is `null` because all rows are of one marketplace."
+        kind = "count" if len(column.bigquery_types) > 2 else " or ".join(column.bigquery_types)
+        needed = "yes" if column.required else "no"
+        yield f"| `{column.key}` | {needed} | {kind} | {f'`{name}`' if name else 'not read'} |"
+    yield "\nA count is INT64, or FLOAT, NUMERIC or STRING that holds a whole number."
+    yield f"A table with a column called `{'`, `'.join(MARKETPLACE_NAMES)}` is refused until `marketplace` names"
+    yield "it, or is `null`: all rows are of one marketplace."
 
 
 if __name__ == "__main__":

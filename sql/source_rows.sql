@@ -36,6 +36,9 @@ select
     {{ period }},
     cast(null as string),
     cast(null as string),
+{% for text in texts %}
+    cast(null as string),
+{% endfor %}
 {% for column in measures %}
     cast(null as int64),
 {% endfor %}
@@ -45,13 +48,11 @@ select
     {{ source_rows }},
     {{ reason }},
 {%- endmacro %}
-{% set unit = {"weekly": "week", "monthly": "month", "quarterly": "quarter"}[sync_type] %}
-{% set step = {"weekly": "7 day", "monthly": "1 month", "quarterly": "3 month"}[sync_type] %}
-{# What one landed row reports on: a week, where months and quarters are made of weeks. #}
-{% set row_unit = "week" if from_weeks else unit %}
-{% set row_step = "7 day" if from_weeks else step %}
+{% set from_weeks = reported != period %}
+{% set step = period.step | join(" ") %}
 {% set raw_key = "period_first, first_day, last_day, asin, search_query, report_period, marketplace" %}
-{% set numbers = ["query_score", "query_volume"] + metrics | map(attribute="source.key") | list %}
+{% set numbers = figures | map(attribute="source.key") | list %}
+{% set carried = numbers + texts | map(attribute="source.key") | list %}
 {% set unsure = numbers | select("in", not_whole) | list %}
 {# A week belongs to the month of its first day, also where only its last day is known. #}
 {% set from_end = "date_sub(" ~ columns.period_end ~ ", interval 6 day)" if from_weeks else columns.period_end %}
@@ -70,6 +71,9 @@ with mapped as (  -- one scan, pruned on the raw date; columns get their logical
         {{ columns.search_query }} as search_query,
 {% for key in numbers %}
         {{ number(key) }} as {{ key }},
+{% endfor %}
+{% for text in texts %}
+        {{ columns[text.source.key] or "cast(null as string)" }} as {{ text.source.key }},
 {% endfor %}
 {% if unsure %}
         concat(
@@ -105,23 +109,23 @@ placed as (
     select
         mapped.*,
         period_first,
-        ifnull({{ first_of(row_unit, "placed_on") }}, period_first) as row_first
+        ifnull({{ first_of(reported.unit, "placed_on") }}, period_first) as row_first
     from mapped
     cross join unnest(if(
         placed_on is null,
         generate_date_array(@first_day, @last_day, interval {{ step }}),
-        [{{ first_of(unit, "placed_on") }}]
+        [{{ first_of(period.unit, "placed_on") }}]
     )) as period_first
 ),
 
 collapsed as (  -- identical copies are one landing
     select
-        period_first, row_first, first_day, last_day, asin, search_query, {{ numbers | join(", ") }}, unreadable,
+        period_first, row_first, first_day, last_day, asin, search_query, {{ carried | join(", ") }}, unreadable,
         report_period, marketplace, ingested_at,
         count(*) as copy_count
     from placed
     group by
-        period_first, row_first, first_day, last_day, asin, search_query, {{ numbers | join(", ") }}, unreadable,
+        period_first, row_first, first_day, last_day, asin, search_query, {{ carried | join(", ") }}, unreadable,
         report_period, marketplace, ingested_at
 ),
 
@@ -161,7 +165,7 @@ checked as (
 {% endif %}
 {% if columns.period_end %}
             when last_day is null then 'missing_period'
-            when last_day != {{ last_of("row_first", row_step) }} then 'misaligned_period'
+            when last_day != {{ last_of("row_first", reported.step | join(" ")) }} then 'misaligned_period'
 {% endif %}
             when not ifnull(regexp_contains(clean_asin, r'^[A-Z0-9]{10}$'), false) then 'invalid_asin'
             when ifnull(clean_query, '') = '' then 'empty_query'
@@ -183,17 +187,20 @@ merged as (  -- what normalisation merged: counts add, the best rank and the lar
         row_first,
         clean_query as query,
         clean_asin as asin,
-{% for metric in metrics %}
-{% if columns[metric.source.key] %}
-        cast(sum(ifnull({{ metric.source.key }}, 0)) as int64) as {{ metric.column }},
-        countif({{ metric.source.key }} is null) as {{ metric.column }}_nulls,
+{% for figure in figures %}
+{% if figure.merged != "sum" %}
+        {{ figure.merged }}({{ figure.source.key }}) as {{ figure.column }},
+{% elif columns[figure.source.key] %}
+        cast(sum(ifnull({{ figure.source.key }}, 0)) as int64) as {{ figure.column }},
+        countif({{ figure.source.key }} is null) as {{ figure.column }}_nulls,
 {% else %}
-        cast(null as int64) as {{ metric.column }},
-        0 as {{ metric.column }}_nulls,
+        cast(null as int64) as {{ figure.column }},
+        0 as {{ figure.column }}_nulls,
 {% endif %}
 {% endfor %}
-        min(query_score) as query_score,
-        max(query_volume) as query_volume,
+{% for text in texts %}
+        max({{ text.source.key }}) as {{ text.column }},
+{% endfor %}
         cast(sum(landed_rows) as int64) as source_rows
     from checked
     where reject_reason is null
@@ -222,12 +229,21 @@ summed as (  -- the weeks of a month or quarter, as the trigger on weekly_summar
         period_start,
         query,
         asin,
+{% for figure in figures %}
+{% if figure.over_weeks == "sum" %}
+        cast(sum({{ figure.column }}) as int64) as {{ figure.column }},
+{% elif figure.over_weeks == "known_sum" %}
+        if(countif({{ figure.column }} is null) > 0, null, cast(sum({{ figure.column }}) as int64)) as {{ figure.column }},
+{% else %}
+        {{ figure.over_weeks }}({{ figure.column }}) as {{ figure.column }},
+{% endif %}
+{% endfor %}
 {% for metric in metrics %}
-        cast(sum({{ metric.column }}) as int64) as {{ metric.column }},
         cast(sum({{ metric.column }}_nulls) as int64) as {{ metric.column }}_nulls,
 {% endfor %}
-        min(query_score) as query_score,
-        if(countif(query_volume is null) > 0, null, cast(sum(query_volume) as int64)) as query_volume,
+{% for text in texts %}
+        max({{ text.column }}) as {{ text.column }},
+{% endfor %}
         count(*) as active_weeks,
         cast(sum(source_rows) as int64) as source_rows
     from ranged
@@ -255,6 +271,9 @@ select
     period_start,
     query,
     asin,
+{% for text in texts %}
+    {{ text.column }},
+{% endfor %}
     {{ measures | join(",\n    ") }},
 {% for metric in metrics %}
     {{ metric.column }}_nulls,

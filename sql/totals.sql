@@ -1,7 +1,8 @@
-{# What a snapshot holds: the source side of every check, and what the fingerprint is made of. Without a snapshot, the
+{# What a snapshot holds: the source side of every check, and what goes into the fingerprint. Without a snapshot, the
    same of each period of a window, straight from the source: what a snapshot of it would hold.
-   row_hash is recomputed by Postgres over the staged rows (queries/quality.sql): the texts must agree, which is why
-   the figures look as Postgres writes a row: (1200,34,,0.028333). #}
+   Postgres computes row_hash again over the staged rows (row_hash() of schema/1_figures.sql): the texts must agree,
+   which is why the figures look as Postgres writes a row: (1200,34,,0.028333). #}
+{% macro hash_of() %}cast(concat('0x', substr(to_hex(md5(concat({{ caller() }}))), 1, 15)) as int64){% endmacro %}
 {# 65359 millionths as Postgres writes numeric(10,6): 0.065359. #}
 {% macro decimal(millionths) -%}
 concat(cast(div({{ millionths }}, 1000000) as string), '.', lpad(cast(mod({{ millionths }}, 1000000) as string), 6, '0'))
@@ -16,19 +17,17 @@ select
     cast(ifnull(sum(source_rows), 0) as int64) as source_rows,
     ifnull(bit_xor(if(
         reject_reason is null,
-        cast(concat('0x', substr(to_hex(md5(concat(
-            asin, '('
+        {% call hash_of() %}asin, '('
             {% for column in counts %}, ifnull(cast({{ column }} as string), ''), ','{% endfor %}
 
             {% for r in rates %}, ifnull({{ decimal(r.column) }}, ''), '{{ ")" if loop.last else "," }}'{% endfor %}
 
-            , query
-        ))), 1, 15)) as int64),
+            , query{% for text in texts %}, ifnull(concat('|', {{ text.column }}), ''){% endfor %}{% endcall %},
         0
     )), 0) as row_hash,
     ifnull(bit_xor(if(
         reject_reason is not null,
-        cast(concat('0x', substr(to_hex(md5(concat(reject_reason, raw))), 1, 15)) as int64),
+        {% call hash_of() %}reject_reason, raw{% endcall %},
         0
     )), 0) as reject_hash,
 {% for metric in metrics %}

@@ -62,7 +62,7 @@ class Run:
     @property
     def dag_id(self) -> str:
         """The Dag of its type."""
-        return f"sqp_{self.sync_type}_sync"
+        return self.sync_type.dag_id
 
     def context(self, task_id: str, error: BaseException | None = None, try_number: int = 1) -> Context:
         """What Airflow hands to a task."""

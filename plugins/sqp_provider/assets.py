@@ -1,4 +1,4 @@
-"""What a publish tells other Dags: an asset for each table, with an event for each published period."""
+"""The assets that other Dags can wait for: one for each table, with an event for each published period."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from sqp_provider.core.run import SyncRun
 def published(sync_type: SyncType | str = SyncType.WEEKLY, schema: str = "sqp") -> Asset:
     """Return the asset of a table, to schedule a Dag on: ``DAG("report", schedule=published("weekly"))``.
 
-    The one of ``sqp.weekly_summary`` has that name and the URI ``x-sqp://sqp/weekly_summary``. The connection is not
-    part of it: a target that moves stays the same table to those who read it.
+    The asset of ``sqp.weekly_summary`` has that name and the URI ``x-sqp://sqp/weekly_summary``. The URI does not name
+    the connection, so it stays the same when the target moves to another server.
     """
     table = SyncType(sync_type).target_table
     return Asset(name=f"{schema}.{table}", uri=f"x-sqp://{schema}/{table}", group="sqp")
 
 
 def outlet(sync_type: SyncType, schema: str) -> AssetAlias:
-    """Return what the publish task names as its outlet.
+    """Return the outlet of the publish task.
 
-    An alias, because a task that succeeds emits an event for each asset among its outlets, and a dry run succeeds.
+    It is an alias. A task that succeeds emits an event for each asset in its outlets, and a dry run succeeds too.
     """
     return AssetAlias(name=f"{schema}.{sync_type.target_table}.publish", group="sqp")
 
 
 def emit_published(events: Any, sync: SyncRun, result: PublishResult, schema: str) -> None:
-    """Have Airflow emit the event of a published period when the task has succeeded.
+    """Let Airflow emit the event of a published period when the task has succeeded.
 
     ``{"period_start": "2026-11-08", "period_end": "2026-11-14", "sync_log_id": 12, "how": "attached", …}``
 

@@ -1,4 +1,4 @@
-"""When a run is due to have ended."""
+"""When a run should have finished."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from airflow.sdk.definitions.deadline import BaseDeadlineReference
 
 
 class RunCreated(BaseDeadlineReference):
-    """A deadline that counts from the moment the run was created.
+    """A deadline that counts from the time at which the run was created.
 
-    Airflow's own DAGRUN_QUEUED_AT cannot be used: in 3.3.2 it makes each attempt to clear a run end with an error 500
-    (``_recalculate_dagrun_queued_at_deadlines`` takes the interval for a number).
+    Airflow's own DAGRUN_QUEUED_AT cannot be used. With it, Airflow 3.3.2 answers every attempt to clear a run with an
+    error 500, because ``_recalculate_dagrun_queued_at_deadlines`` expects the interval to be a number.
     """
 
     required_kwargs: frozenset[str] = frozenset()

@@ -1,4 +1,4 @@
-"""How a task of ours fails: without a retry where none can help, and with its error left for ``sync_log``."""
+"""How our tasks fail: without a retry if none can help, and with their error passed on to ``sync_log``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqp_provider.core.errors import SyncError
 from sqp_provider.core.failure import Failure
 
 STAGE_ERROR = "stage_error"
-"""The XCom key under which a failed stage leaves what log_finish writes into ``sync_log``."""
+"""The XCom key under which a failed stage passes its error to log_finish."""
 
 TRACEBACK_LINES = 12
 
@@ -23,15 +23,15 @@ R = TypeVar("R")
 
 
 class TableStale(AirflowFailException):
-    """The table could be checked, and it is stale."""
+    """The table was checked, and it is stale."""
 
 
 class SyncFailed(AirflowFailException):
-    """A run failed, and its row in ``sync_log`` and its alert say so already."""
+    """The run failed. Its row in ``sync_log`` and its alert already say so."""
 
 
 def fails_plainly(execute: Callable[P, R]) -> Callable[P, R]:
-    """Make a task fail at once for what cannot heal, and leave retries to what can."""
+    """Make a task fail without a retry if its error cannot heal, and with retries if it can."""
 
     @functools.wraps(execute)
     def explained(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -43,21 +43,24 @@ def fails_plainly(execute: Callable[P, R]) -> Callable[P, R]:
             raise AirflowFailException(str(error)) from error
         except AirflowNotFoundException as error:
             raise AirflowFailException(
-                f"{error}. The target is unchanged. Create the connection in Airflow, set AIRFLOW_CONN_ and its name "
-                "in capitals in the worker's environment, or correct conn_id in sqp_config.yaml."
+                f"{error}. The target is unchanged. Create the connection in Airflow, or as AIRFLOW_CONN_<ITS NAME> "
+                "in the worker's environment, or correct conn_id in sqp_config.yaml."
             ) from error
 
     return explained
 
 
 def leave_error(context: Context) -> None:
-    """Leave a failed stage's error for log_finish: an ``on_failure_callback``, which runs before the teardown."""
+    """Pass a failed stage's error to log_finish.
+
+    This is an ``on_failure_callback``, which Airflow runs before the teardown.
+    """
     ti: Any = context["ti"]
     ti.xcom_push(key=STAGE_ERROR, value=failure_of(ti, context.get("exception")).details)
 
 
 def failure_of(ti: Any, raised: Any) -> Failure:
-    """Return why a task failed; where Airflow's exception wraps one of ours, ours says why."""
+    """Return why a task failed. If Airflow's exception wraps one of ours, ours is the reason."""
     error = raised if isinstance(raised, BaseException) else None
     original = error.__cause__ if error is not None and isinstance(error.__cause__, SyncError) else error
     return Failure(

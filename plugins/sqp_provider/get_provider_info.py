@@ -1,4 +1,4 @@
-"""What Airflow lists under "Providers", for an installed wheel: the entry point ``apache_airflow_provider``."""
+"""The entry point ``apache_airflow_provider``: what Airflow lists under "Providers" when the wheel is installed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from sqp_provider import __version__
 INTEGRATION = "Amazon Search Query Performance"
 
 OPERATORS = (
+    "airflow_name",
     "extract",
     "freshness",
     "lineage",
@@ -20,6 +21,7 @@ OPERATORS = (
     "migrate",
     "publish",
     "restatements",
+    "retention",
     "stage",
     "stale_runs",
     "validate",
@@ -28,7 +30,7 @@ HOOKS = ("alert_channel", "bigquery", "postgres")
 
 
 def get_provider_info() -> dict[str, Any]:
-    """Return it in the shape of Airflow's ``provider_info.schema.json``.
+    """Return the provider's description in the shape of Airflow's ``provider_info.schema.json``.
 
     The plugin is not among it: it has an entry point of its own, and Airflow would register it a second time.
     """

@@ -1,16 +1,18 @@
-"""Brings a schema of the target database to the newest revision of sql/migrations."""
+"""Brings a schema of the target database to the version that this code expects.
+
+Revisions of sql/migrations make the tables. The files of sql/schema are functions, views and triggers, put in force
+after them.
+"""
 
 from __future__ import annotations
 
-import argparse
 import logging
-import os
 import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import psycopg
 from alembic import command, op
@@ -23,7 +25,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from sqp_provider.core.errors import InvalidSettings
-from sqp_provider.sql_files import sql_folder
+from sqp_provider.core.period import SyncType
+from sqp_provider.core.settings import Settings
+from sqp_provider.sql_files import files_hash, named_statements, schema_files, sql_folder
 
 log = logging.getLogger(__name__)
 
@@ -35,13 +39,15 @@ class MigrationError(Exception):
     """The schema could not be migrated; the message says why and what to do."""
 
 
-def migrate(dsn: str, schema: str = "sqp") -> list[str]:
-    """Apply every revision the schema does not have yet, one transaction each, and return their ids.
+def migrate(dsn: str, schema: str = "sqp", settings: Settings | None = None) -> list[str]:
+    """Apply every revision the schema does not have yet, one transaction each, then the files of sql/schema.
 
     A second call returns ``[]``. Calls that overlap wait for each other.
 
     :param dsn: libpq URL or key=value string, e.g. ``postgresql://sqp@db.example.com/warehouse``.
     :param schema: created if absent, together with ``<schema>_staging``.
+    :param settings: where given, its delays and allowed ages are written for the SQL functions.
+    :return: the ids of the revisions, and the hash of the files if others were in force: ``["0004", "3f2a81c09d5e"]``.
     :raises MigrationError: database unreachable, rights missing, or its revision unknown to this code.
     """
     if not re.fullmatch(r"[a-z_][a-z0-9_]{0,54}", schema):
@@ -57,9 +63,22 @@ def migrate(dsn: str, schema: str = "sqp") -> list[str]:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             log.info("Schema %s: revisions %s applied.", schema, ", ".join(pending))
-        else:
-            log.info("Schema %s is up to date.", schema)
-    return pending
+        applied = [*pending, *_put_in_force(connection, schema)]
+        if settings is not None:
+            _write_days(connection, schema, settings)
+    if not applied:
+        log.info("Schema %s is up to date.", schema)
+    return applied
+
+
+def take_over(dsn: str, schema: str, airflow: str) -> None:
+    """Make an Airflow the owner of a schema, whoever was.
+
+    :raises MigrationError: database unreachable, rights missing, or the schema was never migrated.
+    """
+    with _connect(dsn) as connection, _clear_errors(schema):
+        _run_named(connection, schema, "take_over", {"airflow": airflow})
+    log.info("Schema %s belongs to Airflow %s.", schema, airflow)
 
 
 def run_sql_of(revision_file: str) -> None:
@@ -93,6 +112,43 @@ def refuse_downgrade(revision: str) -> NoReturn:
         f"Revision {revision} cannot be taken back: that would drop columns and tables with synced rows. "
         "The target is unchanged. Restore a backup, or write a new revision that changes what is wrong."
     )
+
+
+def _put_in_force(connection: Connection, schema: str) -> list[str]:
+    """Create or replace the functions, views and triggers, in one transaction, unless they are in force already."""
+    with connection.begin():
+        _enter(connection, schema)
+        if connection.scalar(text("select files from schema_state")) == files_hash():
+            return []
+        for file in schema_files():
+            log.info("Running %s", file.name)
+            _run(connection, file.read_text(encoding="utf-8"))
+        connection.execute(text("update schema_state set files = :files"), {"files": files_hash()})
+    log.info("Schema %s: functions, views and triggers of sql/schema are in force.", schema)
+    return [files_hash()]
+
+
+def _write_days(connection: Connection, schema: str, settings: Settings) -> None:
+    for sync_type in SyncType:
+        days = {
+            "sync_type": sync_type.value,
+            "delay_days": settings.schedule.delay(sync_type).days,
+            "days_allowed": settings.freshness.allowed(sync_type),
+        }
+        _run_named(connection, schema, "write_days", days)
+
+
+def _run_named(connection: Connection, schema: str, statement: str, values: dict[str, Any]) -> None:
+    """Run a statement of sql/queries/schema_state.sql in a transaction of its own."""
+    with connection.begin():
+        _enter(connection, schema)
+        connection.exec_driver_sql(named_statements("schema_state")[statement], values)
+
+
+def _enter(connection: Connection, schema: str) -> None:
+    """Name the schema once for the transaction; better to fail and be run again than to queue before every reader."""
+    connection.execute(text(f'set local search_path = "{schema}", pg_temp'))
+    connection.execute(text("set local lock_timeout = '30s'"))
 
 
 def _run(connection: Connection, sql: str) -> None:
@@ -132,6 +188,7 @@ def _connect(dsn: str) -> Iterator[Connection]:
         ) from error
     with connection:
         version = connection.scalar(text("select current_setting('server_version_num')::integer / 10000"))
+        connection.commit()
         if version < OLDEST_POSTGRES:
             raise MigrationError(
                 f"Postgres at {_address(libpq_dsn)} is version {version}; {OLDEST_POSTGRES} or newer is "
@@ -166,7 +223,7 @@ def _wait_for_turn(connection: Connection, schema: str) -> None:
     while not connection.scalar(ask, {"schema": schema}):
         connection.commit()
         if not waiting:
-            log.info("Another migration of schema %s is running; waiting for it to end.", schema)
+            log.info("Another migration of schema %s is running; waiting for it to finish.", schema)
         waiting = True
         time.sleep(0.2)
     connection.commit()
@@ -193,7 +250,7 @@ def _clear_errors(schema: str) -> Iterator[None]:
         yield
     except DBAPIError as error:
         cause = error.orig
-        remedy = "Mend the cause and run migrate again; it continues where it stopped."
+        remedy = "Correct the cause and run migrate again; it continues where it stopped."
         if isinstance(cause, psycopg.errors.InsufficientPrivilege):
             remedy = (
                 f"The role must own schema {schema}, {schema}_staging and the tables in them, or be allowed "
@@ -203,7 +260,7 @@ def _clear_errors(schema: str) -> Iterator[None]:
             remedy = "Somebody was using the table for longer than 30 s. Run migrate again at a quieter time."
         raise MigrationError(
             f"Migrating schema {schema} failed: {_first_line(error)}{_details(cause)} "
-            f"The revision it failed in was rolled back, rows are untouched. {remedy}"
+            f"What it failed in was rolled back, all rows are as they were. {remedy}"
         ) from error
 
 
@@ -216,24 +273,3 @@ def _details(cause: BaseException | None) -> str:
     if not isinstance(cause, psycopg.Error):
         return ""
     return "".join(f" {line}" for line in (cause.diag.message_detail, cause.diag.message_hint) if line)
-
-
-def main() -> None:
-    """Run ``python -m sqp_provider.migrations --dsn postgresql://… --schema sqp``."""
-    parser = argparse.ArgumentParser(prog="python -m sqp_provider.migrations", description=__doc__)
-    dsn = os.environ.get("SQP_POSTGRES_DSN")
-    parser.add_argument("--dsn", default=dsn, help="default: $SQP_POSTGRES_DSN")
-    parser.add_argument("--schema", default="sqp", help="default: %(default)s")
-    arguments = parser.parse_args()
-    if not arguments.dsn:
-        parser.error("no database: give --dsn or set SQP_POSTGRES_DSN")
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    try:
-        migrate(arguments.dsn, arguments.schema)
-    except MigrationError as error:
-        parser.exit(1, f"{error}\n")
-
-
-if __name__ == "__main__":
-    main()

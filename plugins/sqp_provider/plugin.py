@@ -1,4 +1,4 @@
-"""What Airflow learns from us besides operators: the timetable, the deadline, and the page in its UI."""
+"""The Airflow plugin: the timetable, the deadline, and the page in Airflow's UI."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqp_provider.timetables.period import PeriodTimetable
 
 
 class SqpPlugin(AirflowPlugin):
-    """Registers timetable and deadline, so that the scheduler can read serialized Dags, and the status page."""
+    """Register timetable and deadline, so that the scheduler can read serialized Dags, and the status page."""
 
     name = "sqp_provider"
     timetables = [PeriodTimetable]  # noqa: RUF012 - the base class declares it so

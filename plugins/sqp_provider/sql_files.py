@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from functools import cache
@@ -11,6 +12,7 @@ from typing import Any, LiteralString, cast
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from sqp_provider.core.contract import (
+    FIGURES,
     LARGEST_RATE,
     MAX_COUNT,
     MAX_QUERY_BYTES,
@@ -18,6 +20,7 @@ from sqp_provider.core.contract import (
     METRICS,
     MILLIONTHS,
     RATES,
+    TEXTS,
     counts_of,
     measures_of,
 )
@@ -43,9 +46,24 @@ def sql_folder(needed: str = "extract.sql") -> Path:
 
 @cache
 def newest_revision() -> str:
-    """Return the schema's revision that the statements expect: ``0009``, the last of ``sql/migrations/versions/``."""
+    """Return the newest revision of the tables: ``0004``, the last of ``sql/migrations/versions/``."""
     versions = sql_folder("migrations/env.py") / "migrations" / "versions"
-    return max(path.stem.partition("_")[0] for path in versions.glob("*.sql"))
+    return max(path.stem.partition("_")[0] for path in versions.glob("*.py"))
+
+
+def schema_files() -> list[Path]:
+    """Return the files of functions, views and triggers in the order in which they are put in force.
+
+    ``0_tables.sql`` is not among them: revisions create the tables.
+    """
+    return sorted(sql_folder("schema/0_tables.sql").glob("schema/[1-9]*.sql"))
+
+
+@cache
+def files_hash() -> str:
+    """Return twelve hexadecimal digits that change when any of :func:`schema_files` does."""
+    content = "".join(f"-- {file.name}\n{file.read_text(encoding='utf-8')}" for file in schema_files())
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
 @cache
@@ -68,11 +86,14 @@ def bigquery_statement(template: str, sync_type: SyncType, **names: Any) -> str:
         lstrip_blocks=True,
     )
     contract = {
+        "figures": FIGURES,
+        "texts": TEXTS,
         "metrics": METRICS,
         "rates": RATES,
         "measures": measures_of(sync_type),
         "counts": counts_of(sync_type),
         "sync_type": sync_type.value,
+        "period": sync_type.period_type,
         "millionths": MILLIONTHS,
         "max_rate": MAX_RATE,
         "largest_rate": LARGEST_RATE,

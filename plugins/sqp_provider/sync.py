@@ -1,4 +1,4 @@
-"""Chains the stages into a Dag's tasks: the only place that does."""
+"""Build the tasks of each Dag. No other module chains tasks."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ from sqp_provider.operators.log_finish import SyncLogFinishOperator
 from sqp_provider.operators.log_start import SyncLogStartOperator
 from sqp_provider.operators.publish import SyncPublishOperator
 from sqp_provider.operators.restatements import RestatementCheckOperator
+from sqp_provider.operators.retention import RetentionOperator
 from sqp_provider.operators.stale_runs import StaleRunsOperator
 from sqp_provider.operators.validate import SyncValidateOperator
 
 NOTIFIED = {"on_failure_callback": notify_task_failed, "on_success_callback": notify_task_worked}
-"""The arguments of a task whose failure no row of sync_log tells."""
+"""The arguments of a task whose failure is in no row of sync_log, so that it needs alerts of its own."""
 
 
 def read_config(dag_file: str) -> Settings:
@@ -39,27 +40,28 @@ def read_config(dag_file: str) -> Settings:
 
 
 def sync_params(sync_type: SyncType) -> dict[str, Param]:
-    """Return the form of a run that a person starts."""
+    """Return the form for a run that a person starts."""
     return {
         "period_start": Param(
             None,
             type=["null", "string"],
             format="date",
             title="Period start",
-            description=f"First day of the {sync_type} period; empty: the data interval, else the newest one due.",
+            description=f"First day of the {sync_type} period. Empty: the run's data interval, else the newest "
+            "period that is due.",
         ),
         "force": Param(False, type="boolean", title="Force", description="Publish even if the source is unchanged."),
         "allow_empty": Param(
             False,
             type="boolean",
             title="Allow empty",
-            description="Accept a period without rows at the source.",
+            description="Publish the period even if the source has no rows for it.",
         ),
         "dry_run": Param(
             False,
             type="boolean",
             title="Dry run",
-            description="Stop before publishing; report what would change.",
+            description="Report what would change, and change nothing.",
         ),
         "max_delete_fraction": Param(
             None,
@@ -67,13 +69,14 @@ def sync_params(sync_type: SyncType) -> dict[str, Param]:
             minimum=0,
             maximum=1,
             title="Largest part to delete",
-            description="For this run only: 1 allows a publish that deletes the whole period. Empty: as configured.",
+            description="The largest part of the period that this run may delete; 1 allows all of it. "
+            "Empty: as configured.",
         ),
     }
 
 
 def sync_period(sync_type: SyncType, settings: Settings) -> None:
-    """Add the six stages to the Dag in whose context this is called."""
+    """Add the six stages to the current Dag."""
     common = _common_arguments(settings)
     logging = {"on_failure_callback": [leave_error, notify_unlogged]}
     log_start = SyncLogStartOperator(task_id="log_start", sync_type=sync_type, **common | logging)
@@ -95,8 +98,20 @@ def sync_period(sync_type: SyncType, settings: Settings) -> None:
     )
 
 
+def migrate_params() -> dict[str, Param]:
+    """Return the form of a migration."""
+    return {
+        "take_over": Param(
+            False,
+            type="boolean",
+            title="Take over",
+            description="Make this Airflow the owner of the schema. Pause the sqp Dags of the old owner first.",
+        ),
+    }
+
+
 def restatement_params() -> dict[str, Param]:
-    """Return the form of a look for restatements that a person starts."""
+    """Return the form for a check for restatements that a person starts."""
     sync_types = [sync_type.value for sync_type in SyncType]
     return {
         "sync_types": Param(
@@ -105,7 +120,7 @@ def restatement_params() -> dict[str, Param]:
             items={"type": "string", "enum": sync_types},
             examples=sync_types,
             title="Types",
-            description="Which periods to look at.",
+            description="Which types of period to check.",
         ),
         "periods": Param(
             None,
@@ -113,20 +128,20 @@ def restatement_params() -> dict[str, Param]:
             minimum=1,
             maximum=520,
             title="Periods",
-            description="How many of each type to look back; empty: as configured.",
+            description="How many periods of each type to check. Empty: as configured.",
         ),
-        "dry_run": Param(False, type="boolean", title="Dry run", description="Report what is found, sync nothing."),
+        "dry_run": Param(False, type="boolean", title="Dry run", description="Report what is found, and sync nothing."),
     }
 
 
 def sync_restatements(settings: Settings) -> None:
-    """Add the look and one sync for each period it finds to the Dag in whose context this is called."""
+    """Add the check for restatements, and one sync for each period it finds, to the current Dag."""
     check = RestatementCheckOperator(task_id="check", **_common_arguments(settings) | NOTIFIED)
     TriggerDagRunOperator.partial(
         task_id="sync",
         retries=0,  # the stages of the run it starts have theirs
-        logical_date=None,  # a Dag has one run a logical date, and several start in the same instant
-        reset_dag_run=True,  # a sync that is cleared runs the same run again, a skip would call it done
+        logical_date=None,  # a Dag has one run for each logical date, and several start at the same time
+        reset_dag_run=True,  # a sync that is cleared runs the same run again; without this it would be skipped
         wait_for_completion=True,
         deferrable=True,
         poke_interval=10,
@@ -137,23 +152,24 @@ def sync_restatements(settings: Settings) -> None:
 
 
 def check_freshness(settings: Settings) -> None:
-    """Add one look a table, and the closing of dead runs' rows, to the Dag in whose context this is called."""
+    """Add a freshness check for each table, the closing of dead runs' rows, and retention to the current Dag."""
     common = _common_arguments(settings) | {"on_failure_callback": notify_unread}
     StaleRunsOperator(task_id="close_stale_runs", **common | NOTIFIED)
+    RetentionOperator(task_id="delete_old", **common | NOTIFIED)
     for sync_type in SyncType:
         FreshnessCheckOperator(task_id=sync_type.target_table, table_name=sync_type.target_table, **common)
 
 
 def overdue(settings: Settings) -> DeadlineAlert | None:
-    """Return the deadline of a run, or None where nobody wants to hear of it."""
+    """Return the deadline of a run, or None if alerts of late runs are off."""
     alerts = settings.alerts
     if alerts.conn_id is None or "late" not in alerts.causes:
         return None
-    told = settings.model_dump(mode="json", by_alias=True, include={"source", "target", "alerts"})
+    sections = settings.model_dump(mode="json", by_alias=True, include={"source", "target", "alerts"})
     return DeadlineAlert(
         reference=RunCreated(),
         interval=timedelta(minutes=alerts.runs_longer_than_minutes),
-        callback=SyncCallback(notify_overdue, kwargs={"settings": told}),
+        callback=SyncCallback(notify_overdue, kwargs={"settings": sections}),
     )
 
 

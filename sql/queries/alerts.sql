@@ -2,8 +2,7 @@
 
 
 -- name: finished_run
--- Failures in a row: failed runs of the same period, this one included, since one of it completed. Dry runs do not
--- count, nor do runs that made way for a newer one.
+-- Failures in a row: failed runs of the same period, this one included, since one of it completed.
 select
     s.id as sync_log_id,
     s.attempt,
@@ -24,23 +23,20 @@ select
     coalesce(s.sync_metadata @> '{{"options": {{"dry_run": true}}}}', false) as is_dry,
     (
         select count(*)
-        from sync_log as f
+        from counted_run as f
         where
             f.sync_type = s.sync_type
             and f.period_start = s.period_start
             and f.sync_status = 'failed'
             and f.started_at <= s.started_at
-            and f.error_details ->> 'type' is distinct from 'Superseded'
-            and not coalesce(f.sync_metadata @> '{{"options": {{"dry_run": true}}}}', false)
             and not exists (
-                select from sync_log as c
+                select from counted_run as c
                 where
                     c.sync_type = s.sync_type
                     and c.period_start = s.period_start
                     and c.sync_status = 'completed'
                     and c.completed_at > f.started_at
                     and c.completed_at <= s.started_at
-                    and not coalesce(c.sync_metadata @> '{{"options": {{"dry_run": true}}}}', false)
             )
     ) as failures_in_a_row,
     array(
@@ -101,13 +97,12 @@ where
     and told.subject = %(subject)s
     and told.resolved_at is null
     and exists (
-        select from sync_log as c
+        select from counted_run as c
         where
             c.sync_type = failed.sync_type
             and c.period_start = failed.period_start
             and c.sync_status = 'completed'
             and c.completed_at > told.sent_at
-            and not coalesce(c.sync_metadata @> '{{"options": {{"dry_run": true}}}}', false)
     );
 
 
@@ -129,13 +124,11 @@ select ended.id as sync_log_id
 from told
 cross join lateral (
     select s.id, s.sync_status, s.completed_at
-    from sync_log as s
+    from counted_run as s
     where
         s.sync_type = told.sync_type
         and s.period_start = told.period_start
         and s.sync_status in ('completed', 'failed')
-        and s.error_details ->> 'type' is distinct from 'Superseded'
-        and not coalesce(s.sync_metadata @> '{{"options": {{"dry_run": true}}}}', false)
     order by s.completed_at desc, s.id desc
     limit 1
 ) as ended

@@ -1,4 +1,4 @@
--- How fresh the tables are; table_freshness() of migration 0008 knows.
+-- How fresh the tables are; table_freshness() knows.
 
 
 -- name: tables

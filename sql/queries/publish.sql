@@ -11,8 +11,9 @@ select lock_period(%(sync_type)s, '1900-01-01');  -- no period starts there
 
 
 -- name: lock_rollup_turns
--- The same of months and quarters, to which a week's publish may attach a partition.
-select lock_period('monthly', '1900-01-01'), lock_period('quarterly', '1900-01-01');
+-- The same of months and quarters, to which a week's publish may attach a partition; in the same order everywhere.
+select lock_period(t.sync_type, '1900-01-01')
+from (select sync_type from rollup_type order by step) as t;
 
 
 -- name: lock_period
@@ -35,10 +36,10 @@ select can_be_attached({target_name}, {first_day}, {last_day}) as is_new;
 
 -- name: ensure_rollup_partitions
 -- Months and quarters get their partitions before a trigger writes to them; empty ones do no harm.
-select
-    ensure_period_partition('monthly_summary', m::date, (m + interval '1 month - 1 day')::date),
-    ensure_period_partition('quarterly_summary', q::date, (q + interval '3 months - 1 day')::date)
-from date_trunc('month', %(period_start)s::date) as m, date_trunc('quarter', %(period_start)s::date) as q;
+select ensure_period_partition(t.target_table, t.first, (t.first + t.step)::date - 1)
+from (
+    select target_table, step, first_day_of(unit, %(period_start)s::date) as first from rollup_type order by step
+) as t;
 
 
 -- name: refresh_rollups
@@ -158,13 +159,12 @@ on conflict (sync_type, period_start) do update set
     published_at = excluded.published_at;
 
 
--- name: forget_months
--- A month or quarter that was added up at the source before this week's snapshot may lack what the week now has.
+-- name: forget_rollups
+-- A month or quarter that was summed at the source before this week's snapshot may lack what the week now has.
 update synced_period set fingerprint = null
 where
     (sync_type, period_start) in (
-        ('monthly', date_trunc('month', %(period_start)s::date)::date),
-        ('quarterly', date_trunc('quarter', %(period_start)s::date)::date)
+        select t.sync_type, first_day_of(t.unit, %(period_start)s::date) from rollup_type as t
     )
     and state = 'synced'
     and fingerprint is not null

@@ -2,10 +2,10 @@
 
 
 -- name: staged_totals
--- Everything the checks need of the staged rows, in one scan. row_hash repeats sql/totals.sql.
+-- Everything the checks need of the staged rows, in one scan.
 select
     count(*) as row_count,
-    coalesce(bit_xor(('x0' || substr(md5(concat(asin, row({figures})::text, query)), 1, 15))::bit(64)::bigint), 0) as row_hash,
+    coalesce(bit_xor({row_hash}(asin, row({figures})::text, {texts})), 0) as row_hash,
     {sums},
     {nulls},
     count(*) filter (where {shares_out_of_range}) as shares_out_of_range,
@@ -39,7 +39,7 @@ limit %(periods)s;
 -- The newest published period before this one, derived or synced.
 select max(period_start) as last_period_start
 from synced_period
-where sync_type = %(sync_type)s and period_start < %(period_start)s;
+where sync_type = %(sync_type)s and period_start < %(period_start)s and state <> 'deleted';
 
 
 -- name: missing_asins

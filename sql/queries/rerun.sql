@@ -6,7 +6,7 @@ select count(*) from {table} where period_start = {first_day};
 
 
 -- name: row_hash
-select coalesce(bit_xor(('x0' || substr(md5(concat(asin, row({figures})::text, query)), 1, 15))::bit(64)::bigint), 0)
+select coalesce(bit_xor({row_hash}(asin, row({figures})::text, {texts})), 0)
 from {table} where period_start = {first_day};
 
 
@@ -39,7 +39,9 @@ select asin
 from {target}
 where
     period_start = (
-        select max(period_start) from {ledger} where sync_type = {sync_type} and period_start < {first_day}
+        select max(period_start)
+        from {ledger}
+        where sync_type = {sync_type} and period_start < {first_day} and state <> 'deleted'
     )
 except
 select asin from {table} where period_start = {first_day};

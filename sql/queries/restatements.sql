@@ -18,24 +18,18 @@ left join synced_period as ledger
     on ledger.sync_type = %(sync_type)s and ledger.period_start = asked.period_start
 left join lateral (
     select coalesce(run_id, format('of sync_log %%s', id)) as run
-    from sync_log
-    where
-        sync_type = %(sync_type)s
-        and period_start = asked.period_start
-        and sync_status = 'started'
-        and not coalesce(sync_metadata @> '{{"options": {{"dry_run": true}}}}', false)
+    from counted_run
+    where sync_type = %(sync_type)s and period_start = asked.period_start and sync_status = 'started'
     order by started_at desc, id desc
     limit 1
 ) as at_work on true
 left join lateral (
     select sync_status, error_details, sync_metadata, coalesce(run_id, format('of sync_log %%s', id)) as run
-    from sync_log
+    from counted_run
     where
         sync_type = %(sync_type)s
         and period_start = asked.period_start
         and sync_status in ('completed', 'failed')
-        and coalesce(error_details ->> 'type', '') <> 'Superseded'  -- it made way and says nothing of the period
-        and not coalesce(sync_metadata @> '{{"options": {{"dry_run": true}}}}', false)
     order by started_at desc, id desc
     limit 1
 ) as ended on true;

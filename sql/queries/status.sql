@@ -40,7 +40,7 @@ select
     status.last_sync_time,
     status.records_processed,
     status.next_sync_due
-from unnest(array['weekly', 'monthly', 'quarterly']) with ordinality as asked (sync_type, position)
+from period_type as asked
 left join lateral get_latest_sync_status(asked.sync_type) as status on true
 left join lateral (
     select id, period_start, period_end, started_at, dag_id, run_id, sync_metadata
@@ -49,18 +49,11 @@ left join lateral (
     order by started_at desc
     limit 1
 ) as newest on true
-order by asked.position;
+order by asked.step;
 
 
 -- name: periods
--- The newest periods of each type, oldest first: a year of weeks, two of months, three of quarters unless asked.
-with asked (sync_type, position, days, periods) as (
-    values
-        ('weekly', 1, 7, coalesce(%(periods)s::integer, 53)),
-        ('monthly', 2, 31, coalesce(%(periods)s::integer, 24)),
-        ('quarterly', 3, 92, coalesce(%(periods)s::integer, 12))
-)
-
+-- The newest periods of each type, oldest first: as many as asked for, else as many as the page shows of the type.
 select
     p.sync_type,
     p.period_start,
@@ -76,11 +69,13 @@ select
     p.last_finished_at,
     p.source_row_count,
     p.source_seen_at
-from asked
+from period_type as t
 join period_status as p
-    on p.sync_type = asked.sync_type and p.period_start > current_date - asked.days * (asked.periods + 1)
-where %(sync_type)s::text is null or asked.sync_type = %(sync_type)s
-order by asked.position, p.period_start;
+    on p.sync_type = t.sync_type
+    and p.period_start
+        > current_date - t.step * (coalesce(%(periods)s::integer, (%(shown)s::jsonb ->> t.sync_type)::integer) + 1)
+where %(sync_type)s::text is null or t.sync_type = %(sync_type)s
+order by t.step, p.period_start;
 
 
 -- name: failures

@@ -45,9 +45,12 @@ returning id, attempt;
 
 
 -- name: read_sync
-select id, attempt, sync_status, sync_type, period_start, started_at, dag_id, run_id, sync_metadata
-from sync_log
-where id = %(sync_log_id)s;
+select
+    s.id, s.attempt, s.sync_status, s.sync_type, s.period_start, s.started_at, s.dag_id, s.run_id, s.sync_metadata,
+    partition_name(t.target_table, s.period_start) as partition_name
+from sync_log as s
+join period_type as t on t.sync_type = s.sync_type
+where s.id = %(sync_log_id)s;
 
 
 -- name: read_attempt
@@ -71,14 +74,13 @@ for share;
 -- name: newer_run
 -- A run of the same period that started after this one, and is still at work or done.
 select n.id, n.run_id, n.started_at, n.sync_status
-from sync_log as n
+from counted_run as n
 where
     n.sync_type = %(sync_type)s
     and n.period_start = %(period_start)s
     and n.id <> %(sync_log_id)s
     and (n.started_at, n.id) > (%(started_at)s, %(sync_log_id)s)
     and n.sync_status in ('started', 'completed')
-    and not coalesce((n.sync_metadata #>> '{{options,dry_run}}')::boolean, false)
 order by n.started_at desc
 limit 1;
 

@@ -50,7 +50,7 @@ def test_a_look_that_fails_is_told_once_until_it_works_again(
     assert [check(alerting, day).state for day in (1, 2)] == ["failed", "failed"]
     assert webhook.titles() == [CHECK_FAILED]
     message = webhook.messages[0]["message"]
-    assert message.startswith("Task: look of sqp_restatements. Error: SourceUnusable.\nReason: ")
+    assert message.startswith("Task: check of sqp_restatements. Error: SourceUnusable.\nReason: ")
     assert "https://airflow.example.com/dags/sqp_restatements/runs/" in message
     landing.create()
     landing.land(report_row("q"))

@@ -1,5 +1,7 @@
 """docs/configuration.md says what the settings are."""
 
+import re
+
 import yaml
 
 from dev import config_reference
@@ -11,14 +13,12 @@ def test_the_page_is_as_the_settings_are() -> None:
 
 
 def test_each_example_is_a_setting_that_is_accepted() -> None:
-    example = "`"
     section, content = "", {"source": {"table": "amazon.search_query_performance"}}
     for line in config_reference.page().splitlines():
         if line.startswith("## "):
             section = line.strip("# `")
-        if line.startswith("| `") and line.count("|") == 6:
-            key_and_value = yaml.safe_load(line.split("|")[5].strip(f" {example}"))
-            content.setdefault(section, {}).update(key_and_value)
+        for shown in re.findall(r"\. Example: `(.+?)` \|", line):
+            content.setdefault(section, {}).update(yaml.safe_load(shown))
     content |= content.pop("The file itself")  # type: ignore[arg-type]
     content["source"]["columns"]["marketplace"] = "marketplace_id"  # type: ignore[index]
     settings = Settings.checked(content, origin="the page's examples")

@@ -59,7 +59,7 @@ def airflow_server(
             "columns": {"ingested_at": "ingested_at"},
         },
         "target": {"lock_timeout_seconds": 60},
-        "schedule": {"retries": 1, "retry_delay_seconds": 0, "weekly_delay_days": DELAY.days},
+        "schedule": {"retries": 1, "retry_delay_seconds": 0, "delay_days": {"weekly": DELAY.days}},
     }
     config.write_text(yaml.safe_dump(content))
     environment = {"SQP_CONFIG": str(config), "AIRFLOW_CONN_SQP_POSTGRES": connection_to(target)}

@@ -172,6 +172,6 @@ def test_a_closed_port_leaves_the_sync_green(alerting: Synced, webhook: Webhook)
     run_id = alerting.trigger(period)
     alerting.ended(run_id, "success", attempt=1)
     said = alerting.ui.task_log(run_id, "log_finish")
-    assert "Not told, connection sqp_alerts did not take it" in said
+    assert "Alert not sent, connection sqp_alerts did not accept it" in said
     assert SECRET not in said
     assert len(webhook.messages) == received

@@ -83,7 +83,7 @@ def test_kill_log_finish_then_clear_it_or_delete_the_run(sync: Synced) -> None:
     assert sync.published(sync.newest) == FIGURES
     log = sync.log(deleted)
     assert (log["sync_status"], log["error_details"]["type"]) == ("failed", "Stale")
-    assert f"Airflow has run {deleted} of sqp_weekly_sync neither queued nor running" in log["error_message"]
+    assert f"run {deleted} of sqp_weekly_sync is neither queued nor running in Airflow" in log["error_message"]
 
 
 def run_whose_log_finish_is_killed(sync: Synced) -> str:

@@ -57,7 +57,7 @@ def celery(
             "columns": {"ingested_at": "ingested_at"},
         },
         "target": {"lock_timeout_seconds": 120},
-        "schedule": {"retries": 2, "retry_delay_seconds": 0, "weekly_delay_days": DELAY.days},
+        "schedule": {"retries": 2, "retry_delay_seconds": 0, "delay_days": {"weekly": DELAY.days}},
     }
     config.write_text(yaml.safe_dump(content))
     with (

@@ -15,10 +15,10 @@ from sqp_provider.sensors.freshness import SqpFreshnessSensor
 from tests.fixtures import connection_to
 
 STALE = (
-    r"weekly_summary is stale: newest period \d{4}-\d\d-\d\d\.\.\d{4}-\d\d-\d\d, not in the ledger, ended 20 days ago "
-    r"\(14 days are allowed\)\. No weekly sync has run yet\. The target is unchanged\. See the Dag sqp_weekly_sync: "
+    r"weekly_summary is stale: newest period \d{4}-\d\d-\d\d\.\.\d{4}-\d\d-\d\d, not in the ledger, 20 days old "
+    r"\(14 days are allowed\)\. No weekly sync has run yet\. The target is unchanged\. Check whether "
 )
-WAITED = r"^waited 0:00:00\.100000, and " + STALE
+WAITED = r"^Waited 0:00:00\.100000: " + STALE
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +48,7 @@ def test_rescheduled_until_the_time_is_up() -> None:
     with pytest.raises(AirflowRescheduleException):
         waiting.execute(cast("Context", {"ti": ti}))
     waiting.timeout = 0
-    with pytest.raises(TableStale, match="^waited 0:00:00, and " + STALE):
+    with pytest.raises(TableStale, match="^Waited 0:00:00: " + STALE):
         waiting.execute(cast("Context", {"ti": ti}))
 
 

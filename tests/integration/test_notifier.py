@@ -43,7 +43,7 @@ def test_a_broken_channel_is_a_warning_without_its_address(
         monkeypatch.delenv("AIRFLOW_CONN_SQP_ALERTS")
     AlertNotifier()({"dag_run": RUN})
     said = caplog.text + "".join(capsys.readouterr())
-    assert "Not told" in said or "No alert was sent" in said
+    assert "Alert not sent" in said
     assert SECRET not in said
 
 

@@ -42,6 +42,7 @@ def test_weeks_published_at_once_make_each_month_and_quarter_one_partition(
                 started_at=datetime(2026, 11, 18, tzinfo=UTC),
                 dag_id="sqp_weekly_sync",
                 run_id=f"manual__{number}",
+                partition_name=f"weekly_summary_{week.compact}",
             )
             with SqpPostgresHook(TargetSettings()).transaction() as connected:
                 barrier.wait(timeout=60)

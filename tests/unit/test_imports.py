@@ -40,6 +40,7 @@ MAY_IMPORT = {
         "core",
     },
     "sync": {"operators", "notifications", "failures", "assets", "deadlines", "core"},
+    "__main__": {"migrations", "core"},
     "plugin": {"status", "timetables", "deadlines"},
     "get_provider_info": set(),
     "__init__": set(),

@@ -1,4 +1,4 @@
-"""docs/operations.md says what each action in the Airflow UI does, as tests/e2e proves, and what each error wants."""
+"""docs/operations.md promises what tests prove, and says what to do about every error."""
 
 from __future__ import annotations
 
@@ -7,53 +7,115 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import airflow.sdk.exceptions
+import pytest
+
 from sqp_provider.core.errors import SyncError
 
 ROOT = Path(__file__).parents[2]
-ACTIONS = "## What each action in the Airflow UI does"
-ERRORS = "## What an error wants"
+TESTS = ROOT / "tests"
+OPERATIONS = ROOT / "docs" / "operations.md"
+PROMISES = TESTS / "promises.md"
 
-WITHOUT_CLASS = {"NothingPublished", "Stale", "Killed", "AirflowFailException"}
-"""Types without an exception of ours: what log_finish and the reaper write, and Airflow's for a missing connection."""
+ACTIONS, ALERTS, ERRORS = "What each action does", "Alerts", "Errors"
 
+OF_AIRFLOW = {"AirflowFailException", "AirflowTaskTimeout"}
+"""Exceptions of Airflow's own that a run fails with: a connection is missing, a stage took too long."""
 
-def lines_of_the_table(heading: str) -> list[list[str]]:
-    """The cells of each line, without the head."""
-    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-    section = page.split(f"{heading}\n", 1)[1].split("\n## ", 1)[0]
-    lines = [line for line in section.splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+RETRIED_BY_AIRFLOW = {"AirflowTaskTimeout"}
+"""Those of them that Airflow retries: ``run`` of its task_runner."""
 
 
-def actions_tested() -> set[str]:
-    """The test functions of tests/e2e that operate Dag runs."""
-    modules = (
-        ROOT / "tests" / "e2e" / f"test_{name}.py" for name in ("trigger", "clear", "mark", "interrupted", "backfill")
+def section(page: Path, heading: str) -> str:
+    """What a page says below a heading."""
+    parts = page.read_text(encoding="utf-8").split(f"\n## {heading}\n")
+    assert len(parts) == 2, f"{page.name} has no single heading {heading!r}"
+    return parts[1].split("\n## ", 1)[0]
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of every table of a text, without the heads."""
+    tables = re.findall(r"^\|.*\n\|[-|]+\|\n((?:\|.*(?:\n|$))+)", text, re.MULTILINE)
+    lines = (line for table in tables for line in table.splitlines())
+    return [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines]
+
+
+def promised(heading: str) -> dict[str, list[str]]:
+    """The tests of each promise below a heading of promises.md."""
+    found = {promise: re.findall(r"`([^`]+)`", tests) for promise, tests in rows(section(PROMISES, heading))}
+    assert len(found) == len(rows(section(PROMISES, heading))), "a promise stands there twice"
+    return found
+
+
+def functions_of(file: Path) -> set[str]:
+    """The test functions of a file."""
+    found = (
+        node.name for node in ast.parse(file.read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef)
     )
-    trees = [ast.parse(module.read_text(encoding="utf-8")) for module in modules]
-    found = (node.name for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef))
     return {name for name in found if name.startswith("test_")}
 
 
-def test_each_line_names_a_test_and_each_test_has_a_line() -> None:
-    lines = lines_of_the_table(ACTIONS)
-    assert all(len(cells) == 5 and all(cells) for cells in lines)
-    named = [re.fullmatch(r"`(test_\w+)`", cells[4]) for cells in lines]
-    assert all(named)
-    assert sorted(match[1] for match in named if match) == sorted(actions_tested())
+@pytest.mark.parametrize("heading", [ACTIONS, ALERTS])
+def test_each_row_of_the_page_is_a_promise_and_each_promise_a_row(heading: str) -> None:
+    cells = rows(section(OPERATIONS, heading))
+    assert cells
+    assert all(all(row) for row in cells)
+    assert [row[0] for row in cells] == list(promised(heading))
+
+
+@pytest.mark.parametrize("heading", [ACTIONS, ALERTS])
+def test_each_promise_names_tests_that_exist(heading: str) -> None:
+    for promise, tests in promised(heading).items():
+        assert tests, promise
+        for test in tests:
+            file, _, name = test.partition("::")
+            assert name in functions_of(TESTS / file), test
+
+
+def test_each_test_that_operates_runs_in_airflow_proves_a_promise() -> None:
+    files = [f"e2e/test_{name}.py" for name in ("trigger", "clear", "mark", "interrupted", "backfill")]
+    written = {f"{file}::{name}" for file in files for name in functions_of(TESTS / file)}
+    named = {test for tests in promised(ACTIONS).values() for test in tests}
+    assert written <= named
 
 
 def subclasses(kind: type[SyncError]) -> Iterator[type[SyncError]]:
-    """All kinds of error below one, in core/errors.py."""
+    """All kinds of error below one."""
     for each in kind.__subclasses__():
         yield each
         yield from subclasses(each)
 
 
-def test_each_error_has_a_line_that_says_whether_it_is_tried_again_and_what_to_do() -> None:
-    lines = {cells[0].strip("`"): cells[1:] for cells in lines_of_the_table(ERRORS)}
-    kinds = {kind.__name__: kind for kind in subclasses(SyncError) if kind.__module__ == SyncError.__module__}
-    assert lines.keys() == kinds.keys() | WITHOUT_CLASS
-    assert all(remedy for _, remedy in lines.values())
-    tried_again = {name: again for name, (again, _) in lines.items() if name in kinds}
-    assert tried_again == {name: "yes" if kind.heals else "no" for name, kind in kinds.items()}
+def classes() -> dict[str, type[SyncError]]:
+    """The kinds of error in core/errors.py."""
+    return {kind.__name__: kind for kind in subclasses(SyncError) if kind.__module__ == SyncError.__module__}
+
+
+def types_written_without_an_exception() -> set[str]:
+    """The types that a ``Failure(type="Killed", …)`` somewhere in the package names itself."""
+    files = (ROOT / "plugins" / "sqp_provider").rglob("*.py")
+    calls = (node for file in files for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call))
+    failures = (call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Failure")
+    types = (keyword.value for call in failures for keyword in call.keywords if keyword.arg == "type")
+    return {
+        node.value
+        for value in types
+        for node in ast.walk(value)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+
+
+def test_each_error_has_a_row_that_says_what_to_do() -> None:
+    said = rows(section(OPERATIONS, ERRORS))
+    named = [row[0].strip("`") for row in said]
+    written = types_written_without_an_exception()
+    assert {"Killed", "Stale"} <= written
+    assert all(hasattr(airflow.sdk.exceptions, name) for name in OF_AIRFLOW)
+    assert sorted(named) == sorted(classes().keys() | written | OF_AIRFLOW)
+    assert all(len(row) == 2 and row[1] for row in said)
+
+
+def test_the_errors_that_are_retried_are_those_that_heal() -> None:
+    (sentence,) = re.findall(r"Airflow retries (.+?) by itself, no other\.", section(OPERATIONS, ERRORS))
+    heal = {name for name, kind in classes().items() if kind.heals}
+    assert set(re.findall(r"`(\w+)`", sentence)) == heal | RETRIED_BY_AIRFLOW

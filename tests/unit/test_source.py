@@ -28,6 +28,8 @@ def test_a_snapshot_is_as_old_as_the_start_of_its_query(started: datetime | None
         job_id="j", created=CREATED, started=started, total_bytes_processed=1, result=lambda retry, job_retry: None
     )
     week = Period.starting(SyncType.WEEKLY, date(2026, 11, 8))
-    sync = SyncRun(sync_log_id=1, attempt=1, period=week, started_at=CREATED, dag_id="d", run_id="r")
+    sync = SyncRun(
+        sync_log_id=1, attempt=1, period=week, started_at=CREATED, dag_id="d", run_id="r", partition_name="p"
+    )
     source = Source(cast("Any", hook), SourceSettings(table="a.b"))
     assert source.read_totals(sync, cast("Any", job)).snapshot_at == snapshot_at

@@ -23,7 +23,7 @@ def extract(sync_type: SyncType) -> str:
         columns=columns,
         types=dict.fromkeys(columns, "STRING"),
         not_whole=list(columns),
-        from_weeks=sync_type is not SyncType.WEEKLY,
+        reported=SyncType.WEEKLY.period_type,
     )
 
 

@@ -1,1 +1,1 @@
-"""Decides: periods, columns, checks and settings. Knows no Airflow, no client and no clock."""
+"""Periods, columns, checks and settings. Nothing here imports Airflow or a client, or asks for the time."""

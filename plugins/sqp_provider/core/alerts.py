@@ -1,4 +1,4 @@
-"""What is worth telling, and in which words; sending and remembering happen elsewhere."""
+"""The text of each alert. Sending and remembering happen elsewhere."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqp_provider.core.errors import Superseded
 from sqp_provider.core.freshness import Freshness
 
 LONGEST_ERROR = 1500
-"""How much of an error's message an alert carries; the whole of it is in ``sync_log``."""
+"""An alert has this many characters of an error's message; ``sync_log`` has all of it."""
 
 ORDINALS = {2: "second", 3: "third"}
 ENDINGS = {1: "st", 2: "nd", 3: "rd"}
@@ -18,7 +18,7 @@ ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 
 @dataclass(frozen=True)
 class Alert:
-    """One message. Alerts of the same kind, subject and cause are told once until the cause is gone."""
+    """One message. An alert of the same kind, subject and cause is sent once until the cause is gone."""
 
     kind: str
     subject: str
@@ -28,7 +28,7 @@ class Alert:
 
     @property
     def level(self) -> str:
-        """The word Apprise colours it by."""
+        """Apprise's name for the colour of the message."""
         return {"recovered": "success", "warning": "warning", "late": "warning"}.get(self.kind, "failure")
 
 
@@ -59,23 +59,23 @@ class FinishedRun:
 
     @property
     def subject(self) -> str:
-        """``weekly 2026-11-08..2026-11-14``; a run that found no period is a subject of its own."""
+        """``weekly 2026-11-08..2026-11-14``; for a run without a period, ``weekly run manual__1``."""
         if self.period_start is None:
             return f"{self.sync_type} run {self.run_id}"
         return f"{self.sync_type} {self.period_start}..{self.period_end}"
 
     @property
     def made_way(self) -> bool:
-        """Tell whether it failed only because a newer run or newer data of its period was there."""
+        """Whether the run failed only because a newer run, or newer data, of its period was there."""
         return self.sync_status == "failed" and self.error_type == Superseded.__name__
 
     @property
     def is_clean(self) -> bool:
-        """Tell whether the checks of this very run found nothing to warn of; unchanged periods are not checked."""
+        """Whether the checks of this run found nothing to warn of; a run that found no change has no checks."""
         return self.sync_status == "completed" and not (self.is_dry or self.warnings or self.outcome == "unchanged")
 
     def alert(self, link: str) -> Alert | None:
-        """Return the failure or the warnings that this run wants told, or None."""
+        """Return the alert of this run's failure or warnings, or None."""
         if self.is_dry or self.made_way:
             return None
         if self.sync_status == "failed":
@@ -83,7 +83,7 @@ class FinishedRun:
         return self._warning(link) if self.warnings else None
 
     def recovery(self, link: str) -> Alert:
-        """Return what to tell when an earlier failure of the period was told."""
+        """Return the alert to send if an earlier failure of the period was sent."""
         title = f"SQP sync recovered: {self.subject}"
         body = _lines(f"{self.subject} is synced again ({self.outcome}).", self._counts(), self._run(link))
         return Alert("recovered", self.subject, f"sync_log {self.sync_log_id} attempt {self.attempt}", title, body)
@@ -96,7 +96,7 @@ class FinishedRun:
         body = _lines(
             f"Stage: {self.stage or 'none'}. Error: {self.error_type or 'Unknown'}.",
             f"Reason: {_cut(self.error_message or 'no message')}",
-            f"In a row: the {number} run of this period that failed since one completed." if again else "",
+            f"In a row: this is the {number} failed run of this period since one completed." if again else "",
             self._counts(),
             *self.warnings,
             self._run(link),
@@ -119,54 +119,54 @@ class FinishedRun:
 
 
 def stale_alert(freshness: Freshness, link: str) -> Alert:
-    """Return the alert of a stale table, told once until it is fresh again."""
+    """Return the alert of a stale table, sent once until the table is fresh again."""
     title = f"SQP table stale: {freshness.table_name}"
     body = _lines(_cut(str(freshness)), freshness.remedy, f"Run: {link}")
     return Alert("stale", freshness.table_name, "stale", title, body)
 
 
 def fresh_alert(freshness: Freshness, link: str) -> Alert:
-    """Return what to tell when a table that was stale is fresh."""
+    """Return the alert to send when a stale table is fresh again."""
     title = f"SQP table fresh again: {freshness.table_name}"
     cause = f"newest period {freshness.period_start}"
     return Alert("recovered", freshness.table_name, cause, title, _lines(str(freshness), f"Run: {link}"))
 
 
 def late_alert(dag_id: str, run_id: str, minutes: float, link: str, *, is_queued: bool) -> Alert:
-    """Return the alert of a run that takes longer than it should, its wait in the queue included; told once a run."""
+    """Return the alert of a run that takes too long, its wait in the queue included; sent once for each run."""
     since = f"was created more than {minutes:g} minutes ago"
     if is_queued:
         title = f"SQP sync waiting long: {dag_id}"
-        found = f"Run {run_id} of {dag_id} {since} and still waits for its turn: it is queued, no task has started."
-        todo = "See which runs are before it, and whether the scheduler and its workers are at work."
+        found = f"Run {run_id} of {dag_id} {since} and is still queued. No task has started."
+        todo = "Check which runs are ahead of it, and whether the scheduler and its workers are running."
     else:
         title = f"SQP sync running long: {dag_id}"
-        found = f"Run {run_id} of {dag_id} {since}, its wait in the queue included, and is still at work."
-        todo = "See which task it waits in."
-    body = _lines(found, f"Nothing is wrong with what is published. {todo}", f"Run: {link}")
+        found = f"Run {run_id} of {dag_id} {since}, its wait in the queue included, and is still running."
+        todo = "Check which task it waits in."
+    body = _lines(found, f"The published rows are not affected. {todo}", f"Run: {link}")
     return Alert("late", dag_id, run_id, title, body)
 
 
 def failed_task_alert(dag_id: str, task_id: str, error: str, error_type: str, link: str) -> Alert:
-    """Return the alert of a daily task that failed, told once for each type of error until the task works again."""
+    """Return the alert of a failed daily task, sent once for each type of error until the task succeeds."""
     title = f"SQP task failed: {task_id} of {dag_id}"
     body = _lines(
         f"Task: {task_id} of {dag_id}. Error: {error_type}.",
         f"Reason: {_cut(error)}",
-        "What is published stays. It is tried again with the next run, or clear it when its cause is gone.",
+        "The target is unchanged. The next run tries again. To try earlier, remove the cause and clear the task.",
         f"Run: {link}",
     )
     return Alert("failed", f"{dag_id} {task_id}", error_type, title, body)
 
 
 def working_task_alert(dag_id: str, task_id: str, run_id: str, link: str) -> Alert:
-    """Return what to tell when a task whose failure was told has succeeded."""
+    """Return the alert to send when a task whose failure was sent has succeeded."""
     title = f"SQP task works again: {task_id} of {dag_id}"
     return Alert("recovered", f"{dag_id} {task_id}", run_id, title, _lines(f"{task_id} has succeeded.", f"Run: {link}"))
 
 
 def unlogged_alert(ti: Any, error: str, link: str) -> Alert:
-    """Return the alert of a run that could not even write its end, or its start, into ``sync_log``."""
+    """Return the alert of a run that could not write its start or its outcome into ``sync_log``."""
     title = f"SQP sync failed: {ti.dag_id} could not use its log"
     body = _lines(
         f"Stage: {ti.task_id}. The run could not be written into sync_log.",
@@ -177,18 +177,20 @@ def unlogged_alert(ti: Any, error: str, link: str) -> Alert:
 
 
 def logged_alert(dag_id: str, run_id: str, link: str) -> Alert:
-    """Return what to tell when a run has written its end into ``sync_log``, and one of its Dag before could not."""
+    """Return the alert to send when a run has written its outcome into ``sync_log`` and an earlier one could not."""
     title = f"SQP sync recovered: {dag_id} can use its log again"
-    body = _lines("A run has written its end into sync_log; how it ended is told apart.", f"Run: {run_id}. {link}")
+    body = _lines(
+        "A run has written its outcome into sync_log. If it failed, another alert says so.", f"Run: {run_id}. {link}"
+    )
     return Alert("recovered", dag_id, run_id, title, body)
 
 
-def of_a_dag_of_yours(kind: str, dag_id: str, task_id: str | None, run_id: str, error: Any, link: str) -> Alert:
-    """Return what a callback of a Dag that is none of the project's says unless it has words of its own."""
+def callback_alert(kind: str, dag_id: str, task_id: str | None, run_id: str, error: Any, link: str) -> Alert:
+    """Return the default alert of :class:`~sqp_provider.notifications.notifier.AlertNotifier` in another Dag."""
     what = f"{task_id} of {dag_id}" if task_id else dag_id
-    ended = {"failed": "failed", "recovered": "works again"}.get(kind, "wants a look")
+    outcome = {"failed": "failed", "recovered": "works again"}.get(kind, "needs attention")
     reason = "Reason: " + _cut(str(error), rest_in="the task's log") if error else ""
-    return Alert(kind, what, run_id, f"{what} {ended}", _lines(reason, f"Run: {run_id}. {link}"))
+    return Alert(kind, what, run_id, f"{what} {outcome}", _lines(reason, f"Run: {run_id}. {link}"))
 
 
 def ordinal(number: int) -> str:

@@ -1,4 +1,7 @@
-"""What an attempt came to when none of its stages said so: a clear leaves stages out, a person can mark any success."""
+"""Decide the outcome of an attempt in which no stage published.
+
+This happens when a person clears only some stages, or marks a stage as success.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,18 @@ from sqp_provider.core.run import SyncRun
 
 
 class SnapshotTaken(BaseModel):
-    """What ``sync_log`` keeps of a snapshot, as far as it is compared with the ledger."""
+    """The parts of a snapshot in ``sync_log`` that are compared with the ledger."""
 
     fingerprint: str
     snapshot_at: datetime
 
 
 class PreviousAttempt(BaseModel):
-    """How the attempt before the current one ended; ``outcome`` is None where it neither published nor had to."""
+    """How the previous attempt finished.
+
+    ``outcome`` is ``attached``, ``difference`` or ``unchanged``, for example; None if no stage published or found the
+    period unchanged.
+    """
 
     attempt: int
     status: str
@@ -30,12 +37,12 @@ class PreviousAttempt(BaseModel):
 
     @property
     def finished_well(self) -> bool:
-        """Whether the period was right when it ended, also where log_finish was killed before it could say so."""
+        """Whether the period was right after that attempt, even if log_finish was killed before it wrote so."""
         return self.status == "completed" or self.outcome is not None
 
 
 class Attempt(BaseModel):
-    """The current attempt of a run, as its row tells; built from a row of the statement ``read_attempt``."""
+    """The current attempt of a run; built from a row of the statement ``read_attempt``."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -47,28 +54,30 @@ class Attempt(BaseModel):
 def settle(
     sync: SyncRun, attempt: Attempt, ledger: Mapping[str, Any] | None, *, intact: bool, extracted: bool
 ) -> PublishResult:
-    """Return what an attempt came to in which no stage published, or found that there was nothing to publish.
+    """Return the outcome of an attempt in which no stage published or found the period unchanged.
 
-    Stages that were not cleared keep the success they had, and it may be of another snapshot. So an attempt that took
-    one is right only if exactly this one is published; one that took none, only if the attempt before was right.
+    A stage that was not cleared keeps its old success, which may be of another snapshot. So states alone prove nothing:
+
+    - An attempt with a snapshot is right if the ledger has exactly this snapshot.
+    - An attempt without a snapshot is right if the previous attempt was right and nobody wrote to the period since.
 
     :param ledger: ``state``, ``fingerprint``, ``row_count`` and ``sync_log_id`` of the period, or None.
-    :param intact: whether the target still has the rows that the ledger tells of.
-    :param extracted: whether extract's result is there; it is gone when extract was marked while it ran again.
-    :raises Superseded: another run has published a later snapshot, with other rows.
-    :raises NothingPublished: says why the period is not known to be right.
+    :param intact: whether the target still has the rows that the ledger counts.
+    :param extracted: whether extract's result exists; Airflow deletes it when a person marks extract while it runs.
+    :raises Superseded: another run has published a later snapshot with other rows.
+    :raises NothingPublished: says why the period may differ from the source.
     """
     if ledger is None or ledger["state"] != "synced":
-        raise _nothing(sync, "no run of the period has published")
+        raise _nothing(sync, "no run of this period has published")
     if attempt.snapshot and ledger["fingerprint"] and attempt.snapshot.fingerprint != ledger["fingerprint"]:
         refuse_older_snapshot(sync, attempt.snapshot.snapshot_at, ledger)
         raise _nothing(
             sync,
-            f"its snapshot, fingerprint {attempt.snapshot.fingerprint[:8]}, is not what sync_log "
-            f"{ledger['sync_log_id']} has published, {ledger['fingerprint'][:8]}",
+            f"its snapshot has fingerprint {attempt.snapshot.fingerprint[:8]}, but sync_log {ledger['sync_log_id']} "
+            f"published {ledger['fingerprint'][:8]}",
         )
     if not intact:
-        raise _nothing(sync, f"the period was changed since sync_log {ledger['sync_log_id']} published it")
+        raise _nothing(sync, f"somebody changed the period after sync_log {ledger['sync_log_id']} published it")
     if attempt.snapshot is None:
         _refuse_without_snapshot(sync, attempt.previous, extracted=extracted)
     mine = ledger["sync_log_id"] == sync.sync_log_id
@@ -78,11 +87,13 @@ def settle(
 
 def _refuse_without_snapshot(sync: SyncRun, previous: PreviousAttempt | None, *, extracted: bool) -> None:
     if not extracted:
-        raise _nothing(sync, "extract left no snapshot: it was marked while it was at work")
+        raise _nothing(sync, "extract left no snapshot, because a person marked it while it was running")
     if previous is None:
         raise _nothing(sync, "it took no snapshot")
     if not previous.finished_well:
-        raise _nothing(sync, f"attempt {previous.attempt} before it ended as {previous.status} without publishing")
+        raise _nothing(
+            sync, f"the previous attempt ({previous.attempt}) finished as {previous.status} and published nothing"
+        )
 
 
 def _nothing(sync: SyncRun, why: str) -> NothingPublished:

@@ -6,6 +6,7 @@ Source of the facts: Amazon's report schema ``sellingPartnerSearchQueryPerforman
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from sqp_provider.core.period import SyncType
 
@@ -21,8 +22,24 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Metric:
-    """A count: adds over rows, loads as 0 where the source has NULL; ``column`` is its name in the target."""
+class Figure:
+    """A whole number that a row carries.
+
+    :param column: its name in the target.
+    :param merged: how the rows of queries that differ only in spelling become one: ``sum``, ``min`` or ``max``.
+    :param over_weeks: how weeks become a month or quarter: ``sum``, ``min``, ``max``, or ``known_sum``, which is
+        unknown where one of the weeks is.
+    """
+
+    column: str
+    source: Column
+    merged: Literal["sum", "min", "max"]
+    over_weeks: Literal["sum", "known_sum", "min", "max"]
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text that a row carries unchanged; of several rows the last in the alphabet stays."""
 
     column: str
     source: Column
@@ -46,27 +63,47 @@ PERIOD_START = Column("period_start", "start_date", _DATE, required=False)
 PERIOD_END = Column("period_end", "end_date", _DATE, required=False)
 ASIN = Column("asin", "asin", _TEXT)
 SEARCH_QUERY = Column("search_query", "search_query", _TEXT)
-QUERY_SCORE = Column("query_score", "search_query_score", _COUNT, required=False)
-QUERY_VOLUME = Column("query_volume", "search_query_volume", _COUNT, required=False)
 REPORT_PERIOD = Column("report_period", "report_period", _TEXT, required=False)
 MARKETPLACE = Column("marketplace", "marketplace_id", _TEXT, required=False)
 MARKETPLACE_NAMES = ("marketplace_id", "marketplace", "marketplaceid")
 """What a source may call the column; where one is neither mapped nor declined, two marketplaces would be added up."""
 INGESTED_AT = Column("ingested_at", "ingested_at", ("TIMESTAMP", "DATETIME"), required=False)
 
-METRICS = (
-    Metric("total_impressions", Column("impressions", "asin_impression_count", _COUNT)),
-    Metric("total_clicks", Column("clicks", "asin_click_count", _COUNT)),
-    Metric("total_cart_adds", Column("cart_adds", "asin_cart_add_count", _COUNT)),
-    Metric("total_purchases", Column("purchases", "asin_purchase_count", _COUNT)),
-    Metric(
+FIGURES = (
+    Figure("total_impressions", Column("impressions", "asin_impression_count", _COUNT), "sum", "sum"),
+    Figure("total_clicks", Column("clicks", "asin_click_count", _COUNT), "sum", "sum"),
+    Figure("total_cart_adds", Column("cart_adds", "asin_cart_add_count", _COUNT), "sum", "sum"),
+    Figure("total_purchases", Column("purchases", "asin_purchase_count", _COUNT), "sum", "sum"),
+    Figure(
         "market_impressions",
         Column("market_impressions", "total_query_impression_count", _COUNT, required=False),
+        "sum",
+        "known_sum",
     ),
-    Metric("market_clicks", Column("market_clicks", "total_click_count", _COUNT, required=False)),
-    Metric("market_cart_adds", Column("market_cart_adds", "total_cart_add_count", _COUNT, required=False)),
-    Metric("market_purchases", Column("market_purchases", "total_purchase_count", _COUNT, required=False)),
+    Figure("market_clicks", Column("market_clicks", "total_click_count", _COUNT, required=False), "sum", "known_sum"),
+    Figure(
+        "market_cart_adds",
+        Column("market_cart_adds", "total_cart_add_count", _COUNT, required=False),
+        "sum",
+        "known_sum",
+    ),
+    Figure(
+        "market_purchases",
+        Column("market_purchases", "total_purchase_count", _COUNT, required=False),
+        "sum",
+        "known_sum",
+    ),
+    Figure("query_score", Column("query_score", "search_query_score", _COUNT, required=False), "min", "min"),
+    Figure("query_volume", Column("query_volume", "search_query_volume", _COUNT, required=False), "max", "known_sum"),
 )
+"""The whole numbers of a row in the order they travel. Everything that reads, loads, compares or sums them derives from
+this list; the database has it as ``summary_figures()``, and a test compares both."""
+
+TEXTS: tuple[Text, ...] = ()
+"""The texts that a row carries besides its key."""
+
+METRICS = tuple(figure for figure in FIGURES if figure.merged == "sum")
+"""The counts: they add over rows, load as 0 where the source has NULL, and both sides compare their sums."""
 
 RATES = (
     Rate("avg_ctr", "total_clicks", "total_impressions"),
@@ -84,9 +121,8 @@ SOURCE_COLUMNS = (
     PERIOD_END,
     ASIN,
     SEARCH_QUERY,
-    QUERY_SCORE,
-    QUERY_VOLUME,
-    *(metric.source for metric in METRICS),
+    *(figure.source for figure in FIGURES),
+    *(text.source for text in TEXTS),
     REPORT_PERIOD,
     MARKETPLACE,
     INGESTED_AT,
@@ -111,33 +147,38 @@ MAX_COUNT = 10**11
 """A larger count in one row is a mistake of the landing; it would also overflow the arithmetic of rates."""
 
 ACTIVE_WEEKS = "active_weeks"
-"""How many weeks a month or quarter row was made of; NULL where the row is Amazon's own, and no column of weeks."""
+"""How many weeks a month or quarter row was summed from; NULL where the row is Amazon's own. Weeks lack the column."""
 
 
 def counts_of(sync_type: SyncType) -> tuple[str, ...]:
-    """Return the whole numbers of a row; with the rates they are all that its hash covers besides the key."""
-    counts = (*(metric.column for metric in METRICS), "query_score", "query_volume")
+    """Return the whole numbers of a row; the hash of a row covers them, the rates, the texts and the key."""
+    counts = tuple(figure.column for figure in FIGURES)
     return counts if sync_type is SyncType.WEEKLY else (*counts, ACTIVE_WEEKS)
 
 
 def measures_of(sync_type: SyncType) -> tuple[str, ...]:
-    """Return the figures of a row, in the order they travel; what a difference compares."""
+    """Return the numbers of a row, in the order they travel."""
     return (*counts_of(sync_type), *(rate.column for rate in RATES))
 
 
+def values_of(sync_type: SyncType) -> tuple[str, ...]:
+    """Return what a row carries besides its key, in the order it travels; what a difference compares."""
+    return (*(text.column for text in TEXTS), *measures_of(sync_type))
+
+
 REJECT_REASONS = {
-    "unknown_report_period": "report period is not WEEK, MONTH or QUARTER",
-    "unknown_marketplace": "no marketplace, where a column names it",
-    "missing_period": "no start or end date",
-    "misaligned_period": "dates are not those of the period",
-    "invalid_asin": "ASIN is not ten letters or digits",
-    "empty_query": "search query is empty",
-    "nul_character": "search query has a NUL character, which Postgres cannot store",
-    "query_too_long": f"search query is longer than {MAX_QUERY_BYTES:,} bytes, too long for the key",
-    "not_a_number": "a count is no whole number",
-    "negative_count": "a count is negative",
-    "count_too_large": f"a count is above {MAX_COUNT:,}",
-    "conflicting_copies": "the same key landed with different figures and nothing tells which is newer",
-    "rate_out_of_range": f"a rate is above {MAX_RATE:,}",
+    "unknown_report_period": "The report period is not WEEK, MONTH or QUARTER.",
+    "unknown_marketplace": "The marketplace column is empty.",
+    "missing_period": "The start or end date is missing.",
+    "misaligned_period": "The dates are not the first and last day of a period.",
+    "invalid_asin": "The ASIN is not ten letters or digits.",
+    "empty_query": "The search query is empty.",
+    "nul_character": "The search query has a NUL character, which Postgres cannot store.",
+    "query_too_long": f"The search query is longer than {MAX_QUERY_BYTES:,} bytes, too long for the key.",
+    "not_a_number": "A figure is not a whole number.",
+    "negative_count": "A figure is negative.",
+    "count_too_large": f"A figure is above {MAX_COUNT:,}.",
+    "conflicting_copies": "The same key landed with different figures, and nothing says which row is newer.",
+    "rate_out_of_range": f"A rate is above {MAX_RATE:,}.",
 }
 """Why a source row is kept in ``sync_rejects`` instead of the target; in the order they are tested."""

@@ -1,14 +1,14 @@
-"""What can go wrong, said so that the reader knows what to do.
+"""What can go wrong in a sync, and whether a retry can help.
 
-Every message names what failed and where, what was found, that the data is untouched, and the way out.
-``heals`` tells whether trying the same again later can help: a lost connection may, a missing column may not.
+Every message says what failed and where, what was found, that the target is unchanged, and what to do.
+``heals`` says whether the same attempt can succeed later: a lost connection may come back, a missing column does not.
 """
 
 from __future__ import annotations
 
 
 class SyncError(Exception):
-    """A sync could not go on."""
+    """The sync cannot continue."""
 
     heals = False
 
@@ -18,60 +18,64 @@ class InvalidSettings(SyncError):
 
 
 class InvalidPeriod(SyncError):
-    """The requested period is not one that the report has."""
+    """The requested date starts no period."""
 
 
 class SourceUnusable(SyncError):
-    """The source table, a column, its type or the rights on it do not fit the configuration."""
+    """The source table does not fit the configuration: the table, a column, a type or a right is missing."""
 
 
 class SourceEmpty(SyncError):
-    """The source has no rows for the period, which is never a success by itself."""
+    """The source has no usable row for the period. An empty period is synced only with ``allow_empty``."""
 
 
 class SourceUnreachable(SyncError):
-    """BigQuery did not answer, or asked to try later."""
+    """BigQuery does not answer, or asks to try again later."""
 
     heals = True
 
 
 class SnapshotExpired(SyncError):
-    """The snapshot that a stage should read is no longer there."""
+    """The snapshot is gone before the stage could read it."""
 
 
 class StagedMissing(SyncError):
-    """The staged rows that a stage should read are no longer there, or are those of another snapshot."""
+    """The staged rows are gone, or they come from another snapshot."""
 
 
 class TargetUnreachable(SyncError):
-    """Postgres did not answer, or asked to try later."""
+    """Postgres does not answer, or asks to try again later."""
 
     heals = True
 
 
 class TargetUnusable(SyncError):
-    """Postgres answered, but the schema or the rights on it do not fit."""
+    """Postgres answers, but its schema or the rights on it do not fit."""
 
 
 class SchemaMismatch(TargetUnusable):
-    """The schema is older or newer than the code that wants to use it."""
+    """The schema is older or newer than this code."""
+
+
+class SchemaOwned(TargetUnusable):
+    """The schema belongs to another Airflow."""
 
 
 class ChecksFailed(SyncError):
-    """A quality check found the staged rows different from the snapshot."""
+    """A quality check found that the staged rows differ from the snapshot."""
 
 
 class DeletesRefused(SyncError):
-    """Publishing would delete a larger part of the period than the guard allows."""
+    """The publish would delete a larger part of the period than ``max_delete_fraction`` allows."""
 
 
 class NothingPublished(SyncError):
-    """Every stage is marked success or skipped, but the period is not known to hold what the source had."""
+    """Every stage is marked success or skipped, but none published, so the period may differ from the source."""
 
 
 class Superseded(SyncError):
-    """A newer attempt of the same period has taken over, or has published newer data: the period is in good hands."""
+    """A newer attempt or run of the same period has taken over, or newer data is published already."""
 
 
-class RunClosed(Superseded):
-    """The run was closed while a task of it was still at work; nobody else has taken over."""
+class RunClosed(SyncError):
+    """The run's row was closed while one of its tasks was still running. No other run has taken over."""

@@ -1,4 +1,4 @@
-"""Why a run failed, in the one shape that ``sync_log.error_details`` keeps."""
+"""Why a run failed, in the shape of ``sync_log.error_details``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Failure(BaseModel):
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
     stage: str | None
-    """The task id of the stage that failed; None where no stage did."""
+    """The task id of the failed stage; None if no stage failed."""
     type: str
     """The class of the error, or ``Killed``, ``Stale``, ``Unknown``."""
     message: str
@@ -28,7 +28,7 @@ class Failure(BaseModel):
 
     @classmethod
     def of(cls, stage: str, error: BaseException) -> Failure:
-        """Return the failure of a stage with an error of ours, which says everything in its message."""
+        """Return the failure of a stage with one of our errors; its message says everything, so no traceback."""
         return cls(stage=stage, type=type(error).__name__, message=str(error))
 
     @property

@@ -1,4 +1,4 @@
-"""Who may go on: only the newest attempt of the newest run, and only with data as new as what is published."""
+"""Stop a stage whose attempt, run or snapshot is not the newest of its period."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from sqp_provider.core.run import SyncRun
 
 
 def refuse_replaced_attempt(sync: SyncRun, current: Mapping[str, Any]) -> None:
-    """Stop an attempt that is not the run's current one, or whose run was closed meanwhile.
+    """Stop a stage of an earlier attempt, or of a run that was closed while the stage was running.
 
     :param current: ``attempt`` and ``sync_status`` of the run's row.
-    :raises Superseded: says who has taken over.
-    :raises RunClosed: nobody has.
+    :raises Superseded: a newer attempt of the same run has taken over.
+    :raises RunClosed: the run's row was closed, and no other attempt has taken over.
     """
     if current["attempt"] != sync.attempt:
         raise Superseded(
-            f"{sync}: attempt {current['attempt']} of the same run has taken over, this one is attempt "
-            f"{sync.attempt}. The target is unchanged. There is nothing to do: the newer attempt goes on."
+            f"{sync}: attempt {current['attempt']} of the same run has taken over from attempt {sync.attempt}. "
+            "The target is unchanged. There is nothing to do: the newer attempt continues."
         )
     if current["sync_status"] != "started":
         raise RunClosed(
-            f"{sync}: the run was closed as {current['sync_status']} while this task was still at work. "
+            f"{sync}: the run was closed as {current['sync_status']} while this task was still running. "
             "The target is unchanged. Clear the task to try again."
         )
 
 
 def refuse_finished_task(sync: SyncRun, task_id: str, state: str | None) -> None:
-    """Stop a task whose run was closed before it had begun, unless Airflow still wants it.
+    """Stop a task whose run was closed before the task began, unless Airflow is running the task now.
 
-    :param state: what Airflow says of the task now; one that was cleared after the run's end is running.
+    :param state: the task's state in Airflow; ``running`` if the task was cleared after the run had finished.
     :raises RunClosed: a person marked the task, or Airflow gave it up.
     """
     if state != "running":
@@ -43,30 +43,32 @@ def refuse_finished_task(sync: SyncRun, task_id: str, state: str | None) -> None
 
 
 def refuse_older_run(sync: SyncRun, newer: Mapping[str, Any] | None) -> None:
-    """Stop a run of a period that a later run has taken on.
+    """Stop a run if a later run of the same period has started.
 
     :param newer: ``id``, ``run_id``, ``started_at`` and ``sync_status`` of the newest later run, or None.
-    :raises Superseded: says which run.
+    :raises Superseded: names the later run.
     """
     if newer:
         raise Superseded(
             f"{sync}: run {newer['run_id']} (sync_log {newer['id']}) of the same period started later, at "
             f"{newer['started_at']:%Y-%m-%d %H:%M:%S %Z}, and is {newer['sync_status']}. The target is unchanged. "
-            "There is nothing to do unless that run fails; then clear it, or this one."
+            "There is nothing to do unless that run fails. If it fails, clear it, or this one."
         )
 
 
 def refuse_older_snapshot(sync: SyncRun, snapshot_at: datetime, ledger: Mapping[str, Any] | None) -> None:
-    """Stop a publish of data older than what is published: a cleared run may hold a snapshot of last week.
+    """Stop a publish of a snapshot that is older than the published one.
+
+    A run that is cleared a week later may still have last week's snapshot.
 
     :param ledger: ``snapshot_at`` and ``sync_log_id`` of the period's row, or None.
-    :raises Superseded: says both times.
+    :raises Superseded: names both times.
     """
     published_at = ledger and ledger["snapshot_at"]
     if ledger and published_at and published_at > snapshot_at:
         raise Superseded(
-            f"{sync}: its snapshot is of {snapshot_at:%Y-%m-%d %H:%M:%S %Z}, but sync_log "
-            f"{ledger['sync_log_id']} has published one of {published_at:%Y-%m-%d %H:%M:%S %Z}. "
+            f"{sync}: its snapshot was taken at {snapshot_at:%Y-%m-%d %H:%M:%S %Z}, but sync_log "
+            f"{ledger['sync_log_id']} has published a newer one, of {published_at:%Y-%m-%d %H:%M:%S %Z}. "
             "The target is unchanged. "
             "Clear 'extract' together with what follows it (Downstream) to take a new snapshot."
         )

@@ -1,4 +1,4 @@
-"""Whether a table is fresh, and the sentence that says so with all that a person asks next."""
+"""Whether a table is fresh, and the text that says why."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqp_provider.core.errors import InvalidSettings
+from sqp_provider.core.period import SyncType
 
 
 @dataclass(frozen=True)
 class Freshness:
     """A row of ``table_freshness()``.
 
-    The period is the newest that is over: on 2026-11-23 the month 2026-10-01..2026-10-31, although November has rows by
-    then, made of the weeks there are so far. ``days_old`` counts from its end, 23. None: no period is over.
+    The period is the newest one that is over. On 2026-11-23 this is the month 2026-10-01..2026-10-31, although November
+    already has rows, summed from its weeks so far. ``days_old`` counts from the period's last day: 23. Both are None if
+    no period is over.
     """
 
     sync_type: str
@@ -35,8 +37,10 @@ class Freshness:
     @property
     def remedy(self) -> str:
         """What to do about a stale table."""
-        cause = "do what the error of the last sync says" if self.last_status == "failed" else "see whether it has runs"
-        return f"The target is unchanged. See the Dag sqp_{self.sync_type}_sync: {cause}, or trigger it."
+        dag_id = SyncType(self.sync_type).dag_id
+        failed = f"Do what the error of the last sync of {dag_id} says"
+        cause = failed if self.last_status == "failed" else f"Check whether {dag_id} runs"
+        return f"The target is unchanged. {cause}, or trigger the Dag."
 
     def __str__(self) -> str:
         verdict = "stale" if self.is_stale else "fresh"
@@ -52,28 +56,27 @@ class Freshness:
 
     def _age(self) -> str:
         if self.days_old is None:
-            return "without an end"
-        allowed = f"{self.days_allowed} days are allowed"
-        return f"ended {_days(self.days_old)} ago ({allowed})"
+            return "without a last day"
+        return f"{_days(self.days_old)} old ({self.days_allowed} days are allowed)"
 
     def _synced(self) -> str:
-        """Name the newest period with a sync of its own where the newest that is over has none."""
-        if self.state == "synced" or self.sync_type == "weekly":
+        """Name the newest period that its own run synced, if the newest period that is over has none."""
+        if self.state == "synced" or self.sync_type == SyncType.WEEKLY:
             return ""
         if self.synced_period_start is None:
-            return "; none has been synced by a run of its own"
-        return f"; newest synced by its own run {self.synced_period_start}..{self.synced_period_end}"
+            return "; no period was synced by its own run yet"
+        return f"; newest period synced by its own run: {self.synced_period_start}..{self.synced_period_end}"
 
     def _last_sync(self) -> str:
         if self.last_sync_log_id is None:
             return f"No {self.sync_type} sync has run yet."
-        ended = f" at {self.last_finished_at:%Y-%m-%d %H:%M %Z}" if self.last_finished_at else ""
+        finished = f" at {self.last_finished_at:%Y-%m-%d %H:%M %Z}" if self.last_finished_at else ""
         error = f": {self.last_error}" if self.last_error else "."
-        return f"Last sync (sync_log {self.last_sync_log_id}): {self.last_status}{ended}{error}"
+        return f"Last sync (sync_log {self.last_sync_log_id}): {self.last_status}{finished}{error}"
 
 
 def freshness_of(table_name: str, tables: Sequence[Freshness]) -> Freshness:
-    """Return the one of that table.
+    """Return the freshness of one table.
 
     :raises InvalidSettings: there is no such table.
     """

@@ -1,4 +1,4 @@
-"""A mistake in the configuration file, in words."""
+"""The text of a mistake in the configuration file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from pydantic import BaseModel
 
 
 def mistake(detail: Any) -> str:
-    """``target.max_delete_fraction: Input should be less than or equal to 1, found 2``, of Pydantic's detail."""
+    """Return the text of one of Pydantic's errors.
+
+    ``target.max_delete_fraction: Input should be less than or equal to 1, found 2``
+    """
     key = ".".join(str(part) for part in detail["loc"]) or "file"
     if detail["type"] == "missing":
         return f"{key}: is missing"

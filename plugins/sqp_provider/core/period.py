@@ -17,14 +17,103 @@ class SyncType(StrEnum):
     QUARTERLY = "quarterly"
 
     @property
-    def target_table(self) -> str:
-        """``SyncType.WEEKLY.target_table == "weekly_summary"``."""
-        return f"{self.value}_summary"
+    def period_type(self) -> PeriodType:
+        """What its periods are."""
+        return PERIOD_TYPES[self]
 
     @property
-    def report_period(self) -> str:
-        """Amazon's own word for the period, as its report options spell it: WEEK, MONTH or QUARTER."""
-        return {"weekly": "WEEK", "monthly": "MONTH", "quarterly": "QUARTER"}[self.value]
+    def target_table(self) -> str:
+        """``SyncType.WEEKLY.target_table == "weekly_summary"``."""
+        return self.period_type.target_table
+
+    @property
+    def dag_id(self) -> str:
+        """``SyncType.WEEKLY.dag_id == "sqp_weekly_sync"``."""
+        return f"sqp_{self.value}_sync"
+
+
+@dataclass(frozen=True)
+class PeriodType:
+    """What the periods of a sync type are. The table ``period_type`` has the same in the database.
+
+    Sources: weeks start on Sunday, months and quarters are calendar ones
+    (``sellingPartnerSearchQueryPerformanceReport.json``).
+    """
+
+    unit: str
+    """``week``, ``month`` or ``quarter``."""
+    step: tuple[int, str]
+    """From one period's first day to the next one's: ``(7, "day")``."""
+    cron: str
+    """When a period starts, in UTC."""
+    target_table: str
+    report_period: str
+    """Amazon's own word for the period, as its report options spell it."""
+    delay_days: int
+    """How long after a period's end Amazon's figures are expected, unless the settings say otherwise."""
+    days_allowed: int
+    """How old the newest finished period may be before its table is stale, unless the settings say otherwise."""
+    checked_periods: int
+    """How many periods back the daily check goes, unless the settings say otherwise."""
+    shown_periods: int
+    """How many periods the status page shows."""
+
+    def first_day(self, day: date) -> date:
+        """Return the first day of the period that ``day`` belongs to."""
+        if self.unit == "week":
+            return day - timedelta(days=(day.weekday() + 1) % 7)
+        months = self.step[0]
+        return day.replace(month=(day.month - 1) // months * months + 1, day=1)
+
+    def next_first_day(self, first_day: date) -> date:
+        """Return the first day of the period after the one that starts on ``first_day``."""
+        if self.unit == "week":
+            return first_day + timedelta(days=self.step[0])
+        return self.first_day(first_day + timedelta(days=31 * self.step[0]))
+
+    def number(self, first_day: date) -> dict[str, int]:
+        """Return the columns that number a period in its year: ``{"year": 2026, "quarter": 4}``; a week has none."""
+        if self.unit == "week":
+            return {}
+        return {"year": first_day.year, self.unit: (first_day.month - 1) // self.step[0] + 1}
+
+
+PERIOD_TYPES = {
+    SyncType.WEEKLY: PeriodType(
+        unit="week",
+        step=(7, "day"),
+        cron="0 0 * * 0",
+        target_table="weekly_summary",
+        report_period="WEEK",
+        delay_days=4,
+        days_allowed=14,
+        checked_periods=8,
+        shown_periods=53,
+    ),
+    SyncType.MONTHLY: PeriodType(
+        unit="month",
+        step=(1, "month"),
+        cron="0 0 1 * *",
+        target_table="monthly_summary",
+        report_period="MONTH",
+        delay_days=7,
+        days_allowed=45,
+        checked_periods=3,
+        shown_periods=24,
+    ),
+    SyncType.QUARTERLY: PeriodType(
+        unit="quarter",
+        step=(3, "month"),
+        cron="0 0 1 1,4,7,10 *",
+        target_table="quarterly_summary",
+        report_period="QUARTER",
+        delay_days=7,
+        days_allowed=135,
+        checked_periods=2,
+        shown_periods=12,
+    ),
+}
+"""The one home of what a period type is; SQL has ``period_type``, and a test compares both."""
 
 
 @dataclass(frozen=True, order=True)
@@ -48,8 +137,8 @@ class Period:
         :raises InvalidPeriod: the period would reach beyond the calendar.
         """
         try:
-            first = _first_day(sync_type, day)
-            return cls(sync_type, first, _next_first_day(sync_type, first) - timedelta(days=1))
+            first = sync_type.period_type.first_day(day)
+            return cls(sync_type, first, sync_type.period_type.next_first_day(first) - timedelta(days=1))
         except OverflowError:
             raise InvalidPeriod(
                 f"the {sync_type} period of {day} does not lie within the years 1 to 9999. "
@@ -77,7 +166,7 @@ class Period:
 
         ``Period.latest_before(SyncType.WEEKLY, date(2026, 11, 15))`` is 2026-11-08..2026-11-14.
         """
-        return cls.containing(sync_type, _first_day(sync_type, day) - timedelta(days=1))
+        return cls.containing(sync_type, sync_type.period_type.first_day(day) - timedelta(days=1))
 
     @classmethod
     def latest_due(cls, sync_type: SyncType, moment: datetime, delay: timedelta) -> Period:
@@ -103,12 +192,11 @@ class Period:
         ``{"period_start": date(2026, 11, 1), "period_end": date(2026, 11, 30), "year": 2026, "month": 11}``; a week
         has the two days only, a quarter ``"quarter": 4`` in place of the month.
         """
-        days = {"period_start": self.first_day, "period_end": self.last_day}
-        if self.sync_type is SyncType.WEEKLY:
-            return {**days}
-        month = self.first_day.month
-        number = {"month": month} if self.sync_type is SyncType.MONTHLY else {"quarter": (month + 2) // 3}
-        return {**days, "year": self.first_day.year, **number}
+        return {
+            "period_start": self.first_day,
+            "period_end": self.last_day,
+            **self.sync_type.period_type.number(self.first_day),
+        }
 
     @property
     def dates(self) -> str:
@@ -127,18 +215,3 @@ class Period:
 
     def __str__(self) -> str:
         return f"{self.sync_type} {self.dates}"
-
-
-def _first_day(sync_type: SyncType, day: date) -> date:
-    if sync_type is SyncType.WEEKLY:
-        return day - timedelta(days=(day.weekday() + 1) % 7)
-    if sync_type is SyncType.MONTHLY:
-        return day.replace(day=1)
-    return day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1)
-
-
-def _next_first_day(sync_type: SyncType, first_day: date) -> date:
-    if sync_type is SyncType.WEEKLY:
-        return first_day + timedelta(days=7)
-    months = 1 if sync_type is SyncType.MONTHLY else 3
-    return _first_day(sync_type, first_day + timedelta(days=31 * months))

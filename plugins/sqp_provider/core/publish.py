@@ -1,4 +1,4 @@
-"""What publishing a period came to, and when it must not happen."""
+"""The result of publishing a period, and the guard against large deletes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqp_provider.core.run import SyncRun
 
 
 class PublishResult(BaseModel):
-    """Rows by what happened to them.
+    """Count the rows by what happened to them.
 
     ``how`` is ``attached``, ``difference``, ``unchanged``, ``dry run`` or ``already published``.
     """
@@ -27,7 +27,7 @@ class PublishResult(BaseModel):
 
     @property
     def changes(self) -> int:
-        """How many rows of the target are others than before."""
+        """How many rows of the target were changed."""
         return self.inserted + self.updated + self.deleted
 
     def __str__(self) -> str:
@@ -40,25 +40,25 @@ class PublishResult(BaseModel):
 def refuse_large_delete(
     sync: SyncRun, result: PublishResult, target: str, ledger: Mapping[str, Any] | None, configured_fraction: float
 ) -> None:
-    """Stop a publish that would delete an unlikely part of a period.
+    """Stop a publish that would delete a suspiciously large part of a period.
 
-    Rows that were derived from weeks are no report that could lose rows: Amazon cuts the query list of a month short
-    as it does that of a week, so its own month has other rows than the sum of the weeks. A month without any
-    row is none of Amazon's, though, and would stay empty whatever weeks come.
+    The first sync of a month that was summed from weeks is allowed to delete rows. Amazon cuts off the query list of a
+    month as it does for a week, so its month has other rows than the sum of its weeks. An empty month is still refused:
+    it would stay empty whatever weeks come.
 
     :param ledger: ``state`` of the period, or None.
-    :raises DeletesRefused: says how many rows, and how to allow it for one run.
+    :raises DeletesRefused: says how many rows, and how to allow the publish for one run.
     """
     rows_staged = result.inserted + result.updated + result.unchanged
     if ledger and ledger["state"] == "derived" and rows_staged:
         return
     rows_before = result.updated + result.deleted + result.unchanged
-    asked = sync.options.max_delete_fraction
-    allowed = configured_fraction if asked is None else asked
+    requested = sync.options.max_delete_fraction
+    allowed = configured_fraction if requested is None else requested
     if rows_before and result.deleted > allowed * rows_before:
         raise DeletesRefused(
             f"{sync.period}: publishing would delete {result.deleted:,} of {rows_before:,} rows of {target} "
             f"({result.deleted / rows_before:.1%}), more than max_delete_fraction {allowed:.1%}. "
             "The target is unchanged. "
-            "If the source really lost them, trigger the Dag for this period with max_delete_fraction 1."
+            "If the source really lost these rows, trigger the Dag for this period with max_delete_fraction 1."
         )

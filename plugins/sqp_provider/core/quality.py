@@ -1,4 +1,4 @@
-"""The checks: totals of both sides in, one result a check out."""
+"""The quality checks: compare the totals of both sides and return one result for each check."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sqp_provider.core.settings import CheckSettings
 from sqp_provider.core.snapshot import Snapshot, Totals
 
 LARGEST_PCT = Decimal("99999999.99")
-"""What ``difference_pct numeric(10,2)`` holds; a larger one is clamped instead of aborting the check that found it."""
+"""The largest value of ``difference_pct numeric(10,2)``. A larger one is clamped, so that the check can be recorded."""
 
 
 class CheckStatus(StrEnum):
@@ -30,7 +30,7 @@ class CheckStatus(StrEnum):
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One row of ``data_quality_checks``, but for what is the same in all rows of a run."""
+    """One row of ``data_quality_checks``, without the columns that are equal in all rows of a run."""
 
     check_type: str
     check_status: CheckStatus
@@ -42,14 +42,14 @@ class CheckResult:
 
     @property
     def difference(self) -> Decimal | None:
-        """Target minus source, None where there is no source to compare with."""
+        """Target minus source; None if one of the two is missing."""
         if self.source_value is None or self.target_value is None:
             return None
         return self.target_value - self.source_value
 
     @property
     def difference_pct(self) -> Decimal | None:
-        """The difference in percent of the source, clamped to what the column holds; None for a source of 0."""
+        """The difference in percent of the source, clamped to what the column can hold; None if the source is 0."""
         if not self.source_value or self.difference is None:
             return None
         percent = Decimal(100) * self.difference / abs(self.source_value)
@@ -58,7 +58,7 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Staged:
-    """The target side: totals of the staged rows and how many of them are out of range."""
+    """The target side: the totals of the staged rows, and how many of them are out of range."""
 
     totals: Totals
     shares_out_of_range: int
@@ -80,7 +80,7 @@ class Staged:
 
 @dataclass(frozen=True)
 class Earlier:
-    """What was published before: rows of the last periods, and the ASINs of the last one that the staged rows lack.
+    """What was published before: row counts of the last periods, and the ASINs of the last one that are missing now.
 
     ``Earlier((19_009, 19_052), date(2026, 11, 1), asins=40, asins_missing=2, examples=("B00TEST001", "B00TEST002"))``
     """
@@ -99,10 +99,11 @@ def check_period(
     mapped: Sequence[str],
     settings: CheckSettings,
 ) -> list[CheckResult]:
-    """Return every check of one period.
+    """Return the result of every check of one period.
 
-    ``mapped`` are the target columns of the counts that the source has. Counts and sums come from the same snapshot,
-    so anything but equality fails.
+    Both sides come from the same snapshot, so any difference of counts, sums or hash is a failure.
+
+    :param mapped: the target columns whose counts the source has.
     """
     source, target = snapshot.totals, staged.totals
     return [
@@ -128,8 +129,8 @@ def refuse_failed(sync: SyncRun, staged_label: str, target_label: str, results: 
         found = "; ".join(result.check_message for result in failed)
         raise ChecksFailed(
             f"{sync.period}: {len(failed)} of {len(results)} checks failed on {staged_label}: {found}. "
-            f"The target is unchanged. The staged rows are kept for a look; clear 'load' to stage them again, "
-            "or 'extract' to take a new snapshot."
+            "The target is unchanged. The staged rows are kept, so that you can query them. "
+            "Clear 'load' to stage them again, or 'extract' to take a new snapshot."
         )
 
 
@@ -137,7 +138,7 @@ def _equal(check: str, source: int, target: int, what: str, column: str | None =
     values = Decimal(source), Decimal(target)
     if source == target:
         return CheckResult(check, CheckStatus.PASSED, *values, f"{what}: both {source:,}", column)
-    message = f"{check} {what} source {source:,}, staged {target:,} ({target - source:+,})"
+    message = f"{check} ({what}): source {source:,}, staged {target:,} ({target - source:+,})"
     return CheckResult(check, CheckStatus.FAILED, *values, message, column)
 
 
@@ -145,10 +146,10 @@ def _null_checks(snapshot: Snapshot, staged: Staged, mapped: Sequence[str]) -> I
     for column in (*KEYS, *mapped):
         source, target = snapshot.totals.nulls.get(column, 0), staged.totals.nulls[column]
         if target:
-            status, message = CheckStatus.FAILED, f"null_check {column} is NULL in {target:,} staged rows"
+            status, message = CheckStatus.FAILED, f"null_check: {column} is NULL in {target:,} staged rows"
         elif source:
             status = CheckStatus.WARNING
-            message = f"{column} was NULL in {source:,} source rows and loads as 0; ask whoever lands the report"
+            message = f"{column} is NULL in {source:,} source rows and was loaded as 0; ask whoever lands the report"
         else:
             status, message = CheckStatus.PASSED, f"{column} is never NULL"
         yield CheckResult("null_check", status, Decimal(source), Decimal(target), message, column)
@@ -157,7 +158,7 @@ def _null_checks(snapshot: Snapshot, staged: Staged, mapped: Sequence[str]) -> I
 def _duplicate_check(source: Totals, target: Totals) -> CheckResult:
     values = source.row_count - source.key_count, target.row_count - target.key_count
     failed = any(values)
-    message = f"duplicate_check {values[0]:,} rows of the snapshot and {values[1]:,} staged rows repeat a key"
+    message = f"duplicate_check: {values[0]:,} rows of the snapshot and {values[1]:,} staged rows repeat a key"
     status = CheckStatus.FAILED if failed else CheckStatus.PASSED
     return CheckResult("duplicate_check", status, Decimal(values[0]), Decimal(values[1]), message)
 
@@ -177,7 +178,7 @@ def _range_checks(staged: Staged) -> Iterator[CheckResult]:
 def _reject_rate(snapshot: Snapshot, settings: CheckSettings) -> CheckResult:
     rejects, rows = snapshot.reject_count, snapshot.reject_count + snapshot.totals.row_count
     rate = Decimal(rejects) / rows if rows else Decimal(0)
-    message = f"reject_rate {rejects:,} of {rows:,} rows are malformed ({rate:.2%}); see sync_rejects for each reason"
+    message = f"reject_rate: {rejects:,} of {rows:,} rows are malformed ({rate:.2%}); sync_rejects has the reasons"
     if rate > Decimal(str(settings.reject_rate_fail)):
         status = CheckStatus.FAILED
         message += f"; more than checks.reject_rate_fail {settings.reject_rate_fail:.2%}"
@@ -191,14 +192,14 @@ def _reject_rate(snapshot: Snapshot, settings: CheckSettings) -> CheckResult:
 
 def _volume_anomaly(rows: int, recent_rows: Sequence[int], settings: CheckSettings) -> CheckResult:
     if len(recent_rows) < 2:
-        message = f"{rows:,} rows; fewer than 2 published periods before this one to compare with"
+        message = f"{rows:,} rows; fewer than 2 earlier periods are published, so there is nothing to compare with"
         return CheckResult("volume_anomaly", CheckStatus.PASSED, None, Decimal(rows), message)
     usual = Decimal(str(median(recent_rows)))
     away = abs(rows - usual) / usual if usual else Decimal(rows > 0)
     status = CheckStatus.WARNING if away > Decimal(str(settings.volume_anomaly_fraction)) else CheckStatus.PASSED
     message = f"{rows:,} rows, the median of the last {len(recent_rows)} periods is {usual:,}"
     if status is CheckStatus.WARNING:
-        message += "; data may have arrived in part or twice, compare with Seller Central"
+        message += "; rows may be missing or may have landed twice, compare with Seller Central"
     metadata = {"recent_rows": list(recent_rows)}
     return CheckResult("volume_anomaly", status, usual, Decimal(rows), message, check_metadata=metadata)
 
@@ -206,11 +207,11 @@ def _volume_anomaly(rows: int, recent_rows: Sequence[int], settings: CheckSettin
 def _asin_coverage(earlier: Earlier) -> CheckResult:
     values = Decimal(earlier.asins), Decimal(earlier.asins - earlier.asins_missing)
     if earlier.last_period_start is None:
-        message = "no published period before this one to compare with"
+        message = "no earlier period is published, so there is nothing to compare with"
         return CheckResult("asin_coverage", CheckStatus.PASSED, None, None, message, "asin")
     message = f"{earlier.asins_missing:,} of the {earlier.asins:,} ASINs of {earlier.last_period_start} are missing"
     if not earlier.asins_missing:
         return CheckResult("asin_coverage", CheckStatus.PASSED, *values, message, "asin")
     message += f" ({', '.join(earlier.examples)}{', …' if earlier.asins_missing > len(earlier.examples) else ''})"
-    message += "; reports arrive ASIN by ASIN, so they may be late: the daily look syncs them when they come"
+    message += "; reports arrive ASIN by ASIN and may be late: sqp_restatements syncs them when they arrive"
     return CheckResult("asin_coverage", CheckStatus.WARNING, *values, message, "asin")

@@ -1,4 +1,4 @@
-"""Which periods of the look-back window have to be synced, and why: the source against the ledger."""
+"""Compare the source with the ledger: which of the last periods need a sync, and why."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqp_provider.core.period import Period
 from sqp_provider.core.snapshot import PeriodTotals
 
 FAILS_AGAIN = (ChecksFailed.__name__, DeletesRefused.__name__)
-"""What a sync of the same rows would only run into again."""
+"""Errors that a sync of the same rows would meet again."""
 
 
 class Found(StrEnum):
@@ -26,21 +26,22 @@ class Found(StrEnum):
     VANISHED = "vanished"
     RUNNING = "running"
     REFUSED = "refused"
+    DELETED = "deleted"
 
     @property
     def action(self) -> str:
-        """``sync`` where a run puts it right, else ``leave``."""
+        """``sync`` if a run puts the period right, else ``leave``."""
         return "sync" if self in (Found.MISSING, Found.DERIVED, Found.CHANGED, Found.OVERWRITTEN) else "leave"
 
     @property
     def needs_a_person(self) -> bool:
-        """Whether it stays as it is until somebody looks."""
+        """Whether only a person can resolve it."""
         return self in (Found.VANISHED, Found.REFUSED)
 
 
 @dataclass(frozen=True)
 class KnownPeriod:
-    """What Postgres knows of a period: its ledger row, a run at work, and how the newest run that ended failed."""
+    """What Postgres knows of a period: its ledger row, a running run, and the failure of its latest finished run."""
 
     state: str | None = None
     fingerprint: str | None = None
@@ -51,13 +52,13 @@ class KnownPeriod:
     failed_fingerprint: str | None = None
 
     def has_failed_on(self, fingerprint: str) -> bool:
-        """Tell whether the newest run refused exactly these rows: ChecksFailed or DeletesRefused."""
+        """Return whether the latest finished run refused exactly these rows: ChecksFailed or DeletesRefused."""
         return self.failed_type in FAILS_AGAIN and self.failed_fingerprint == fingerprint
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One period, how it stands and why that is said."""
+    """One period, how it stands, and the reason."""
 
     period: Period
     found: Found
@@ -75,12 +76,14 @@ class Finding:
 def find_restatements(
     periods: Iterable[Period], source: Mapping[Period, PeriodTotals], known: Mapping[Period, KnownPeriod]
 ) -> list[Finding]:
-    """Return one finding a period; a period that ``source`` does not have has no row there."""
+    """Return one finding for each period. ``source`` lacks a period that the source table does not have."""
     return [_judge(period, source.get(period), known.get(period, KnownPeriod())) for period in periods]
 
 
 def stretches(periods: Iterable[Period], longest: int) -> list[list[Period]]:
-    """Return the neighbours together, for a statement reads what lies between: of weeks 8, 7, 3 [8, 7] and [3].
+    """Group neighbouring periods, because one statement reads all days between its first and last period.
+
+    Weeks 8, 7 and 3 become [8, 7] and [3].
 
     :param periods: of one type, newest first.
     :param longest: how many periods one statement may read.
@@ -96,36 +99,38 @@ def stretches(periods: Iterable[Period], longest: int) -> list[list[Period]]:
 
 def _judge(period: Period, seen: PeriodTotals | None, known: KnownPeriod) -> Finding:
     if known.running_run:
-        return Finding(period, Found.RUNNING, f"run {known.running_run} is at work on it")
+        return Finding(period, Found.RUNNING, f"run {known.running_run} is syncing it")
+    if known.state == "deleted":
+        return Finding(period, Found.DELETED, "it was deleted on purpose; trigger its sync to have it again")
     if seen is None or not seen.totals.row_count:
         return _judge_empty(period, seen, known)
     if known.state == "synced" and known.fingerprint == seen.fingerprint:
         return Finding(
-            period, Found.UNCHANGED, f"the source holds the {seen.totals.row_count:,} rows that are published"
+            period, Found.UNCHANGED, f"the source has the same {seen.totals.row_count:,} rows that are published"
         )
     if known.has_failed_on(seen.fingerprint):
         return Finding(
             period,
             Found.REFUSED,
-            f"run {known.failed_run} ended as {known.failed_type} on exactly these {seen.totals.row_count:,} rows; "
-            "it is not synced again until the source changes or somebody clears that run",
+            f"run {known.failed_run} failed with {known.failed_type} on exactly these {seen.totals.row_count:,} rows. "
+            "The period is not synced again until the source changes or somebody clears that run",
         )
     return _judge_difference(period, seen, known)
 
 
 def _judge_empty(period: Period, seen: PeriodTotals | None, known: KnownPeriod) -> Finding:
     if known.state == "synced" and known.row_count == 0 and known.fingerprint:
-        return Finding(period, Found.UNCHANGED, "it was published as empty, and the source still has no row of it")
+        return Finding(period, Found.UNCHANGED, "it was published as empty, and the source still has no row for it")
     if known.state == "synced":
         rows = "its rows" if known.row_count is None else f"{known.row_count:,} rows"
         return Finding(
             period,
             Found.VANISHED,
-            f"{rows} are published, but the source has none any more. They stay, because an empty source is never a "
-            "success; if it really lost them, sync the period with allow_empty and max_delete_fraction 1",
+            f"{rows} are published, but the source has none any more. The target is unchanged. "
+            "If the source really lost the rows, sync the period with allow_empty and max_delete_fraction 1",
         )
     rejects = f": all {seen.reject_count:,} rows it has are malformed" if seen and seen.reject_count else ""
-    summed_from_weeks = "; until then it is made of weeks" if known.state == "derived" else ""
+    summed_from_weeks = "; until then it is summed from weeks" if known.state == "derived" else ""
     return Finding(period, Found.ABSENT, f"not at the source yet{rejects}{summed_from_weeks}")
 
 
@@ -134,10 +139,12 @@ def _judge_difference(period: Period, seen: PeriodTotals, known: KnownPeriod) ->
     if known.state is None:
         return Finding(period, Found.MISSING, f"the source has {rows} rows, nothing is published")
     if known.state == "derived":
-        return Finding(period, Found.DERIVED, f"made of weeks so far, the source has {rows} rows of its own")
+        return Finding(period, Found.DERIVED, f"summed from weeks so far; the source has {rows} rows for it")
     if known.fingerprint is None:
         return Finding(
-            period, Found.OVERWRITTEN, f"it, or a week of it, was written to since; the source has {rows} rows"
+            period,
+            Found.OVERWRITTEN,
+            f"it, or one of its weeks, was written to after it was published; the source has {rows} rows",
         )
     was = "unknown" if known.row_count is None else f"{known.row_count:,}"
     return Finding(

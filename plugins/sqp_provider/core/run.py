@@ -1,4 +1,4 @@
-"""One sync: which period it makes equal, in which attempt, with which options."""
+"""One sync: its period, its attempt and its options."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pydantic import BaseModel, ConfigDict
 from sqp_provider.core.period import Period, SyncType
 
 STAGES = ("extract", "load", "validate", "publish")
-"""The task ids of the stages between log_start and log_finish, in their order."""
+"""The task ids of the stages between log_start and log_finish, in the order in which they run."""
 
 TASKS = ("log_start", *STAGES, "log_finish")
-"""All task ids of a sync, in their order."""
+"""All task ids of a sync, in the order in which they run."""
 
 
 class SyncOptions(BaseModel):
-    """What a person may ask of one run; the defaults are what a scheduled run does."""
+    """The options of one run. A scheduled run has the defaults."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -28,7 +28,7 @@ class SyncOptions(BaseModel):
 
 
 class SyncRun(BaseModel):
-    """A row of ``sync_log``, as far as the stages need it."""
+    """The columns of a row of ``sync_log`` that the stages need."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -40,10 +40,12 @@ class SyncRun(BaseModel):
     run_id: str
     sync_status: str = "started"
     options: SyncOptions = SyncOptions()
+    partition_name: str
+    """``weekly_summary_20261108``: what the staged table is called once it is published, by SQL's partition_name()."""
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> SyncRun:
-        """Build it from a row of the statement ``read_sync``."""
+        """Build a run from a row of the statement ``read_sync``."""
         return cls(
             sync_log_id=row["id"],
             attempt=row["attempt"],
@@ -53,22 +55,18 @@ class SyncRun(BaseModel):
             run_id=row["run_id"],
             sync_status=row["sync_status"],
             options=SyncOptions.model_validate((row["sync_metadata"] or {}).get("options", {})),
+            partition_name=row["partition_name"],
         )
 
     @property
     def is_closed(self) -> bool:
-        """Whether the row says how the run ended."""
+        """Whether the row says that the run has finished."""
         return self.sync_status != "started"
 
     @property
     def staged_name(self) -> str:
-        """``weekly_summary_20261108_12``: a table of this run alone, so that two runs of a period never share one."""
-        return f"{self.period.sync_type.target_table}_{self.period.compact}_{self.sync_log_id}"
-
-    @property
-    def partition_name(self) -> str:
-        """``weekly_summary_20261108``: what the staged table is called once it is published."""
-        return f"{self.period.sync_type.target_table}_{self.period.compact}"
+        """``weekly_summary_20261108_12``: the staged table of this run. Two runs of a period never share one."""
+        return f"{self.partition_name}_{self.sync_log_id}"
 
     def __str__(self) -> str:
         return f"{self.period} (sync_log {self.sync_log_id}, attempt {self.attempt})"

@@ -20,7 +20,7 @@ from pydantic import (
 from sqp_provider.core.contract import INGESTED_AT, METRICS, REPORT_PERIOD, SOURCE_COLUMNS, Column
 from sqp_provider.core.errors import InvalidSettings
 from sqp_provider.core.mistake import mistake
-from sqp_provider.core.period import SyncType
+from sqp_provider.core.period import PERIOD_TYPES, SyncType
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]{0,49}$")]
 """A Postgres schema name; lower case, so that nobody has to quote it at night."""
@@ -36,6 +36,16 @@ _KEYS = {column.key: column for column in SOURCE_COLUMNS}
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _of_each_type(default: str) -> dict[SyncType, int]:
+    """Return a default of each period type: ``{SyncType.WEEKLY: 4, …}`` for ``delay_days``."""
+    return {sync_type: getattr(period_type, default) for sync_type, period_type in PERIOD_TYPES.items()}
+
+
+Days = Annotated[int, Field(ge=0, le=90)]
+Periods = Annotated[int, Field(ge=0, le=520)]
+AllowedDays = Annotated[int, Field(ge=1, le=3660)]
 
 
 class SourceSettings(_Section):
@@ -110,7 +120,7 @@ class SourceSettings(_Section):
         return {column.key: (column, name) for column, name in names if name is not None}
 
     def is_summed_from_weeks(self, sync_type: SyncType) -> bool:
-        """Tell whether a month or quarter has to be added up: the source does not say which report a row is of."""
+        """Return whether a month or quarter is summed from weeks: the source does not say which report a row is of."""
         return sync_type is not SyncType.WEEKLY and self.name_of(REPORT_PERIOD.key) is None
 
     @property
@@ -123,7 +133,9 @@ class TargetSettings(_Section):
     """The Postgres side."""
 
     conn_id: str = Field(default="sqp_postgres", description="Airflow's connection to Postgres")
-    schema_name: Identifier = Field(default="sqp", alias="schema", description="the one schema that this Airflow syncs")
+    schema_name: Identifier = Field(
+        default="sqp", alias="schema", description="the schema of the summaries; it belongs to one Airflow"
+    )
     lock_timeout_seconds: float = Field(default=10, gt=0, description="how long one attempt to publish waits")
     max_delete_fraction: Fraction = Field(default=0.2, description="a publish that deletes more is refused")
 
@@ -154,18 +166,20 @@ class CheckSettings(_Section):
 class ScheduleSettings(_Section):
     """How long after a period's end Amazon's figures are expected, and how stubborn a task is."""
 
-    weekly_delay_days: int = Field(default=4, ge=0, le=60, description="a week's run comes so long after its Saturday")
-    monthly_delay_days: int = Field(default=7, ge=0, le=60, description="a month's, so long after its last day")
-    quarterly_delay_days: int = Field(default=7, ge=0, le=90, description="a quarter's, so long after its last day")
+    delay_days: dict[SyncType, Days] = Field(
+        default=_of_each_type("delay_days"), description="how many days after a period's last day its run comes"
+    )
     retries: int = Field(default=3, ge=0, le=20, description="how often a stage is tried again after an outage")
     retry_delay_seconds: float = Field(default=30, ge=0, description="before the first retry; doubles with each")
     stage_timeout_minutes: float = Field(default=60, gt=0, description="a stage that takes longer fails")
     defer_after_seconds: float = Field(default=20, ge=0, description="a longer BigQuery job frees its worker")
-    stale_after_minutes: float = Field(default=15, gt=0, description="an older started row is asked about in Airflow")
+    stale_after_minutes: float = Field(
+        default=15, gt=0, description="we ask Airflow about rows that have said started for longer"
+    )
 
     def delay(self, sync_type: SyncType) -> timedelta:
         """``schedule.delay(SyncType.WEEKLY) == timedelta(days=4)``."""
-        return timedelta(days=getattr(self, f"{sync_type}_delay_days"))
+        return timedelta(days=self.delay_days.get(sync_type, sync_type.period_type.delay_days))
 
     @property
     def stale_after(self) -> timedelta:
@@ -174,46 +188,82 @@ class ScheduleSettings(_Section):
 
 
 class RestatementSettings(_Section):
-    """How far back the daily look for restatements goes; 0 periods: that type is not looked at."""
+    """How far back the daily check for restatements goes."""
 
-    weekly_periods: int = Field(default=8, ge=0, le=520, description="how many weeks back")
-    monthly_periods: int = Field(default=3, ge=0, le=120, description="how many months back")
-    quarterly_periods: int = Field(default=2, ge=0, le=40, description="how many quarters back")
+    periods: dict[SyncType, Periods] = Field(
+        default=_of_each_type("checked_periods"), description="how many periods back; 0: that type is not checked"
+    )
     at_once: int = Field(default=3, ge=1, le=100, description="how many periods are synced at the same time")
 
-    def periods(self, sync_type: SyncType) -> int:
-        """``restatements.periods(SyncType.WEEKLY) == 8``."""
-        return int(getattr(self, f"{sync_type}_periods"))
+    def periods_of(self, sync_type: SyncType) -> int:
+        """``restatements.periods_of(SyncType.WEEKLY) == 8``."""
+        return self.periods.get(sync_type, sync_type.period_type.checked_periods)
+
+
+class FreshnessSettings(_Section):
+    """When a table is stale: in the SQL functions, the sensor, the Dag and on the page alike."""
+
+    days_allowed: dict[SyncType, AllowedDays] = Field(
+        default=_of_each_type("days_allowed"),
+        description="how old the newest finished period may be, in days since its end",
+    )
+
+    def allowed(self, sync_type: SyncType) -> int:
+        """``freshness.allowed(SyncType.WEEKLY) == 14``."""
+        return self.days_allowed.get(sync_type, sync_type.period_type.days_allowed)
+
+
+class RetentionSettings(_Section):
+    """What the daily task deletes."""
+
+    log_weeks: int = Field(
+        default=104, ge=4, description="runs, their checks, sent alerts and what the source held go after so many weeks"
+    )
+    rejects_weeks: int = Field(default=26, ge=1, description="rejects go after so many weeks")
+    summary_weeks: int | None = Field(
+        default=None,
+        ge=13,
+        description="quarters further back go with their months and weeks; null: all stay",
+        examples=[156],
+    )
 
 
 AlertKind = Literal["failed", "stale", "warning", "late", "recovered"]
 
 
 class AlertSettings(_Section):
-    """Whom to tell what; without a connection nobody is told anything."""
+    """Whom to notify of what; without a connection nobody is notified."""
 
     conn_id: str | None = Field(
         default=None, min_length=1, description="an Apprise connection; null: no alerts", examples=["sqp_alerts"]
     )
     runs_longer_than_minutes: float = Field(
-        default=15, gt=0, le=7 * 24 * 60, description="a run that has not ended by then is late"
+        default=15, gt=0, le=7 * 24 * 60, description="a run that has not finished by then is late"
     )
     causes: tuple[AlertKind, ...] = Field(
         default=("failed", "stale", "warning", "late", "recovered"),
-        description="what is told",
+        description="what people are notified of",
         examples=[["failed", "stale"]],
     )
 
 
 class Settings(_Section):
-    """The whole of ``dags/sqp_config.yaml``."""
+    """The whole of ``dags/sqp_config.yaml``. What it says of each period type may name some types only."""
 
     source: SourceSettings
     target: TargetSettings = TargetSettings()
     checks: CheckSettings = CheckSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     restatements: RestatementSettings = RestatementSettings()
+    freshness: FreshnessSettings = FreshnessSettings()
+    retention: RetentionSettings = RetentionSettings()
     alerts: AlertSettings = AlertSettings()
+    airflow: str | None = Field(
+        default=None,
+        min_length=1,
+        description="what this Airflow is called in the schema that belongs to it; null: its address, [api] base_url",
+        examples=["production"],
+    )
     owner: str = Field(default="sqp-sync", min_length=1, description="who is asked, shown in the Dag list")
     owner_link: str | None = Field(
         default=None,

@@ -1,4 +1,4 @@
-"""What an extract found: the totals of the snapshot, which the staged rows must match."""
+"""The result of extract: the totals of the snapshot. The staged rows must match them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqp_provider.core.fingerprint import fingerprint
 
 
 class Totals(BaseModel):
-    """Counts and sums over all rows of one side; ``sums`` and ``nulls`` by target column."""
+    """Counts and sums over all rows of one side. The keys of ``sums`` and ``nulls`` are target columns."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -25,7 +25,7 @@ class Totals(BaseModel):
 
 
 class PeriodTotals(BaseModel):
-    """What the source holds of one period: what a snapshot taken at the same moment would say of itself."""
+    """The totals of one period at the source; a snapshot taken at the same moment has the same."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -36,7 +36,7 @@ class PeriodTotals(BaseModel):
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> PeriodTotals:
-        """Build it from a row of ``sql/totals.sql``."""
+        """Build the totals from a row of ``sql/totals.sql``."""
         columns = [metric.column for metric in METRICS]
         totals = Totals(
             row_count=row["row_count"],
@@ -54,9 +54,9 @@ class PeriodTotals(BaseModel):
 
 
 class Snapshot(PeriodTotals):
-    """The outcome of the extract stage; travels by XCom, so it holds names and counts only.
+    """The result of the extract stage. It travels by XCom, so it has only names and counts.
 
-    ``snapshot_at`` is when the job read the source.
+    ``snapshot_at`` is the time at which the job read the source.
     """
 
     table: str

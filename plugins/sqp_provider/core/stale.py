@@ -1,4 +1,4 @@
-"""Rows of ``sync_log`` that still say ``started`` although nobody is at work on them any more."""
+"""Rows of ``sync_log`` that still say ``started`` although their run is no longer running."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from datetime import date, datetime, timedelta
 from sqp_provider.core.failure import Failure
 
 STRANGER_AFTER = timedelta(hours=24)
-"""How long a row without Dag and run id, which nobody can be asked about, may say ``started``."""
+"""How long a row without Dag and run id may say ``started``. Airflow cannot say whether its writer is still running."""
 
 
 @dataclass(frozen=True)
 class OpenRun:
-    """A row that says ``started``, and for how long it has.
+    """A row that says ``started``, and its age.
 
-    ``period_start`` is None, or a day that starts no period, only in rows that somebody else wrote.
+    ``period_start`` is None, or a day that starts no period, only if somebody else wrote the row.
     """
 
     sync_log_id: int
@@ -28,27 +28,27 @@ class OpenRun:
     run_id: str | None
 
     def is_overdue(self, after: timedelta) -> bool:
-        """Tell whether it is old enough to ask Airflow about; age alone closes only what Airflow cannot know."""
+        """Return whether the row is old enough to ask Airflow about its run, or to close it if it names no run."""
         return self.age > (after if self.dag_id and self.run_id else max(after, STRANGER_AFTER))
 
     @property
     def failure(self) -> Failure:
-        """Why it failed, as ``sync_log`` says once it is closed."""
+        """The failure that ``sync_log`` keeps when the row is closed."""
         message = f"{self}: {self._found()} See sqp.period_status for what is published. {self._remedy()}"
         return Failure(stage=None, type="Stale", message=message)
 
     def _found(self) -> str:
-        since = f"it said started since {self.started_at:%Y-%m-%d %H:%M:%S %Z}"
+        since = f"the row says started since {self.started_at:%Y-%m-%d %H:%M:%S %Z}"
         if not (self.dag_id and self.run_id):
-            return f"{since} and names no Dag run, so somebody else wrote it and never closed it."
+            return f"{since} and names no Dag run. Another program wrote it and did not close it."
         return (
-            f"{since}, but Airflow has run {self.run_id} of {self.dag_id} neither queued nor running. It ended without "
-            "log_finish: its Dag run was deleted or timed out, or its scheduler died."
+            f"{since}, but run {self.run_id} of {self.dag_id} is neither queued nor running in Airflow. "
+            "The run stopped before log_finish: its Dag run was deleted or timed out, or its scheduler died."
         )
 
     def _remedy(self) -> str:
         if not (self.dag_id and self.run_id):
-            return "There is nothing to do unless its writer is still at work; then let it write its end."
+            return "There is nothing to do. If the other program is still running, let it finish."
         period = f" with period_start {self.period_start}" if self.period_start else ""
         return f"Clear the run, or trigger {self.dag_id}{period}."
 

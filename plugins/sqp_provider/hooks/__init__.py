@@ -1,1 +1,1 @@
-"""Talk: BigQuery, Postgres and the files of SQL."""
+"""The Airflow hooks: BigQuery, Postgres and the alert channel."""

@@ -1,4 +1,4 @@
-"""The channel: whatever services the Apprise connection names."""
+"""The channel of the alerts: the services that the Apprise connection names."""
 
 from __future__ import annotations
 
@@ -14,23 +14,28 @@ from sqp_provider.core.alerts import Alert
 
 
 class AlertChannel(AppriseHook):
-    """The Apprise provider's hook, which also tells whether the message was taken."""
+    """The Apprise provider's hook, which also says whether a service accepted the message."""
 
     def send(self, alert: Alert) -> bool:
-        """Send to each service of the connection; True when one took it, a warning for each that did not.
+        """Send the alert to each service of the connection, and warn of each service that does not accept it.
 
-        One by one: Apprise's verdict on all of them is no when one refuses, and those that took the message would get
-        it again each time.
+        The services are called one by one. If Apprise calls them together and one refuses, it reports that all
+        refused. A retry would then repeat the message for those that accepted it.
+
+        :return: True if at least one service accepted the alert.
         """
         with _silenced():
             services = self._services()
-            refusing = [name for name, service in services if not _takes(service, alert)]
+            refusing = [name for name, service in services if not _accepts(service, alert)]
         for name in refusing:
-            self.log.warning("Connection %s: %s did not take it: %s", self.apprise_conn_id, name, alert.title)
+            self.log.warning("Connection %s: %s did not accept it: %s", self.apprise_conn_id, name, alert.title)
         return len(refusing) < len(services)
 
     def _services(self) -> list[tuple[str, Any]]:
-        """Return each service by a name that is no secret: ``service 2 of 3 (Slack)``; None: Apprise knows no such."""
+        """Return each service by a name that is no secret, ``service 2 of 3 (Slack)``.
+
+        The service is None if Apprise does not know its address.
+        """
         config = self.get_config_from_conn(conn=self.get_connection(self.apprise_conn_id))
         found: list[Any] = []
         for entry in config if isinstance(config, list) else [config]:
@@ -43,7 +48,7 @@ def _name(number: int, of: int, service: Any) -> str:
     return f"service {number} of {of} ({service.service_name if service else 'no address that Apprise knows'})"
 
 
-def _takes(service: Any, alert: Alert) -> bool:
+def _accepts(service: Any, alert: Alert) -> bool:
     if service is None:
         return False
     alone = apprise.Apprise()
@@ -60,7 +65,7 @@ def _takes(service: Any, alert: Alert) -> bool:
 
 @contextmanager
 def _silenced() -> Iterator[None]:
-    # Apprise and requests name the URL in their messages, and the URL of a chat or mail service is its password.
+    # Apprise and requests log the URL, and the URL of a chat or mail service is its password.
     loggers = [logging.getLogger(name) for name in ("apprise", "urllib3", "requests")]
     before = [logger.disabled for logger in loggers]
     try:

@@ -1,4 +1,4 @@
-"""BigQuery: run a job under an id of our own, read one row, read a table as Arrow."""
+"""BigQuery: run a job with an id of our own, run small queries, and open a Storage Read API client."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from google.cloud.bigquery_storage_v1.services.big_query_read.transports import 
 
 from sqp_provider.core.errors import SourceUnreachable, SourceUnusable, SyncError
 
-# BigQuery's own reasons (its "Error messages" page) say more than the HTTP status that comes with them.
+# BigQuery's reasons (its "Error messages" page) say more than the HTTP status.
 _HEALING = {
     "backendError",
     "internalError",
@@ -40,14 +40,14 @@ _REMEDIES = {
     "notFound": "Check source.table and source.staging_dataset in sqp_config.yaml, and that both exist.",
 }
 _ELSE = "Check source in sqp_config.yaml."
-_AGAIN = "It is tried again. If that does not help, clear the task when BigQuery is back."
+_AGAIN = "Airflow tries the task again. If it fails again, clear the task when BigQuery is back."
 
 
 class SqpBigQueryHook(BigQueryHook):
-    """The Google provider's hook with a storage client, explained errors and per-connection endpoints.
+    """The Google provider's hook with a storage client, explained errors and endpoints for each connection.
 
-    A connection's extra may name ``api_endpoint`` and ``storage_api_endpoint`` (``127.0.0.1:9060``) for an
-    emulator; without them it talks to Google.
+    A connection's extra can name the ``api_endpoint`` and ``storage_api_endpoint`` (``127.0.0.1:9060``) of an
+    emulator. Without them the hook calls Google.
     """
 
     def __init__(self, gcp_conn_id: str = "sqp_bigquery", *, retry_seconds: float = 60, **kwargs: Any) -> None:
@@ -55,17 +55,17 @@ class SqpBigQueryHook(BigQueryHook):
         self.retry = DEFAULT_RETRY.with_timeout(retry_seconds)
 
     def get_client_options(self, api_endpoint_override: str | None = None) -> ClientOptions:
-        """Return the options with the connection's own ``api_endpoint``, where it has one."""
+        """Return the options with the connection's own ``api_endpoint``, if it has one."""
         return super().get_client_options(api_endpoint_override or self._get_field("api_endpoint", None))
 
     @property
     def client(self) -> bigquery.Client:
-        """A client of the connection's project and location."""
+        """A client with the connection's project and location."""
         return self.get_client(project_id=self.project_id, location=self.location)
 
     @property
     def storage_client(self) -> BigQueryReadClient:
-        """A Storage Read API client; without TLS only where the connection names an emulator's endpoint."""
+        """A Storage Read API client; without TLS only if the connection names an emulator's endpoint."""
         endpoint = self._get_field("storage_api_endpoint", None)
         if not endpoint:
             return BigQueryReadClient(credentials=self.get_credentials())
@@ -82,8 +82,9 @@ class SqpBigQueryHook(BigQueryHook):
         labels: Mapping[str, str],
         maximum_bytes_billed: int | None,
     ) -> bigquery.QueryJob:
-        """Start a job where its tables are and return it; one of that id that exists already is returned instead.
+        """Start a job and return it. If a job of this id exists already, return that one.
 
+        :param location: where the job's tables are.
         :raises SourceUnusable: the statement, its tables or the rights on them are wrong.
         :raises SourceUnreachable: BigQuery did not answer.
         """
@@ -101,23 +102,23 @@ class SqpBigQueryHook(BigQueryHook):
                     job_id=job_id,
                     location=location,
                     retry=self.retry,
-                    job_retry=None,  # a job id of ours is good for one job; the task's retries make a new one
+                    job_retry=None,  # our job id names one job; a retry of the task has another id
                 )
             except google_errors.Conflict:
-                self.log.info("BigQuery job %s exists already; waiting for it instead of starting it twice", job_id)
+                self.log.info("BigQuery job %s was started before; this task waits for it", job_id)
                 return self.get_started(job_id, location)
 
     def get_started(self, job_id: str, location: str | None) -> bigquery.QueryJob:
-        """Return a job that was started before, in the state it has now.
+        """Return a job that was started before, with its current state.
 
-        BigQuery finds a job without its ``location`` only in the multi-regions US and EU.
+        Without ``location`` BigQuery finds only jobs in the multi-regions US and EU.
         """
         with explained(f"BigQuery job {job_id}"):
             return cast("bigquery.QueryJob", self.client.get_job(job_id, location=location, retry=self.retry))
 
     def cancel(self, job_id: str, location: str | None) -> None:
-        """Ask BigQuery to end a job; one that has ended already is left alone."""
-        self.log.warning("Cancelling BigQuery job %s: nobody waits for it any more", job_id)
+        """Cancel a job; a job that has finished already is not affected."""
+        self.log.warning("Cancelling BigQuery job %s, because no task waits for it any more", job_id)
         with explained(f"BigQuery job {job_id}"):
             self.client.cancel_job(job_id, location=location, retry=self.retry)
 
@@ -127,7 +128,7 @@ class SqpBigQueryHook(BigQueryHook):
         parameters: Mapping[str, date | str] | None = None,
         maximum_bytes_billed: int | None = None,
     ) -> list[dict[str, Any]]:
-        """Run a query of a few rows and return them."""
+        """Run a query that returns a few rows, and return them."""
         config = bigquery.QueryJobConfig(
             query_parameters=[_parameter(name, value) for name, value in (parameters or {}).items()]
         )
@@ -138,9 +139,9 @@ class SqpBigQueryHook(BigQueryHook):
             return [dict(row.items()) for row in found]
 
     def columns_of(self, table: str) -> dict[str, str]:
-        """Return type and mode of a table's columns by name, ``{"start_date": "DATE NULLABLE"}``.
+        """Return type and mode of each column of a table: ``{"start_date": "DATE NULLABLE"}``.
 
-        A field of a record has its path for a name, ``clickData.asinClickCount``.
+        The name of a record's field is its path, ``clickData.asinClickCount``.
         """
         with explained(f"BigQuery table {table}"):
             client = self.client
@@ -148,9 +149,9 @@ class SqpBigQueryHook(BigQueryHook):
             return dict(_columns(found.schema))
 
     def location_of(self, dataset: str) -> str:
-        """Return where a dataset is, ``europe-west3``; it may be named with or without its project.
+        """Return the location of a dataset, ``europe-west3``. The dataset's name may include its project.
 
-        :raises SourceUnusable: it is not there, or not for us.
+        :raises SourceUnusable: the dataset is missing, or the account may not read it.
         """
         with explained(f"BigQuery dataset {dataset}"):
             client = self.client
@@ -161,18 +162,18 @@ class SqpBigQueryHook(BigQueryHook):
 def _columns(fields: Iterable[bigquery.SchemaField], path: str = "") -> Iterator[tuple[str, str]]:
     for field in fields:
         yield path + field.name, f"{field.field_type} {field.mode}"
-        if field.mode != "REPEATED":  # an entry of a list has no name to call it by
+        if field.mode != "REPEATED":  # the entries of a list have no names
             yield from _columns(field.fields, f"{path}{field.name}.")
 
 
 def qualified(table: str, project: str) -> str:
-    """Return ``project.dataset.table`` for a table named with or without its project."""
+    """Return ``project.dataset.table`` for a table that is named with or without its project."""
     return table if table.count(".") >= 2 else f"{project}.{table}"
 
 
 @contextmanager
 def explained(what: str) -> Iterator[None]:
-    """Turn Google's exceptions into ours: what cannot heal fails at once, the rest is tried again."""
+    """Turn Google's exceptions into ours: SourceUnusable, or SourceUnreachable if a retry may help."""
     try:
         yield
     except SyncError:
@@ -190,7 +191,7 @@ def explained(what: str) -> Iterator[None]:
 
 
 def _reason(error: google_errors.GoogleAPIError) -> str:
-    """Return BigQuery's reason; where it gives none, the one that its status stands for."""
+    """Return BigQuery's reason, or the reason that the HTTP status stands for if BigQuery gives none."""
     for detail in getattr(error, "errors", None) or ():
         if isinstance(detail, Mapping) and detail.get("reason"):
             return str(detail["reason"])

@@ -1,4 +1,4 @@
-"""Postgres: one connection with the schema's search_path, named statements, explained errors."""
+"""Postgres: one connection with the schema as its search_path, named statements and explained errors."""
 
 from __future__ import annotations
 
@@ -18,26 +18,30 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
 from sqp_provider.core.errors import SyncError, TargetUnreachable, TargetUnusable
-from sqp_provider.core.revision import refuse_other_revision
+from sqp_provider.core.revision import SchemaVersion, refuse_other_version
 from sqp_provider.core.settings import TargetSettings
-from sqp_provider.sql_files import named_statements, newest_revision
+from sqp_provider.sql_files import files_hash, named_statements, newest_revision
 
 Names = Mapping[str, sql.Composable]
 
-# One round trip. The locks of a task that was killed while it waited are to go with it, not stay until a time-out.
+# One round trip for all. With the check interval, Postgres releases the locks of a killed task after seconds.
 _SET_UP = sql.SQL(
-    "select (select max(version_num) from {}.alembic_version) as revision, "
+    "select (select max(version_num) from {0}.alembic_version) as revision, "
+    "(select files from {0}.schema_state) as files, "
     "set_config('search_path', %s, false), set_config('client_connection_check_interval', '5s', false)"
 )
 
 CONNECT_SECONDS = 10
-"""How long a server may take to answer, unless the extra of its connection has a ``connect_timeout``; psycopg: 130."""
+"""How long to wait for a connection, unless the connection's extra has ``connect_timeout``. psycopg waits 130 s."""
+
+_SERVER_STOPS = "57P"
+"""How the codes of a server begin that is shutting down or ends a session."""
 
 _REFUSED_LOGIN = re.compile(r"authentication failed|(role|database) \"[^\"]*\" does not exist|no password supplied")
 
 
 class Database:
-    """A connection inside a transaction, which runs the statements of ``sql/queries/``."""
+    """A connection inside a transaction. It runs the statements of ``sql/queries/``."""
 
     def __init__(self, connection: psycopg.Connection[dict[str, Any]], settings: TargetSettings) -> None:
         self.connection = connection
@@ -52,7 +56,7 @@ class Database:
         return sql.Identifier(self.settings.staging_schema, name)
 
     def statement(self, file: str, name: str, names: Names | None = None) -> sql.Composed:
-        """Return the named block of ``sql/queries/<file>.sql`` with its identifiers filled in, quoted."""
+        """Return the named block of ``sql/queries/<file>.sql`` with quoted identifiers filled in."""
         return sql.SQL(named_statements(file)[name]).format(**(names or {}))
 
     def run(self, file: str, name: str, values: Mapping[str, Any] | None = None, **names: sql.Composable) -> int:
@@ -68,7 +72,7 @@ class Database:
     def one(
         self, file: str, name: str, values: Mapping[str, Any] | None = None, **names: sql.Composable
     ) -> dict[str, Any]:
-        """Run a statement that always has a row and return it."""
+        """Run a statement that always returns a row, and return it."""
         row = self.row(file, name, values, **names)
         if row is None:
             raise TargetUnusable(f"statement {file}.{name} returned no row. The target is unchanged.")
@@ -84,54 +88,77 @@ class SqpPostgresHook(PostgresHook):
 
     @classmethod
     def get_connection(cls, conn_id: str) -> Connection:
-        """Return the connection; a server that swallows what it is sent is to stall neither page nor task."""
+        """Return the connection with a connect timeout, so that a silent server stalls neither page nor task."""
         connection: Connection = deepcopy(super().get_connection(conn_id))
         connection.extra = json.dumps({"connect_timeout": CONNECT_SECONDS} | connection.extra_dejson)
         return connection
 
     def dsn(self) -> str:
-        """Return the connection as libpq takes it, password included; not for logs."""
+        """Return the connection as a libpq string. It includes the password, so never log it."""
         with explained(f"a statement over Postgres connection {self.get_conn_id()}"):
             opened = cast("psycopg.Connection[Any]", self.get_conn())
             with closing(opened) as connection:
                 return make_conninfo(connection.info.dsn, password=connection.info.password)
 
     def address(self) -> tuple[str, str]:
-        """Return server and database as OpenLineage names them: ``("postgres://db.example.com:5432", "warehouse")``."""
+        """Return OpenLineage's names of server and database: ``("postgres://db.example.com:5432", "warehouse")``."""
         connection = self.get_connection(self.get_conn_id())
         return f"postgres://{connection.host}:{connection.port or 5432}", str(connection.schema)
 
     @contextmanager
     def transaction(self) -> Iterator[Database]:
-        """Open a connection and a transaction on it: everything commits at the end, or nothing does.
+        """Open a connection with a transaction. At the end everything commits, or nothing.
 
-        :raises TargetUnreachable: Postgres did not answer, or a lock was not to be had; trying again may help.
-        :raises TargetUnusable: the schema or the rights on it do not fit; the message says what to do.
+        :raises TargetUnreachable: Postgres did not answer, or a lock was not free in time. A retry may help.
+        :raises TargetUnusable: the schema or the rights on it do not fit. The message says what to do.
         """
         schema = self.target.schema_name
         with explained(f"a statement over Postgres connection {self.get_conn_id()}"):
             opened = cast("psycopg.Connection[dict[str, Any]]", self.get_conn())
             with closing(opened) as connection:
                 connection.row_factory = cast("Any", dict_row)
-                # what a statement waited for must be seen by the next, whatever the server's default is
+                # A statement must see what the one before waited for, whatever the server's default level is.
                 connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
                 found = connection.execute(_SET_UP.format(sql.Identifier(schema)), [schema]).fetchall()
                 connection.commit()
-                refuse_other_revision(schema, found[0]["revision"], newest_revision())
-                with connection.transaction():
+                version = SchemaVersion(found[0]["revision"], found[0]["files"])
+                refuse_other_version(schema, version, SchemaVersion(newest_revision(), files_hash()))
+                with _committed(connection, self.get_conn_id()):
                     yield Database(connection, self.target)
 
 
 @contextmanager
+def _committed(connection: psycopg.Connection[Any], conn_id: str) -> Iterator[None]:
+    """Open a transaction and commit it. A connection that is lost during COMMIT gets an error of its own.
+
+    :raises TargetUnreachable: nobody knows whether the transaction was committed.
+    """
+    committing = False
+    try:
+        with connection.transaction():
+            yield
+            committing = True
+    except psycopg.OperationalError as error:
+        # With any other code the server itself says that it has rolled back.
+        if not committing or (error.sqlstate and not error.sqlstate.startswith(_SERVER_STOPS)):
+            raise
+        raise TargetUnreachable(
+            f"COMMIT over Postgres connection {conn_id} was cut off: {_found(error)}. Nobody knows yet whether the "
+            "change is in the target. It is tried again, and the retry checks that. If that does not help, see "
+            "sqp.period_status for what is published, and clear the task when Postgres is back."
+        ) from error
+
+
+@contextmanager
 def explained(what: str) -> Iterator[None]:
-    """Turn psycopg's exceptions into ours; anything else passes through."""
+    """Turn psycopg's exceptions into ours; other exceptions pass."""
     try:
         yield
     except SyncError:
         raise
     except postgres_errors.InsufficientPrivilege as error:
         raise TargetUnusable(
-            _message(what, "is not permitted", error, "Grant the connection's role what is named.")
+            _message(what, "is not permitted", error, "Grant the connection's role the right that the error names.")
         ) from error
     except (
         postgres_errors.UndefinedTable,
@@ -140,26 +167,29 @@ def explained(what: str) -> Iterator[None]:
         postgres_errors.InvalidSchemaName,
     ) as error:
         raise TargetUnusable(
-            _message(what, "lacks something", error, "Run 'make migrate' or the Dag sqp_migrate.")
+            _message(what, "found the schema incomplete", error, "Run the Dag sqp_migrate (or 'sqp migrate').")
         ) from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         if _REFUSED_LOGIN.search(str(error)):
-            remedy = "Check login, password and database of the connection target.conn_id names."
+            remedy = "Check login, password and database of the connection that target.conn_id names."
             raise TargetUnusable(_message(what, "was refused", error, remedy)) from error
         raise TargetUnreachable(
             _message(
                 what,
                 "did not succeed",
                 error,
-                "It is tried again. If that does not help, clear the task when Postgres is back.",
+                "Airflow tries the task again. If it fails again, clear the task when Postgres is back.",
             )
         ) from error
     except psycopg.Error as error:
         raise TargetUnusable(
-            _message(what, "was refused", error, "Clear the task when the cause it names is gone.")
+            _message(what, "was refused", error, "Remove the cause that the error names, then clear the task.")
         ) from error
 
 
 def _message(what: str, outcome: str, error: psycopg.Error, remedy: str) -> str:
-    found = " ".join(str(error).split())[:600] or type(error).__name__
-    return f"{what} {outcome}: {found}. The target is unchanged. {remedy}"
+    return f"{what} {outcome}: {_found(error)}. The target is unchanged. {remedy}"
+
+
+def _found(error: psycopg.Error) -> str:
+    return " ".join(str(error).split())[:600] or type(error).__name__

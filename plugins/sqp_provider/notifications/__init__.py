@@ -1,1 +1,1 @@
-"""Notifiers: callbacks for other people's Dags."""
+"""Send alerts: our own, and those of other Dags."""

@@ -1,4 +1,4 @@
-"""Tells people: each cause once, over the connection ``alerts.conn_id``, and never at the cost of a sync."""
+"""Send each alert once over the connection ``alerts.conn_id``. A channel that fails never fails a sync."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ from sqp_provider.target.sent_alerts import SentAlerts
 P = ParamSpec("P")
 
 MOST_REFUSALS = 3
-"""After so many messages that the channel did not take it is left alone: each may have waited for a time-out."""
+"""After this many refused messages the rest waits for the next run, because each may have waited for a timeout."""
 
 log = logging.getLogger("airflow.task.sqp_alerts")
 
 
-def harmless(tell: Callable[P, None]) -> Callable[P, None]:
-    """Turn whatever goes wrong while telling into a warning."""
+def harmless(notify: Callable[P, None]) -> Callable[P, None]:
+    """Turn every error of a notification into a warning."""
 
-    @functools.wraps(tell)
+    @functools.wraps(notify)
     def harmlessly(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            tell(*args, **kwargs)
+            notify(*args, **kwargs)
         except (SyncError, AirflowNotFoundException) as error:
-            log.warning("No alert was sent: %s", error)
+            log.warning("Alert not sent: %s", error)
         except Exception as error:
-            # Its message may hold the service's URL, which is its password.
-            log.warning("No alert was sent: %s. Check the connection alerts.conn_id names.", type(error).__name__)
+            # The error's message may have the service's URL, and the URL is its password.
+            log.warning("Alert not sent: %s. Check the connection that alerts.conn_id names.", type(error).__name__)
 
     return harmlessly
 
 
 @harmless
 def notify_run_finished(settings: Settings, sync_log_id: int) -> None:
-    """Tell a failure, warnings, or that failures which were told are over."""
+    """Send the alert of a run's failure or warnings, and the recovery of periods whose failure was sent."""
     if settings.alerts.conn_id is None:
         return
     with SqpPostgresHook(settings.target).transaction() as database:
@@ -69,7 +69,7 @@ def notify_run_finished(settings: Settings, sync_log_id: int) -> None:
 
 @harmless
 def notify_recoveries(settings: Settings) -> None:
-    """Tell of each period that recovered, those included of which it could not be told when they did."""
+    """Send the recovery of each period whose failure was sent, also if the channel refused it before."""
     if settings.alerts.conn_id is None:
         return
     with SqpPostgresHook(settings.target).transaction() as database:
@@ -80,27 +80,30 @@ def notify_recoveries(settings: Settings) -> None:
             continue
         refused += 1
         if refused == MOST_REFUSALS:
-            return  # the next chance is the next run's end or the next daily look
+            return  # the next finished run, or the next daily check, tries again
 
 
 def notify_recovery(settings: Settings, kind: str, recovery: Alert) -> bool:
-    """Tell that what was told of a subject is over, and only then close both; False when it could not be told."""
+    """Send a recovery if an alert of its subject is open. Close that alert only after the recovery was sent.
+
+    :return: False if the recovery could not be sent.
+    """
     postgres = SqpPostgresHook(settings.target)
     with postgres.transaction() as database:
         if not SentAlerts(database).is_open(kind, recovery.subject):
             return True
-    told = notify_once(settings, recovery)
-    if told:
+    notified = notify_once(settings, recovery)
+    if notified:
         with postgres.transaction() as database:
             alerts = SentAlerts(database)
             alerts.resolve(kind, recovery.subject)
             alerts.resolve(recovery.kind, recovery.subject)
-    return told
+    return notified
 
 
 @harmless
 def notify_freshness(settings: Settings, freshness: Freshness, ti: Any) -> None:
-    """Tell that a table is stale, or that one which was told is fresh again."""
+    """Send the alert of a stale table, or of a table that is fresh again."""
     if settings.alerts.conn_id is None:
         return
     link = link_to(ti.dag_id, ti.run_id)
@@ -112,9 +115,9 @@ def notify_freshness(settings: Settings, freshness: Freshness, ti: Any) -> None:
 
 @harmless
 def notify_unlogged(context: Context) -> None:
-    """Tell the failure of a task that writes the log: an ``on_failure_callback``.
+    """Send the failure of log_start or log_finish. This is an ``on_failure_callback``.
 
-    When Postgres does not answer, nothing can be remembered: then each such run tells.
+    While Postgres does not answer, nothing remembers which alerts were sent, so each failed run sends one.
     """
     ti: Any = context["ti"]
     task: Any = context["task"]
@@ -134,18 +137,18 @@ def notify_unlogged(context: Context) -> None:
 
 @harmless
 def notify_overdue(context: dict[str, Any], settings: dict[str, Any]) -> None:
-    """Tell that a run takes long: what Airflow calls when the deadline has passed.
+    """Send the alert of a run that takes too long. Airflow calls this when the run's deadline has passed.
 
-    :param settings: the sections ``source``, ``target`` and ``alerts``, as JSON can hold them.
+    :param settings: the sections ``source``, ``target`` and ``alerts`` as JSON.
     """
     checked = Settings.checked(settings, origin="deadline")
     dag_run = context["dag_run"]
     dag_id, run_id, is_queued = dag_run["dag_id"], dag_run["dag_run_id"], dag_run["state"] == "queued"
     if is_queued and dag_run["run_type"] == "backfill":
-        return  # it waits for its turn among many, as it should
+        return  # the runs of a backfill wait for each other, so a long wait is no problem
     try:
         with SqpPostgresHook(checked.target).transaction() as database:
-            if not SentAlerts(database).is_at_work(dag_id, run_id):
+            if not SentAlerts(database).is_unfinished(dag_id, run_id):
                 return
     except SyncError as error:
         log.warning("%s", error)
@@ -154,7 +157,7 @@ def notify_overdue(context: dict[str, Any], settings: dict[str, Any]) -> None:
 
 
 def link_to(dag_id: str | None, run_id: str | None) -> str:
-    """Return the address of a run in Airflow, or nothing where there is none."""
+    """Return the address of a run in Airflow, or an empty text if there is no run."""
     if not (dag_id and run_id):
         return ""
     base = conf.get("api", "base_url", fallback="http://localhost:8080/").rstrip("/")
@@ -162,10 +165,10 @@ def link_to(dag_id: str | None, run_id: str | None) -> str:
 
 
 def notify_once(settings: Settings, alert: Alert, *, remembered: bool = True) -> bool:
-    """Write it down, then send it; what could not be sent counts as not told.
+    """Write the alert into ``sent_alert``, then send it; delete it again if it could not be sent.
 
-    :param remembered: whether it must be: if not, it is sent although Postgres does not answer.
-    :return: whether it was told, now or before, or nobody wants to hear it.
+    :param remembered: True raises if Postgres does not answer; False sends the alert all the same.
+    :return: whether the alert was sent, now or before, or its kind is switched off.
     """
     if alert.kind not in settings.alerts.causes:
         return True
@@ -174,7 +177,7 @@ def notify_once(settings: Settings, alert: Alert, *, remembered: bool = True) ->
         with postgres.transaction() as database:
             alert_id = SentAlerts(database).claim(alert)
         if alert_id is None:
-            log.info("Not told again: %s (%s)", alert.title, alert.cause)
+            log.info("Alert already sent: %s (%s)", alert.title, alert.cause)
             return True
     except (SyncError, AirflowNotFoundException):
         if remembered:
@@ -187,7 +190,7 @@ def notify_once(settings: Settings, alert: Alert, *, remembered: bool = True) ->
             with postgres.transaction() as database:
                 SentAlerts(database).take_back(alert_id)
     if sent:
-        log.info("Told: %s", alert.title)
+        log.info("Alert sent: %s", alert.title)
     else:
-        log.warning("Not told, connection %s did not take it: %s", settings.alerts.conn_id, alert.title)
+        log.warning("Alert not sent, connection %s did not accept it: %s", settings.alerts.conn_id, alert.title)
     return sent

@@ -1,4 +1,4 @@
-"""Tell the same people of Dags of your own: a callback over the connection of the alerts."""
+"""A notifier for your own Dags, over the connection of the alerts."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from typing import Any, Literal
 
 from airflow.sdk import BaseNotifier, Context
 
-from sqp_provider.core.alerts import Alert, of_a_dag_of_yours
+from sqp_provider.core.alerts import Alert, callback_alert
 from sqp_provider.hooks.alert_channel import AlertChannel
 from sqp_provider.notifications.alerts import harmless, link_to
 
 
 class AlertNotifier(BaseNotifier):
-    """Send a message to every service of an Apprise connection; what goes wrong is a warning, without an address.
+    """Send a message to every service of an Apprise connection.
 
     ``DAG("report", default_args={"on_failure_callback": AlertNotifier(conn_id="sqp_alerts")})``
 
-    Without a title and a body it says which task or Dag failed, why, and where its run is. Each call tells: nothing
-    is remembered.
+    Without title and body the message says which task or Dag failed, why, and where its run is. Every call sends a
+    message, because nothing is remembered. A message that cannot be sent is a warning in the log, which never shows
+    the service's address.
 
-    :param conn_id: the connection, ``alerts.conn_id`` of the project's own alerts for example (templated).
-    :param title: what the message is called (templated).
-    :param body: what it says (templated).
-    :param kind: how it is coloured: ``failed`` red, ``warning`` yellow, ``recovered`` green.
+    :param conn_id: the connection, for example the ``alerts.conn_id`` of the configuration file (templated).
+    :param title: the title of the message (templated).
+    :param body: the text of the message (templated).
+    :param kind: the colour of the message: ``failed`` red, ``warning`` yellow, ``recovered`` green.
     """
 
     template_fields: Sequence[str] = ("conn_id", "title", "body")
@@ -46,19 +47,21 @@ class AlertNotifier(BaseNotifier):
         self.kind = kind
 
     def notify(self, context: Context) -> None:
-        """Send it."""
+        """Send the message."""
         self._send(context)
 
     @harmless
     def _send(self, context: Context) -> None:
         if not AlertChannel(self.conn_id).send(self._alert(context)):
-            self.log.warning("Not told: no service of connection %s took it", self.conn_id)
+            self.log.warning("Alert not sent: no service of connection %s accepted it", self.conn_id)
 
     def _alert(self, context: Context) -> Alert:
-        """Say what the context knows; a Dag's callback has no task instance and perhaps no exception."""
+        """Build the message from the context. A Dag's callback has no task instance and may have no exception."""
         ti: Any = context.get("ti")
         dag_run: Any = context.get("dag_run")
         dag_id, run_id = str(getattr(dag_run, "dag_id", "unknown")), str(getattr(dag_run, "run_id", "unknown"))
         error = context.get("exception") or context.get("reason")
-        told = of_a_dag_of_yours(self.kind, dag_id, ti.task_id if ti else None, run_id, error, link_to(dag_id, run_id))
-        return Alert(told.kind, told.subject, told.cause, self.title or told.title, self.body or told.body)
+        link = link_to(dag_id, run_id)
+        default = callback_alert(self.kind, dag_id, ti.task_id if ti else None, run_id, error, link)
+        title, body = self.title or default.title, self.body or default.body
+        return Alert(default.kind, default.subject, default.cause, title, body)

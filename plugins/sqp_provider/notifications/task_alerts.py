@@ -1,4 +1,4 @@
-"""Tells when a daily task fails for a reason of its own, and when it works again."""
+"""Send alerts of daily tasks: of a task that fails, and of a task that works again."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from sqp_provider.target.sent_alerts import SentAlerts
 
 @harmless
 def notify_task_failed(context: Context) -> None:
-    """Tell a failure once until the task works again: an ``on_failure_callback``.
+    """Send a failure once until the task works again. This is an ``on_failure_callback``.
 
-    While Postgres does not answer Airflow remembers instead: it is told unless the task failed in the run before.
+    While Postgres does not answer, ``sent_alert`` cannot remember what was sent. Then Airflow's states decide: the
+    failure is sent unless the task failed in the previous run too.
     """
     settings = _settings(context)
     if settings.alerts.conn_id is None:
@@ -31,7 +32,7 @@ def notify_task_failed(context: Context) -> None:
 
 @harmless
 def notify_task_worked(context: Context) -> None:
-    """Tell that a task whose failure was told works again: an ``on_success_callback``."""
+    """Send that a task works again if its failure was sent. This is an ``on_success_callback``."""
     settings = _settings(context)
     if settings.alerts.conn_id is None:
         return
@@ -40,15 +41,16 @@ def notify_task_worked(context: Context) -> None:
         is_open = SentAlerts(database).is_open("failed", recovery.subject)
     if is_open:
         notify_recovery(settings, "failed", recovery)
-    elif _failed_before(context):  # and was told while nothing could be written down
+    elif _failed_before(context):  # its failure was sent while Postgres did not answer
         notify_once(settings, recovery)
 
 
 @harmless
 def notify_unread(context: Context) -> None:
-    """Tell that a look at a table failed: an ``on_failure_callback``.
+    """Send that the check of a table failed. This is an ``on_failure_callback``.
 
-    A stale table was told already. While Postgres does not answer ``close_stale_runs`` of the same run tells that.
+    A stale table is skipped, because its alert was sent already. While Postgres does not answer nothing is sent here:
+    ``close_stale_runs`` fails in the same run and sends it.
     """
     settings, error = _settings(context), context.get("exception")
     if settings.alerts.conn_id is not None and not isinstance(error, TableStale):
@@ -57,7 +59,7 @@ def notify_unread(context: Context) -> None:
 
 @harmless
 def notify_read(context: Context) -> None:
-    """Tell that the look at a table, which had failed, succeeded, whatever it found."""
+    """Send that the check of a table works again if its failure was sent, whether the table is fresh or stale."""
     settings = _settings(context)
     if settings.alerts.conn_id is not None:
         notify_recovery(settings, "failed", _recovery(context))
@@ -90,7 +92,7 @@ def _can_remember(settings: Settings) -> bool:
 
 
 def _failed_before(context: Context) -> bool:
-    """Ask Airflow whether the task failed in the run before; one without a logical date has none before it."""
+    """Ask Airflow whether the task failed in the previous run; a run without a logical date has no previous run."""
     ti: Any = context["ti"]
     dag_run: Any = context["dag_run"]
     previous = ti.get_previous_ti() if dag_run.logical_date else None

@@ -1,1 +1,1 @@
-"""Connect: one sync stage per operator."""
+"""The Airflow operators: one for each stage of a sync, and those of the daily Dags."""

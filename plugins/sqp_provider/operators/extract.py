@@ -1,4 +1,4 @@
-"""Stage extract: one BigQuery job that writes the period's clean and rejected rows into a snapshot table."""
+"""Stage extract: write the period's clean and rejected rows into a snapshot table, with one BigQuery job."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from sqp_provider.triggers.bigquery_job import BigQueryJobTrigger, wait_until_do
 class BigQuerySnapshotOperator(SyncStageOperator):
     """Take the snapshot and return its :class:`~sqp_provider.core.snapshot.Snapshot` as a dict.
 
-    A job longer than ``schedule.defer_after_seconds`` frees the worker and is waited for by the triggerer. Killing
-    the task cancels the job in either place.
+    If the job takes longer than ``schedule.defer_after_seconds``, the triggerer waits for it and the worker is free.
+    If the task is killed, the job is cancelled, whether worker or triggerer waits for it.
     """
 
     operator_extra_links = (SyncPageLink(), BigQueryJobLink())
@@ -30,7 +30,7 @@ class BigQuerySnapshotOperator(SyncStageOperator):
     @fails_plainly
     @measured
     def execute(self, context: Context) -> dict[str, Any]:
-        """Start the job, wait or defer, and describe the snapshot."""
+        """Start the job, wait for it or defer, and return the snapshot."""
         sync = self.read_sync(context)
         self.source.refuse_if_unusable()
         schema, try_number = self.settings.target.schema_name, context["ti"].try_number
@@ -41,21 +41,21 @@ class BigQuerySnapshotOperator(SyncStageOperator):
     @fails_plainly
     @measured
     def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Go on when the triggerer has seen the job's end."""
+        """Continue when the triggerer says that the job has finished."""
         self.job = self.bigquery.get_started(event["job_id"], event["location"])
         return self.describe(self.read_sync(context), self.job)
 
     def defer_if_long(self, job: QueryJob) -> None:
-        """Leave the worker when the job is not done in time."""
+        """Free the worker if the job does not finish in time."""
         if wait_until_done(job, seconds=self.settings.schedule.defer_after_seconds):
             return
-        self.log.info("BigQuery job %s is still running; the triggerer waits for it from here", job.job_id)
+        self.log.info("BigQuery job %s is still running; the triggerer waits for it now", job.job_id)
         source = self.settings.source
         trigger = BigQueryJobTrigger(source.conn_id, str(job.job_id), job.location, source.retry_seconds)
         self.defer(trigger=trigger, method_name="resume")
 
     def describe(self, sync: SyncRun, job: QueryJob) -> dict[str, Any]:
-        """Read the snapshot's totals and log them."""
+        """Read the snapshot's totals, write them into ``sync_log``, and log them."""
         snapshot = self.source.read_totals(sync, job)
         with self.postgres.transaction() as database:
             SyncLog(database).record_snapshot(sync, snapshot)
@@ -66,25 +66,25 @@ class BigQuerySnapshotOperator(SyncStageOperator):
     def report(self, sync: SyncRun, snapshot: Snapshot) -> None:
         """Log what the snapshot holds."""
         self.log.info(
-            "%s: %s rows and %s rejects from %s source rows, %s bytes scanned, fingerprint %s",
+            "%s: %s source rows gave %s rows and %s rejects; %s bytes scanned, fingerprint %s",
             sync.period,
+            f"{snapshot.source_rows:,}",
             f"{snapshot.totals.row_count:,}",
             f"{snapshot.reject_count:,}",
-            f"{snapshot.source_rows:,}",
             f"{snapshot.bytes_processed:,}",
             snapshot.fingerprint,
         )
 
     def counts(self, result: dict[str, Any]) -> dict[str, int]:
-        """Rows and rejects of the snapshot."""
+        """Return rows and rejects of the snapshot."""
         return {"rows.extracted": result["totals"]["row_count"], "rejects": result["reject_count"]}
 
     def get_openlineage_facets_on_complete(self, ti: Any) -> Any:
-        """Tell OpenLineage what was read."""
+        """Return what was read, for OpenLineage."""
         found = self.result or {}
         return lineage.read(self.source_table, found.get("source_rows"), found.get("bytes_processed"))
 
     def on_kill(self) -> None:
-        """Cancel the job: nobody waits for it any more."""
+        """Cancel the job, because nothing waits for it any more."""
         if self.job is not None:
             self.bigquery.cancel(str(self.job.job_id), self.job.location)

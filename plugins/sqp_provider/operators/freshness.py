@@ -1,4 +1,4 @@
-"""The sensor as the project's own Dag uses it: it looks once, and tells people."""
+"""The freshness check of the Dag sqp_freshness: it checks once and sends alerts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sqp_provider.sensors.freshness import SqpFreshnessSensor
 
 
 class FreshnessCheckOperator(SqpFreshnessSensor):
-    """Fail when the table is stale, after an alert; tell when it is fresh again.
+    """Send an alert and fail if the table is stale; send another alert when it is fresh again.
 
     :param settings: the checked configuration file.
     """
@@ -26,7 +26,7 @@ class FreshnessCheckOperator(SqpFreshnessSensor):
         self.settings = settings
 
     def conclude(self, context: Context, freshness: Freshness) -> dict[str, Any]:
-        """Tell, then conclude."""
+        """Send the alerts and the metric, then return or fail as the sensor does."""
         notify_read(context)
         table_age(freshness)
         notify_freshness(self.settings, freshness, context["ti"])

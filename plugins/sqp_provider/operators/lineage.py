@@ -1,4 +1,7 @@
-"""What OpenLineage is told, where its provider is installed; only then Airflow asks, so only then it is imported."""
+"""The facets for OpenLineage.
+
+Airflow asks for them only if the OpenLineage provider is installed, so the functions import it when they are called.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ SEVERITY = {CheckStatus.WARNING: "warn"}
 
 
 def read(source: str, rows: int | None, size: int | None) -> OperatorLineage[Any, Any]:
-    """The source table was read: ``read("sqp-demo.amazon.search_query_performance", 19_014, 8_388_608)``."""
+    """Say that the source table was read: ``read("sqp-demo.amazon.search_query_performance", 19_014, 8_388_608)``."""
     from airflow.providers.openlineage.extractors import OperatorLineage
     from openlineage.client.event_v2 import InputDataset
     from openlineage.client.generated.input_statistics_input_dataset import InputStatisticsInputDatasetFacet
@@ -24,7 +27,7 @@ def read(source: str, rows: int | None, size: int | None) -> OperatorLineage[Any
 
 
 def checked(source: str, results: Sequence[CheckResult]) -> OperatorLineage[Any, Any]:
-    """The source's figures were checked; a warning is a success, as it is for the sync."""
+    """Say what the checks found. A warning is a success, as it is for the sync."""
     from airflow.providers.openlineage.extractors import OperatorLineage
     from openlineage.client.event_v2 import InputDataset
     from openlineage.client.generated.data_quality_assertions_dataset import (
@@ -47,7 +50,7 @@ def checked(source: str, results: Sequence[CheckResult]) -> OperatorLineage[Any,
 
 
 def published(source: str, server: str, table: str, rows: int | None) -> OperatorLineage[Any, Any]:
-    """The target was made of the source.
+    """Say that the target was written from the source.
 
     :param server: ``postgres://db.example.com:5432``.
     :param table: ``warehouse.sqp.weekly_summary``.

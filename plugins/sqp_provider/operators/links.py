@@ -1,4 +1,4 @@
-"""Buttons on a task in the Airflow UI: the BigQuery job in the console, the sync's page."""
+"""Buttons on a task in the Airflow UI: the sync's page, and the BigQuery job in Google's console."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ CONSOLE = "https://console.cloud.google.com/bigquery"
 
 
 class SyncPageLink(BaseOperatorLink):
-    """The sync of the task's Dag run, among the run's own tabs."""
+    """The page of the task's sync, a tab of the Dag run."""
 
     name = "SQP sync"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """``/dags/sqp_weekly_sync/runs/manual__1/plugin/sqp-sync-run``."""
+        """Return the address: ``/dags/sqp_weekly_sync/runs/manual__1/plugin/sqp-sync-run``."""
         return sync_address(ti_key.dag_id, ti_key.run_id)
 
 
 class BigQueryJobLink(BaseOperatorLink):
-    """The job of this try, in the Google Cloud console; none when the task ended before it had a job."""
+    """The job of this try in the Google Cloud console; no link if the task stopped before it started a job."""
 
     name = "BigQuery job"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Return the address of the job's details: project, job and location are all it takes."""
+        """Return the address of the job's details, built from project, job and location."""
         job = getattr(operator, "job", None)
         if job is None:
             return ""

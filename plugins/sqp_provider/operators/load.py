@@ -1,4 +1,4 @@
-"""Stage load: the snapshot's rows into the staged table, its rejects into ``sync_rejects``."""
+"""Stage load: copy the snapshot's rows into the staged table and its rejects into ``sync_rejects``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sqp_provider.target.target import Target
 class PostgresStageOperator(SyncStageOperator):
     """Fill the staged table and return ``{"rows": …, "rejects_kept": …, "seconds": …}``.
 
-    A period that is unchanged since it was published ends here: this task and those after it are skipped.
+    If the published period equals the snapshot, this task and those after it are skipped.
 
     :param snapshot: the extract stage's result (templated).
     """
@@ -36,7 +36,7 @@ class PostgresStageOperator(SyncStageOperator):
     @fails_plainly
     @measured
     def execute(self, context: Context) -> dict[str, Any]:
-        """Create, copy, keep rejects, add the key; one transaction, so that half a load is never seen."""
+        """Create the table, copy the rows, keep the rejects and add the key, all in one transaction."""
         snapshot, sync, started = Snapshot.model_validate(self.snapshot), self.read_sync(context), time.monotonic()
         self.skip_if_unchanged(sync, snapshot, force=sync.options.force)
         return_large_buffers()
@@ -52,7 +52,7 @@ class PostgresStageOperator(SyncStageOperator):
         return self.report(rows, rejects_kept, time.monotonic() - started)
 
     def counts(self, result: dict[str, Any]) -> dict[str, int]:
-        """Rows staged."""
+        """Return how many rows were staged."""
         return {"rows.staged": result["rows"]}
 
     def report(self, rows: int, rejects_kept: int, seconds: float) -> dict[str, Any]:

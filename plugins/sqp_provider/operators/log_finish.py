@@ -1,4 +1,4 @@
-"""Stage log_finish: close the run's row with the truth, and drop what was staged."""
+"""Stage log_finish: write the outcome into the run's row, and drop the staged table."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ FINISHED_WELL = ("success", "skipped")
 
 
 class SyncLogFinishOperator(SyncStageOperator):
-    """Write ``completed``, or ``failed`` with the error, and fail when a stage did.
+    """Write ``completed``, or ``failed`` with the error, and fail if a stage failed.
 
-    It is the run's only leaf, so it must itself fail for the run to be red. States alone do not make a run complete:
-    a person can mark a stage success that published nothing.
+    Airflow takes the run's state from this task, the run's only leaf, so it must fail to make the run red. The stages'
+    states do not decide alone: a person can mark a stage as success although it published nothing.
     """
 
     @fails_plainly
     @measured
     def execute(self, context: Context) -> str:
-        """Write how the run ended, drop the staged table, then say it to people and to Airflow."""
+        """Write the outcome, drop the staged table, send alerts, and return or fail."""
         sync = self.read_sync(context)
         error = self.find_error(context)
         with self.postgres.transaction() as database:
-            error = error or self.find_nothing_done(database, sync, context)
+            error = error or self.find_nothing_published(database, sync, context)
             SyncLog(database).finish(sync, error)
             self.clean_up(Staging(database, sync), sync, error)
         notify_run_finished(self.settings, sync.sync_log_id)
         return self.conclude(sync, error)
 
     def find_error(self, context: Context) -> Failure | None:
-        """Return the error of the first stage that did not end well, or None."""
+        """Return the error of the first stage that is neither success nor skipped, or None."""
         ti: Any = context["ti"]
         states = self.task_states(ti)
         for stage in STAGES:
@@ -53,10 +53,10 @@ class SyncLogFinishOperator(SyncStageOperator):
                 return Failure.model_validate(left) if left else _silent(stage, state)
         return None
 
-    def find_nothing_done(self, database: Database, sync: SyncRun, context: Context) -> Failure | None:
-        """Return an error when no stage of this attempt wrote what it came to and the period is not known to be right.
+    def find_nothing_published(self, database: Database, sync: SyncRun, context: Context) -> Failure | None:
+        """Return an error if no stage of this attempt published and the period may differ from the source.
 
-        Stages come back alone when they are cleared alone, as log_start and log_finish do.
+        That happens when single stages are cleared, because log_start and log_finish run again with each of them.
         """
         log, target = SyncLog(database), Target(database, sync)
         attempt, ti = log.attempt(sync), cast("Any", context["ti"])
@@ -72,14 +72,14 @@ class SyncLogFinishOperator(SyncStageOperator):
         return None
 
     def clean_up(self, staging: Staging, sync: SyncRun, error: Failure | None) -> None:
-        """Drop what was staged, unless its checks failed: their statements must have something to run on."""
+        """Drop the staged table, unless its checks failed: a person can then run their statements on it."""
         if error is None and not sync.options.dry_run:
             staging.drop_leftovers()
         if error is None or error.type != ChecksFailed.__name__:
             staging.drop()
 
     def conclude(self, sync: SyncRun, error: Failure | None) -> str:
-        """Log the outcome; raise when the run failed."""
+        """Log the outcome, and raise if the run failed."""
         sync_finished(sync.period.sync_type, "failed" if error else "completed")
         if error:
             raise SyncFailed(f"{sync} failed in {error.stage}: {error.message}")

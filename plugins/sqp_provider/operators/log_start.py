@@ -1,4 +1,4 @@
-"""Stage log_start: find the run's period and write its row, or come back to it as a further attempt."""
+"""Stage log_start: find the run's period and write its row, or start a new attempt on the row it has."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from sqp_provider.core.run import SyncOptions
 from sqp_provider.failures import fails_plainly, failure_of
 from sqp_provider.hooks.postgres import Database
 from sqp_provider.notifications.alerts import notify_run_finished
+from sqp_provider.operators.airflow_name import airflow_name
 from sqp_provider.operators.metrics import sync_finished
 from sqp_provider.operators.stage import SyncStageOperator, measured
 from sqp_provider.operators.stale_runs import close_stale_runs
+from sqp_provider.target.schema_state import SchemaState
 from sqp_provider.target.sync_log import DagRunIdentity, SyncLog
 
 
@@ -37,7 +39,10 @@ class SyncLogStartOperator(SyncStageOperator):
     @fails_plainly
     @measured
     def execute(self, context: Context) -> int:
-        """Log the start, close what dead runs left open, and return the id; no such period is logged as failed."""
+        """Write the row, close the rows of dead runs, and return the row's id.
+
+        If the requested date starts no period, the row is written as failed.
+        """
         options = SyncOptions.model_validate(dict(context["params"]))
         try:
             period = self.find_period(context)
@@ -45,6 +50,7 @@ class SyncLogStartOperator(SyncStageOperator):
             self.log_refusal(context, options, error)
             raise
         with self.postgres.transaction() as database:
+            SchemaState(database).claim(airflow_name(self.settings))
             sync_log_id, attempt = self.start(database, context, period, options)
         self.name_sync(period, sync_log_id)
         self.log.info("%s: sync_log %s, attempt %s", period, sync_log_id, attempt)
@@ -54,7 +60,7 @@ class SyncLogStartOperator(SyncStageOperator):
     def find_period(self, context: Context) -> Period:
         """Return the period of this run.
 
-        :raises InvalidPeriod: the day asked for starts no period.
+        :raises InvalidPeriod: the requested date starts no period.
         """
         requested = context["params"].get("period_start")
         interval_start = context.get("data_interval_start")
@@ -68,19 +74,19 @@ class SyncLogStartOperator(SyncStageOperator):
     def start(
         self, database: Database, context: Context, period: Period | None, options: SyncOptions
     ) -> tuple[int, int]:
-        """Write the row; return its id and the attempt."""
+        """Write the row and return its id and the attempt."""
         run = DagRunIdentity(context["dag_run"].dag_id, context["dag_run"].run_id)
         return SyncLog(database).start(run, self.sync_type, period, self.settings.source.table, options)
 
     def close_stale_runs(self, context: Context, own: int) -> None:
-        """Close the rows of this type that runs without an end have left as started."""
+        """Close the rows of this type that dead runs left as started."""
         after = self.settings.schedule.stale_after
         postgres, ti = self.postgres, context["ti"]
         for run in close_stale_runs(postgres, ti, self.log, after=after, sync_type=self.sync_type, own=own):
             notify_run_finished(self.settings, run.sync_log_id)
 
     def log_refusal(self, context: Context, options: SyncOptions, error: InvalidPeriod) -> None:
-        """Write a row that failed before it began, so that the log has every run."""
+        """Write a row for a run that failed before it started, so that the log has every run."""
         failure = failure_of(context["ti"], error)
         with self.postgres.transaction() as database:
             sync_log_id, attempt = self.start(database, context, None, options)
@@ -94,5 +100,5 @@ def _day(requested: Any) -> date:
     except ValueError:
         raise InvalidPeriod(
             f"period_start {requested!r} is not a date. The target is unchanged. "
-            "Run again with a day such as 2026-11-08."
+            "Start a new run with a date such as 2026-11-08."
         ) from None

@@ -1,4 +1,4 @@
-"""Airflow's metrics: how long a stage took, what it came to, how old a table is. Sent where Airflow sends its own."""
+"""Send metrics to where Airflow sends its own: stage durations, row counts, outcomes and the age of each table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqp_provider.core.period import SyncType
 
 
 def stage_finished(sync_type: SyncType, stage: str, seconds: float, counts: Mapping[str, int]) -> None:
-    """Send ``sqp.stage.duration`` and a counter for each count, ``sqp.rows.inserted`` for ``{"rows.inserted": 7}``."""
+    """Send ``sqp.stage.duration`` and a counter for each count: ``{"rows.inserted": 7}`` is ``sqp.rows.inserted``."""
     tags = {"sync_type": sync_type.value}
     stats.timing("sqp.stage.duration", timedelta(seconds=seconds), tags=tags | {"stage": stage})
     for name, count in counts.items():
@@ -20,11 +20,11 @@ def stage_finished(sync_type: SyncType, stage: str, seconds: float, counts: Mapp
 
 
 def sync_finished(sync_type: str, status: str) -> None:
-    """Count a row of ``sync_log`` that was closed, ``sqp.syncs.completed`` or ``sqp.syncs.failed``."""
+    """Count a closed row of ``sync_log`` as ``sqp.syncs.completed`` or ``sqp.syncs.failed``."""
     stats.incr(f"sqp.syncs.{status}", 1, tags={"sync_type": str(sync_type)})
 
 
 def table_age(freshness: Freshness) -> None:
-    """Send ``sqp.freshness.days``: days since the newest period's end; of an empty table nothing."""
+    """Send ``sqp.freshness.days``, the days since the newest period's last day; nothing for an empty table."""
     if freshness.days_old is not None:
         stats.gauge("sqp.freshness.days", freshness.days_old, tags={"sync_type": freshness.sync_type})

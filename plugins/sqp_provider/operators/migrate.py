@@ -1,4 +1,4 @@
-"""Bring the target's schema up to date, for people without a shell."""
+"""Bring the target's schema up to date from Airflow."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from airflow.sdk.exceptions import AirflowFailException
 from sqp_provider.core.settings import Settings
 from sqp_provider.failures import fails_plainly
 from sqp_provider.hooks.postgres import SqpPostgresHook
-from sqp_provider.migrations import MigrationError, migrate
+from sqp_provider.migrations import MigrationError, migrate, take_over
+from sqp_provider.operators.airflow_name import airflow_name
 
 
 class SchemaMigrateOperator(BaseOperator):
-    """Run the revisions that the configured schema lacks and return their ids.
+    """Bring the configured schema to the version of this code and return what was applied.
+
+    Param ``take_over``: make this Airflow the owner of the schema.
 
     :param settings: the checked configuration file.
     """
@@ -25,9 +28,13 @@ class SchemaMigrateOperator(BaseOperator):
 
     @fails_plainly
     def execute(self, context: Context) -> list[str]:
-        """Migrate; a second run finds nothing to do."""
+        """Run the missing revisions; a second run finds none."""
         target = self.settings.target
+        dsn = SqpPostgresHook(target).dsn()
         try:
-            return migrate(SqpPostgresHook(target).dsn(), target.schema_name)
+            applied = migrate(dsn, target.schema_name, self.settings)
+            if context["params"].get("take_over"):
+                take_over(dsn, target.schema_name, airflow_name(self.settings))
+            return applied
         except MigrationError as error:
             raise AirflowFailException(str(error)) from error

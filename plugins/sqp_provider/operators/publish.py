@@ -1,4 +1,4 @@
-"""Stage publish: the staged period becomes visible, in one transaction or not at all."""
+"""Stage publish: make the staged period visible in one transaction."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from sqp_provider.target.target import Target
 class SyncPublishOperator(SyncStageOperator):
     """Attach the staged table as a new period's partition, or write only the rows that differ.
 
-    Returns a :class:`~sqp_provider.core.publish.PublishResult` as a dict. A dry run compares and writes nothing. What
-    was published is an event of the asset :func:`sqp_provider.assets.published`.
+    Returns a :class:`~sqp_provider.core.publish.PublishResult` as a dict. A dry run compares and writes nothing.
+    A published period is an event of the asset :func:`sqp_provider.assets.published`.
 
     :param snapshot: the extract stage's result (templated).
     """
@@ -48,16 +48,31 @@ class SyncPublishOperator(SyncStageOperator):
             self.make_room_for_rollups(sync)
             result = self.publish(sync, snapshot)
             emit_published(context["outlet_events"], sync, result, self.settings.target.schema_name)
-        self.log.info("%s: %s", sync.period, result)
+        self.report(sync, snapshot, result)
         return result.model_dump(mode="json")
 
+    def report(self, sync: SyncRun, snapshot: Snapshot, result: PublishResult) -> None:
+        """Log how many rows are published and rejected, and what was changed for that."""
+        if result.how == "dry run":
+            self.log.info("%s: nothing was written, %s", sync.period, result)
+            return
+        rows = result.inserted + result.updated + result.unchanged
+        self.log.info(
+            "%s: %s rows published, %s rejected (see sync %s); %s",
+            sync.period,
+            f"{rows:,}",
+            f"{snapshot.reject_count:,}",
+            sync.sync_log_id,
+            result,
+        )
+
     def counts(self, result: dict[str, Any]) -> dict[str, int]:
-        """Rows that changed in the target; a dry run changes none."""
+        """Return how many rows of the target changed; a dry run changes none."""
         changes = ("inserted", "updated", "deleted")
         return {f"rows.{change}": 0 if result["how"] == "dry run" else result[change] for change in changes}
 
     def get_openlineage_facets_on_complete(self, ti: Any) -> Any:
-        """Tell OpenLineage which table was made of which."""
+        """Return which table was written from which, for OpenLineage."""
         if self.sync_type is None:
             return None
         server, database = self.postgres.address()
@@ -66,7 +81,7 @@ class SyncPublishOperator(SyncStageOperator):
         return lineage.published(self.source_table, server, table, changed)
 
     def publish(self, sync: SyncRun, snapshot: Snapshot) -> PublishResult:
-        """Lock the period, refuse what must not be, then change target, rollups, ledger and log together."""
+        """Lock the period, refuse what must not be published, then change target, ledger and log together."""
         with self.postgres.transaction() as database:
             target = Target(database, sync)
             target.lock()
@@ -78,7 +93,7 @@ class SyncPublishOperator(SyncStageOperator):
             result = self.change(target, snapshot)
             target.record_published(snapshot)
             if result.changes and sync.period.sync_type is SyncType.WEEKLY and self.sums_months_from_weeks:
-                target.forget_months(snapshot)
+                target.forget_rollups(snapshot)
             SyncLog(database).record_counts(sync, result, {"outcome": result.how})
         return result
 
@@ -97,7 +112,7 @@ class SyncPublishOperator(SyncStageOperator):
         return result
 
     def compare(self, sync: SyncRun, snapshot: Snapshot) -> PublishResult:
-        """Tell what publishing would change, and change nothing but the run's own log."""
+        """Return what publishing would change, and write only the run's own row of ``sync_log``."""
         with self.postgres.transaction() as database:
             target = Target(database, sync)
             target.staging.refuse_unless_of(snapshot)
@@ -109,7 +124,7 @@ class SyncPublishOperator(SyncStageOperator):
         return result
 
     def refuse_large_delete(self, target: Target, found: PublishResult) -> None:
-        """Stop a publish that deletes more than the guard allows."""
+        """Stop a publish that deletes more than ``max_delete_fraction`` allows."""
         fraction = self.settings.target.max_delete_fraction
         refuse_large_delete(target.sync, found, target.label, target.ledger(), fraction)
 
@@ -123,6 +138,6 @@ class SyncPublishOperator(SyncStageOperator):
         return None
 
     def make_room_for_rollups(self, sync: SyncRun) -> None:
-        """Create missing month and quarter partitions first: their locks are not to be held while rows move."""
+        """Create missing month and quarter partitions first, so that their locks are not held while rows move."""
         with self.postgres.transaction() as database:
             Target(database, sync).ensure_rollup_partitions()

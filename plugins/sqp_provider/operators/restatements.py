@@ -1,4 +1,4 @@
-"""The look for restatements: which periods of the window differ from the source, and the runs that put them right."""
+"""The check for restatements: find the periods that differ from the source, and return the runs that sync them."""
 
 from __future__ import annotations
 
@@ -12,23 +12,27 @@ from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.restatement import Finding, find_restatements, stretches
 from sqp_provider.failures import fails_plainly
 from sqp_provider.notifications.alerts import notify_run_finished
+from sqp_provider.operators.airflow_name import airflow_name
 from sqp_provider.operators.stage import SyncStageOperator
 from sqp_provider.operators.stale_runs import close_stale_runs
 from sqp_provider.target.periods import Periods, forgotten_periods
+from sqp_provider.target.schema_state import SchemaState
 
 
 class RestatementCheckOperator(SyncStageOperator):
-    """Compare the source with the ledger and return the arguments of one ``TriggerDagRunOperator`` a period to sync.
+    """Compare the source with the ledger, and return the arguments of one ``TriggerDagRunOperator`` for each sync.
 
     The window ends with the newest period whose publication delay had passed when the run was due. Params:
-    ``sync_types``, ``periods`` (instead of the configured window) and ``dry_run`` (report, return nothing).
+    ``sync_types``, ``periods`` (instead of the configured window) and ``dry_run`` (report, and return nothing).
     """
 
     template_fields: Sequence[str] = ()
 
     @fails_plainly
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Look at each type, say what was found, and return the runs to trigger."""
+        """Check each type, log what was found, and return the runs to trigger."""
+        with self.postgres.transaction() as database:
+            SchemaState(database).claim(airflow_name(self.settings))
         self.source.refuse_if_unusable()
         self.close_stale_runs(context)
         findings = [
@@ -44,19 +48,22 @@ class RestatementCheckOperator(SyncStageOperator):
         return [trigger(period, context["dag_run"].run_after) for period in to_sync]
 
     def close_stale_runs(self, context: Context) -> None:
-        """Close the rows of dead runs first: a period that is being synced is left to its run."""
+        """Close the rows of dead runs, because a period with an open row counts as being synced."""
         after = self.settings.schedule.stale_after
         for run in close_stale_runs(self.postgres, context["ti"], self.log, after=after):
             notify_run_finished(self.settings, run.sync_log_id)
 
     def sync_types(self, context: Context) -> list[SyncType]:
-        """Return the types to look at, in the order of :class:`~sqp_provider.core.period.SyncType`."""
+        """Return the types to check, in the order of :class:`~sqp_provider.core.period.SyncType`."""
         return [sync_type for sync_type in SyncType if sync_type.value in context["params"]["sync_types"]]
 
     def windows(self, context: Context, sync_type: SyncType) -> list[list[Period]]:
-        """Return the periods to look at, newest first; those that were written to since, however old they are."""
+        """Return the periods to check, newest first.
+
+        Older periods are added if somebody wrote to them after they were published.
+        """
         run_after: Any = context["dag_run"].run_after
-        periods = context["params"]["periods"] or self.settings.restatements.periods(sync_type)
+        periods = context["params"]["periods"] or self.settings.restatements.periods_of(sync_type)
         if not periods:
             return []
         window = Period.latest_due(sync_type, run_after, self.settings.schedule.delay(sync_type)).with_previous(periods)
@@ -65,7 +72,7 @@ class RestatementCheckOperator(SyncStageOperator):
         return [window, *stretches((period for period in forgotten if period not in window), longest=periods)]
 
     def check(self, sync_type: SyncType, window: list[Period]) -> list[Finding]:
-        """Ask the source, write down what it said, and compare it with what is known."""
+        """Read the source's totals, write them into ``source_period``, and compare them with the ledger."""
         seen_at = datetime.now(UTC)
         source = self.source.window_totals(sync_type, window)
         with self.postgres.transaction() as database:
@@ -75,23 +82,23 @@ class RestatementCheckOperator(SyncStageOperator):
         return find_restatements(window, source, known)
 
     def report(self, findings: list[Finding]) -> None:
-        """Log a line a period; what stays wrong until somebody looks is a warning."""
+        """Log one line for each period; a period that only a person can put right is a warning."""
         for finding in findings:
-            say = self.log.warning if finding.found.needs_a_person else self.log.info
-            say("%s", finding)
+            write = self.log.warning if finding.found.needs_a_person else self.log.info
+            write("%s", finding)
         to_sync = sum(finding.action == "sync" for finding in findings)
-        self.log.info("%s periods looked at, %s to sync", len(findings), to_sync)
+        self.log.info("%s periods checked, %s to sync", len(findings), to_sync)
 
 
 def trigger(period: Period, run_after: datetime) -> dict[str, Any]:
-    """Return what starts the period's sync.
+    """Return the arguments that start the period's sync.
 
-    The run id is the same whenever this look is repeated, ``restatement__weekly_2026-11-08__2026-11-23T06:00:00``: a
-    look or a sync that is cleared comes back to its run instead of starting a second one.
+    The run id is ``restatement__weekly_2026-11-08__2026-11-23T06:00:00``. A check or a sync that is cleared gives the
+    same id again, so that it runs the same run again and starts no second one.
     """
     name = f"{period.sync_type}_{period.first_day}"
     return {
-        "trigger_dag_id": f"sqp_{period.sync_type}_sync",
+        "trigger_dag_id": period.sync_type.dag_id,
         "trigger_run_id": f"restatement__{name}__{run_after:%Y-%m-%dT%H:%M:%S}",
         "conf": {"period_start": period.first_day.isoformat()},
     }

@@ -1,4 +1,4 @@
-"""What the stages share: the settings, the hooks, and the run they work for."""
+"""The base of all stages: the settings, the hooks, and the run of the stage."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ from sqp_provider.core.settings import Settings
 from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.hooks.bigquery import SqpBigQueryHook, qualified
 from sqp_provider.hooks.postgres import SqpPostgresHook
+from sqp_provider.operators.airflow_name import airflow_name
 from sqp_provider.operators.links import SyncPageLink
 from sqp_provider.operators.metrics import stage_finished
 from sqp_provider.source.table import Source
+from sqp_provider.target.schema_state import SchemaState
 from sqp_provider.target.staging import Staging
 from sqp_provider.target.sync_log import SyncLog
 from sqp_provider.target.target import Target
@@ -31,18 +33,18 @@ R = TypeVar("R")
 
 
 class SyncStageOperator(BaseOperator):
-    """One stage of a sync; subclasses do one thing each.
+    """One stage of a sync.
 
     :param settings: the checked configuration file.
-    :param sync_log_id: id of the run's row in ``sync_log``, log_start's XCom (templated).
+    :param sync_log_id: the id of the run's row in ``sync_log``, from log_start's XCom (templated).
     """
 
     template_fields: Sequence[str] = ("sync_log_id",)
     operator_extra_links: Collection[BaseOperatorLink] = (SyncPageLink(),)
     sync_type: SyncType | None = None
-    """Known once the stage has read which run this is."""
+    """None until the stage has read its run."""
     result: Any = None
-    """What the stage returned, for those who ask after it has ended."""
+    """What the stage returned; OpenLineage reads it after the stage has finished."""
 
     def __init__(self, *, settings: Settings, sync_log_id: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -66,11 +68,13 @@ class SyncStageOperator(BaseOperator):
         return Source(self.bigquery, self.settings.source)
 
     def read_sync(self, context: Context) -> SyncRun:
-        """Read which run this is, in which attempt; every stage asks anew, so that a clear is noticed.
+        """Read the run and its current attempt. Every stage reads them again, so that it notices a clear.
 
-        Clearing only what failed leaves log_start out, which had succeeded: then the stage comes back to the row.
+        A person who clears only the failed tasks does not clear log_start, which succeeded. Then the stage starts the
+        new attempt.
         """
         with self.postgres.transaction() as database:
+            SchemaState(database).claim(airflow_name(self.settings))
             log = SyncLog(database)
             sync = log.read(self.sync_log_id)
             if sync.is_closed:
@@ -81,13 +85,13 @@ class SyncStageOperator(BaseOperator):
         return sync
 
     def name_sync(self, period: Period | None, sync_log_id: int) -> None:
-        """Have every further line of the task's log carry period and id as fields, beside Airflow's run_id."""
+        """Add period and id as fields to every further line of the task's log, beside Airflow's run_id."""
         structlog.contextvars.bind_contextvars(period=str(period), sync_log_id=sync_log_id)
         if period is not None:
             self.sync_type = period.sync_type
 
     def counts(self, result: Any) -> dict[str, int]:
-        """Return what the metrics count of the stage's result."""
+        """Return the counts of the stage's result that are sent as metrics."""
         return {}
 
     @property
@@ -101,9 +105,9 @@ class SyncStageOperator(BaseOperator):
         return states.get(ti.run_id, {})
 
     def skip_if_unchanged(self, sync: SyncRun, snapshot: Snapshot, *, force: bool = False) -> None:
-        """Skip this stage and those after it when the target holds exactly this snapshot; count it again."""
+        """Skip this stage and those after it if the target already has exactly this snapshot."""
         result = PublishResult(how="unchanged", inserted=0, unchanged=snapshot.totals.row_count)
-        reason = f"unchanged: the target holds these {snapshot.totals.row_count:,} rows already, nothing was written"
+        reason = f"unchanged: the target already has these {snapshot.totals.row_count:,} rows, nothing was written"
         with self.postgres.transaction() as database:
             target, log = Target(database, sync), SyncLog(database)
             target.lock()
@@ -117,7 +121,7 @@ class SyncStageOperator(BaseOperator):
         raise AirflowSkipException(f"{sync.period} is {reason}. Run it with force to publish it again.")
 
     def skip_if_published(self, sync: SyncRun, snapshot: Snapshot) -> None:
-        """Skip a stage that was cleared alone after its run had published and dropped what it staged."""
+        """Skip a stage that was cleared alone after its run had published and dropped the staged table."""
         with self.postgres.transaction() as database:
             target = Target(database, sync)
             if Staging(database, sync).exists() or target.published_by_this_attempt() or not target.holds(snapshot):
@@ -126,7 +130,7 @@ class SyncStageOperator(BaseOperator):
 
 
 def measured(execute: Callable[P, R]) -> Callable[P, R]:
-    """Send the metrics of a stage that ends well; Airflow's own tell of tasks that fail."""
+    """Send the metrics of a stage that succeeds. Airflow's own metrics count the tasks that fail."""
 
     @functools.wraps(execute)
     def timed(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -1,4 +1,4 @@
-"""Closes the rows of ``sync_log`` that a dead scheduler, a deleted Dag run or a timeout left as ``started``."""
+"""Close the rows of ``sync_log`` that a dead scheduler, a deleted Dag run or a timeout left as ``started``."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ from sqp_provider.core.stale import OpenRun
 from sqp_provider.failures import fails_plainly
 from sqp_provider.hooks.postgres import SqpPostgresHook
 from sqp_provider.notifications.alerts import notify_recoveries, notify_run_finished
+from sqp_provider.operators.airflow_name import airflow_name
 from sqp_provider.operators.metrics import sync_finished
 from sqp_provider.target.open_runs import OpenRuns
+from sqp_provider.target.schema_state import SchemaState
 
 AT_WORK = ["queued", "running"]
 
 
 class StaleRunsOperator(BaseOperator):
-    """Close what dead runs left as ``started``, of all types, and return the ids of the rows.
+    """Close the rows that dead runs left as ``started``, of all types, and return their ids.
 
     :param settings: the checked configuration file.
     """
@@ -33,13 +35,17 @@ class StaleRunsOperator(BaseOperator):
 
     @fails_plainly
     def execute(self, context: Context) -> list[int]:
-        """Close them."""
+        """Close the rows and send their alerts."""
         postgres, after = SqpPostgresHook(self.settings.target), self.settings.schedule.stale_after
+        with postgres.transaction() as database:
+            state = SchemaState(database)
+            state.claim(airflow_name(self.settings))
+            state.write_days(self.settings.schedule, self.settings.freshness)
         closed = close_stale_runs(postgres, context["ti"], self.log, after=after)
         for run in closed:
             notify_run_finished(self.settings, run.sync_log_id)
         notify_recoveries(self.settings)
-        self.log.info("%s rows of dead runs closed", len(closed))
+        self.log.info("%s rows of dead runs were closed", len(closed))
         return [run.sync_log_id for run in closed]
 
 
@@ -52,10 +58,10 @@ def close_stale_runs(
     sync_type: SyncType | None = None,
     own: int | None = None,
 ) -> list[OpenRun]:
-    """Close every overdue row whose run Airflow has neither queued nor running, and return them.
+    """Close every overdue row whose run is neither queued nor running in Airflow, and return these runs.
 
-    To be called within a task. A row that cannot be closed now is left for the next call: whoever calls has work of
-    their own to do.
+    Call it within a task. A row that cannot be closed now is left for the next call, because the calling task has
+    other work to do.
 
     :param ti: the calling task's instance, which can ask Airflow.
     :param after: how old a row must be, ``schedule.stale_after_minutes``.
@@ -74,7 +80,7 @@ def _is_at_work(run: OpenRun, ti: Any, log: Any) -> bool:
     try:
         return bool(ti.get_dr_count(dag_id=run.dag_id, run_ids=[run.run_id], states=AT_WORK))
     except AirflowRuntimeError as error:
-        log.warning("%s says started; Airflow did not tell whether it is at work, so it is left: %s", run, error)
+        log.warning("%s stays open: Airflow did not say whether its run is running (%s)", run, error)
         return True
 
 
@@ -83,7 +89,7 @@ def _closed(run: OpenRun, postgres: SqpPostgresHook, log: Any) -> bool:
         with postgres.transaction() as database:
             closed = OpenRuns(database).close(run)
     except SyncError as error:
-        log.warning("%s could not be closed and is left for the next run: %s", run, error)
+        log.warning("%s stays open and the next run tries to close it again: %s", run, error)
         return False
     if closed:
         sync_finished(run.sync_type, "failed")

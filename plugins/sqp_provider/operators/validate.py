@@ -1,4 +1,4 @@
-"""Stage validate: compare the staged rows with the snapshot before anybody can see them."""
+"""Stage validate: compare the staged rows with the snapshot before they are published."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class SyncValidateOperator(SyncStageOperator):
     @fails_plainly
     @measured
     def execute(self, context: Context) -> dict[str, int]:
-        """Check, record, and stop the sync when a check failed."""
+        """Check the staged rows, record the results, and stop the sync if a check failed."""
         snapshot, sync = Snapshot.model_validate(self.snapshot), self.read_sync(context)
         self.skip_if_published(sync, snapshot)
         with self.postgres.transaction() as database:
@@ -47,7 +47,7 @@ class SyncValidateOperator(SyncStageOperator):
         return {status.value: count for status, count in _by_status(results).items()}
 
     def check(self, checks: Checks, snapshot: Snapshot) -> list[CheckResult]:
-        """Compare both sides and write the results down, whatever they are."""
+        """Compare both sides and record the results, including failures."""
         settings = self.settings
         results = check_period(
             snapshot,
@@ -60,18 +60,19 @@ class SyncValidateOperator(SyncStageOperator):
         return results
 
     def report(self, sync: SyncRun, results: Sequence[CheckResult]) -> None:
-        """Log each result that is not a pass, and how many passed."""
+        """Log each warning and failure, and how many checks there were of each status."""
         for result in results:
             if result.check_status is not CheckStatus.PASSED:
                 self.log.warning("%s: %s: %s", sync.period, result.check_status, result.check_message)
-        self.log.info("%s: checks %s", sync.period, dict(_by_status(results)))
+        counts = ", ".join(f"{count} {status}" for status, count in _by_status(results).items())
+        self.log.info("%s: %s checks: %s", sync.period, len(results), counts)
 
     def counts(self, result: dict[str, int]) -> dict[str, int]:
-        """Checks by what they came to."""
+        """Return how many checks there were of each status."""
         return {f"checks.{status}": count for status, count in result.items()}
 
     def get_openlineage_facets_on_complete(self, ti: Any) -> Any:
-        """Tell OpenLineage what the checks came to, when one failed too."""
+        """Return the results of the checks for OpenLineage, also if one failed."""
         return lineage.checked(self.source_table, self.results)
 
 

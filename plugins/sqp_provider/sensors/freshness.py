@@ -1,4 +1,4 @@
-"""The sensor that knows whether a summary table is fresh; for other people's Dags too."""
+"""A sensor that waits until a summary table is fresh, for any Dag."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from sqp_provider.triggers.freshness import FreshnessTrigger
 
 
 class SqpFreshnessSensor(BaseSensorOperator):
-    """Wait until a table is fresh, or look once and fail or skip when it is stale.
+    """Wait until a table is fresh, or check once and fail or skip if it is stale.
 
     ``SqpFreshnessSensor(task_id="weekly", table_name="weekly_summary", timeout=timedelta(hours=12))``
 
-    The log, and the error of a stale table, say table, newest period, its age, how old it may be, the last sync and its
-    error. The newest period's first and last day are returned.
+    The log and the error of a stale table name its newest period, the period's age, the allowed age, and the last sync
+    with its error. The sensor returns the newest period's first and last day.
 
     :param table_name: ``weekly_summary``, ``monthly_summary`` or ``quarterly_summary`` (templated).
-    :param when_stale: ``wait`` up to ``timeout``, then fail; ``fail`` or ``skip`` at once.
+    :param when_stale: ``wait`` up to ``timeout`` and then fail, or ``fail`` or ``skip`` at once.
     :param postgres_conn_id: the connection (templated).
     :param schema: the schema of the table (templated).
-    :param deferrable: whether the triggerer does the waiting; if not, the worker does, as ``mode`` says.
+    :param deferrable: True: the triggerer waits. False: the worker waits, as ``mode`` says.
     """
 
     template_fields: Sequence[str] = ("table_name", "postgres_conn_id", "schema")
@@ -57,7 +57,7 @@ class SqpFreshnessSensor(BaseSensorOperator):
 
     @fails_plainly
     def execute(self, context: Context) -> Any:
-        """Look; wait for a table that is stale where that was asked for."""
+        """Check the table, and wait if it is stale and ``when_stale`` is ``wait``."""
         if self.when_stale == "wait" and not self.deferrable:
             self.wait_here(context)
         freshness = self.check()
@@ -66,7 +66,7 @@ class SqpFreshnessSensor(BaseSensorOperator):
         return self.conclude(context, freshness)
 
     def poke(self, context: Context) -> bool:
-        """Tell whether the table is fresh."""
+        """Return whether the table is fresh."""
         return not self.check().is_stale
 
     def check(self) -> Freshness:
@@ -76,12 +76,12 @@ class SqpFreshnessSensor(BaseSensorOperator):
         return freshness
 
     def wait_here(self, context: Context) -> None:
-        """Poke, or be rescheduled, until the table is fresh or the time is up: the last look says which it is."""
+        """Poke or reschedule until the table is fresh or the time is up; the next check says which of the two."""
         with suppress(AirflowSensorTimeout):
             super().execute(context)
 
     def wait(self) -> None:
-        """Leave the worker; the triggerer looks every ``poke_interval`` seconds."""
+        """Free the worker; the triggerer checks the table every ``poke_interval`` seconds."""
         give_up_at = datetime.now(UTC) + timedelta(seconds=self.timeout)
         trigger = FreshnessTrigger(
             self.postgres_conn_id, self.schema, self.table_name, self.poke_interval, give_up_at.isoformat()
@@ -90,21 +90,21 @@ class SqpFreshnessSensor(BaseSensorOperator):
 
     @fails_plainly
     def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Go on when the table is fresh or the time is up."""
+        """Continue when the table is fresh or the time is up."""
         return self.conclude(context, self.check())
 
     def conclude(self, context: Context, freshness: Freshness) -> dict[str, Any]:
-        """Return the newest period of a fresh table; fail or skip when it is stale."""
+        """Return the newest period of a fresh table; fail or skip if the table is stale."""
         if not freshness.is_stale:
             return {"period_start": str(freshness.period_start), "period_end": str(freshness.period_end)}
         message = f"{freshness} {freshness.remedy}"
         if self.when_stale == "skip":
             raise AirflowSkipException(message)
-        waited = f"waited {timedelta(seconds=self.timeout)}, and " if self.when_stale == "wait" else ""
+        waited = f"Waited {timedelta(seconds=self.timeout)}: " if self.when_stale == "wait" else ""
         raise TableStale(f"{waited}{message}")
 
     def target(self) -> TargetSettings:
-        """Return where the table is."""
+        """Return the connection and the schema of the table."""
         try:
             return TargetSettings(conn_id=self.postgres_conn_id, schema=self.schema)
         except ValidationError as error:

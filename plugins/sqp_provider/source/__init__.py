@@ -1,1 +1,1 @@
-"""Read the source: its table, and the snapshot of a period."""
+"""Read the source table and the snapshot of a period."""

@@ -1,21 +1,21 @@
-"""How the allocator of this process treats the large buffers of a load."""
+"""Make the C library return the large buffers of a load to the system."""
 
 from __future__ import annotations
 
 import ctypes
 
-# Of <malloc.h>; numbers, because the C library exports no names for them.
+# From <malloc.h>. They are numbers, because the C library exports no names for them.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 
 LARGE_BYTES = 1 << 16
-"""From this size on, a freed buffer goes back to the system at once."""
+"""A freed buffer of at least this size goes back to the system at once."""
 
 
 def return_large_buffers() -> None:
-    """Tell glibc to return what is freed; another C library does as it likes.
+    """Make glibc return freed buffers to the system; do nothing with another C library.
 
-    A message of BigQuery is megabytes, and gRPC, protobuf and Python each hold a copy for a moment, gRPC in many
-    smaller buffers. Left alone, glibc keeps the freed ones, for each thread apart.
+    A message from BigQuery has megabytes. gRPC, protobuf and Python each hold a copy for a short time, gRPC in many
+    smaller buffers. By default glibc keeps the freed buffers, separately for each thread.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:

@@ -1,4 +1,4 @@
-"""Read a snapshot as Arrow batches, ahead of their consumer, never more than a few in memory."""
+"""Read a snapshot as Arrow batches in threads, with only a few batches in memory."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ REST_PAGE_ROWS = 20_000
 
 T = TypeVar("T")
 Prepared = Callable[[pa.RecordBatch], Iterator[T]]
-"""What the threads that read make of each batch, so that it is done beside what the consumer does."""
+"""Prepares a batch. The reading threads call it, so that it runs beside the consumer."""
 
 
 class SnapshotReader:
     """The rows of one snapshot table, ``project.dataset.table``.
 
-    :param streams: how many are read at once, each by a thread of its own, which costs the memory of a few messages.
+    :param streams: how many streams are read at once. Each has a thread, which needs the memory of a few messages.
     """
 
     def __init__(self, hook: SqpBigQueryHook, table: str, streams: int = 1) -> None:
@@ -37,7 +37,7 @@ class SnapshotReader:
         self.storage_permitted = True
 
     def accepted(self, columns: Sequence[str], prepared: Prepared[T]) -> Generator[T]:
-        """Yield what is prepared of the clean rows, columns in the given order; by the threads that read them."""
+        """Yield the clean rows, prepared by the threads that read them. The columns have the given order."""
         return self._prepared(columns, prepared, rejected=False)
 
     def rejected(self) -> Iterator[pa.RecordBatch]:
@@ -50,8 +50,8 @@ class SnapshotReader:
                 yield from self._over_any(columns, prepared, rejected=rejected)
             except google_errors.NotFound as error:
                 raise SnapshotExpired(
-                    f"snapshot {self.table} is gone: snapshots expire after source.snapshot_hours. "
-                    "The target is unchanged. Clear 'extract' to take a new one."
+                    f"snapshot {self.table} is gone, because snapshots expire after source.snapshot_hours. "
+                    "The target is unchanged. Clear 'extract' to take a new snapshot."
                 ) from error
 
     def _over_any(self, columns: Sequence[str], prepared: Prepared[T], *, rejected: bool) -> Iterator[T]:
@@ -66,7 +66,7 @@ class SnapshotReader:
         def read(stream: types.ReadStream) -> Iterator[T]:
             for response in client.read_rows(stream.name):
                 data = pa.py_buffer(response.arrow_record_batch.serialized_record_batch)
-                del response  # a message is tens of megabytes; none is to outlive its rows
+                del response  # a message has tens of megabytes, so free it as early as possible
                 yield from prepared(pa.ipc.read_record_batch(data, schema).select(list(columns)))
                 del data
 
@@ -75,7 +75,7 @@ class SnapshotReader:
     def _open_session(
         self, client: BigQueryReadClient, columns: Sequence[str], *, rejected: bool
     ) -> types.ReadSession | None:
-        """Open a read session, or warn once and return None where the Storage Read API is not permitted."""
+        """Open a read session, or warn once and return None if the Storage Read API is not permitted."""
         project, dataset, table = self.table.rsplit(".", 2)
         options = types.ReadSession.TableReadOptions(
             selected_fields=list(columns),
@@ -93,7 +93,7 @@ class SnapshotReader:
         except google_errors.PermissionDenied as error:
             self.storage_permitted = False
             log.warning(
-                "The Storage Read API is not permitted (%s). Reading over REST instead, about ten times slower. "
+                "The Storage Read API is not permitted (%s). The rows are read over REST, about ten times slower. "
                 "Give the connection's account the role BigQuery Read Session User.",
                 error.message,
             )
@@ -112,5 +112,5 @@ class SnapshotReader:
 
 
 def as_it_is(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """Prepare nothing."""
+    """Yield the batch without preparing it."""
     yield batch

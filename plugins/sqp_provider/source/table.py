@@ -1,4 +1,4 @@
-"""The source table: is it what the configuration says, and the snapshot statement over it."""
+"""The source table: check it against the configuration, take snapshots of it, and read its totals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from google.cloud import bigquery
 
 from sqp_provider.core.contract import MARKETPLACE, MARKETPLACE_NAMES, SOURCE_COLUMNS
 from sqp_provider.core.errors import SourceEmpty, SourceUnusable, SyncError
-from sqp_provider.core.period import Period, SyncType
+from sqp_provider.core.period import Period, PeriodType, SyncType
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.settings import SourceSettings
 from sqp_provider.core.snapshot import PeriodTotals, Snapshot
@@ -21,7 +21,7 @@ from sqp_provider.sql_files import bigquery_statement
 
 
 class Source:
-    """The configured table, reached through one hook."""
+    """The configured source table."""
 
     def __init__(self, hook: SqpBigQueryHook, settings: SourceSettings) -> None:
         self.hook = hook
@@ -29,7 +29,7 @@ class Source:
 
     @cached_property
     def location(self) -> str:
-        """Where the extract runs: as configured, else where the staging dataset is.
+        """Where the extract runs: the configured location, else the location of the staging dataset.
 
         :raises SourceUnusable: the staging dataset is missing.
         """
@@ -37,15 +37,15 @@ class Source:
 
     @cached_property
     def columns(self) -> dict[str, str]:
-        """Type and mode of the table's columns by lower-case name; BigQuery tells names apart by letters, not case."""
+        """Type and mode of each column by its lower-case name, because BigQuery's names ignore case."""
         found = self.hook.columns_of(self.settings.table)
         return {name.lower(): kind for name, kind in found.items()}
 
     def refuse_if_unusable(self) -> None:
-        """Compare the mapped columns with the table's.
+        """Compare the mapped columns with the columns of the table.
 
-        :raises SourceUnusable: the table or a column is missing, a column has another type, or one that tells
-            marketplaces apart is neither mapped nor declined.
+        :raises SourceUnusable: the table or a column is missing, a column has another type, or a marketplace column is
+            neither mapped nor set to null.
         """
         problems = list(_problems(self.settings, self.columns))
         if problems:
@@ -66,18 +66,18 @@ class Source:
         )
 
     def parameters(self, first: Period, last: Period | None = None) -> dict[str, date | str]:
-        """Return the values of a statement's parameters, for a period or for a window from one to another."""
+        """Return the values of a statement's parameters, for one period or for a window of periods."""
         parameters: dict[str, date | str] = {
             "first_day": first.first_day,
             "last_day": (last or first).last_day,
-            "report_period": (SyncType.WEEKLY if self._weeks(first.sync_type) else first.sync_type).report_period,
+            "report_period": self._reported(first.sync_type).report_period,
         }
         if self.settings.marketplace:
             parameters["marketplace"] = self.settings.marketplace
         return parameters
 
     def start_extract(self, sync: SyncRun, schema: str, try_number: int) -> bigquery.QueryJob:
-        """Start the job that writes the snapshot, a table of the job's own name."""
+        """Start the job that writes the snapshot. The snapshot table has the job's name."""
         name = snapshot_name(sync, schema, try_number)
         return self.hook.start_query(
             self.extract_statement(sync, self.snapshot_table(name)),
@@ -93,7 +93,7 @@ class Source:
         )
 
     def read_totals(self, sync: SyncRun, job: bigquery.QueryJob) -> Snapshot:
-        """Wait for the job's end and read the totals of the table it wrote."""
+        """Wait for the job and read the totals of the snapshot that it wrote."""
         snapshot = self.snapshot_table(str(job.job_id))
         with explained(f"BigQuery job {job.job_id}"):
             job.result(retry=self.hook.retry, job_retry=None)
@@ -102,14 +102,14 @@ class Source:
             **PeriodTotals.from_row(row).model_dump(),
             table=snapshot,
             job_id=str(job.job_id),
-            snapshot_at=job.started or job.created,  # a query reads its tables as of its start, however long it waited
+            snapshot_at=job.started or job.created,  # a query reads its tables as they are when it starts
             bytes_processed=job.total_bytes_processed or 0,
         )
 
     def window_totals(self, sync_type: SyncType, periods: Sequence[Period]) -> dict[Period, PeriodTotals]:
-        """Return what the source holds of each of some periods now, in one statement; of one without rows nothing.
+        """Return the source's current totals of several periods, read by one statement; no entry for an empty period.
 
-        :param periods: all of that type, in any order; those between them are read as well and left out.
+        :param periods: periods of that type, in any order. Periods between them are read too, but not returned.
         """
         first, last = min(periods), max(periods)
         rows = self.hook.rows(
@@ -121,28 +121,28 @@ class Source:
         return {period: totals for period, totals in found.items() if period in periods}
 
     def refuse_if_empty(self, sync: SyncRun, snapshot: Snapshot) -> None:
-        """No rows is never a success by itself.
+        """Stop a sync whose snapshot has no rows, unless the run allows an empty period.
 
-        :raises SourceEmpty: says which period was wanted and the newest that the source has.
+        :raises SourceEmpty: names the period and the newest one that the source has.
         """
         if snapshot.totals.row_count or sync.options.allow_empty:
             return
         newest = self._newest_day(sync)
-        rejected, arrived = "", "the figures have arrived"
+        rejected, usable = "", "the figures have arrived"
         if snapshot.reject_count:
             rejected = (
-                f" All {snapshot.reject_count:,} rows are malformed; BigQuery table {snapshot.table} has each with its "
-                "reject_reason."
+                f" All {snapshot.reject_count:,} rows are malformed; BigQuery table {snapshot.table} has each of them "
+                "with its reject_reason."
             )
-            arrived = "the source is mended"
+            usable = "the source is corrected"
         raise SourceEmpty(
             f"{sync.period}: BigQuery table {self.settings.table} has no usable rows for this period; "
-            f"the newest it has is {newest}.{rejected} The target is unchanged. Clear 'extract' when {arrived}, "
-            "or run again with allow_empty if the period is meant to be empty."
+            f"the newest period it has is {newest}.{rejected} The target is unchanged. Clear 'extract' when {usable}. "
+            "If the period is really empty, start a new run with allow_empty."
         )
 
     def _newest_day(self, sync: SyncRun) -> date | str:
-        """Return the newest day of the table; a look-up that fails must not hide that the period is empty."""
+        """Return the newest day of the table. If this query fails, the error still says that the period is empty."""
         try:
             (row,) = self.hook.rows(
                 self._rendered("newest_day", sync.period.sync_type),
@@ -151,10 +151,11 @@ class Source:
             )
         except SyncError as error:
             return f"unknown ({error})"
-        return row["newest"] or "no period at all"
+        return row["newest"] or "none"
 
-    def _weeks(self, sync_type: SyncType) -> bool:
-        return self.settings.is_summed_from_weeks(sync_type)
+    def _reported(self, sync_type: SyncType) -> PeriodType:
+        """Return what one landed row reports on: a week, where months and quarters are summed from weeks."""
+        return (SyncType.WEEKLY if self.settings.is_summed_from_weeks(sync_type) else sync_type).period_type
 
     def _rendered(self, template: str, sync_type: SyncType, **names: Any) -> str:
         mapped = self.settings.mapped()
@@ -167,20 +168,24 @@ class Source:
             | {key: _quoted(name) for key, (_, name) in mapped.items()},
             types=types,
             not_whole=[key for key, kind in types.items() if kind not in ("INTEGER", "INT64")],
-            from_weeks=self._weeks(sync_type),
+            reported=self._reported(sync_type),
             **names,
         )
 
 
 def _quoted(name: str) -> str:
-    """Return a column as the statement names it; a dot leads into a record: ``landed_row.`clickData`.`clicks` ``."""
+    """Return a column as the statement names it. A dot separates a record from its field.
+
+    ``clickData.clicks`` becomes ``landed_row.`clickData`.`clicks` ``.
+    """
     return ".".join(["landed_row", *(f"`{part}`" for part in name.split("."))])
 
 
 def snapshot_name(sync: SyncRun, schema: str, try_number: int) -> str:
     """Return the name of a try's job and table: ``sqp_weekly_20261108_12_1_1_8f14e45f``.
 
-    The last part differs between databases that share a staging dataset and count their runs alike.
+    The last part is a hash of run and start. It differs between databases that share a staging dataset, in which the
+    same numbers occur.
     """
     origin = f"{sync.run_id} {sync.started_at.isoformat()}"
     token = hashlib.sha256(origin.encode()).hexdigest()[:8]
@@ -192,8 +197,8 @@ def _problems(settings: SourceSettings, found: dict[str, str]) -> Iterator[str]:
     for name in found:
         if MARKETPLACE.key not in settings.columns and name.replace(" ", "_").split(".")[-1] in MARKETPLACE_NAMES:
             yield (
-                f"column `{name}` tells marketplaces apart, but source.columns does not mention it, and the figures "
-                f"of two must never be added up; expected `marketplace: {name}` with the one to sync in "
+                f"column `{name}` names the marketplace, but source.columns does not mention it, so figures of several "
+                f"marketplaces could be summed; expected `marketplace: {name}` with the marketplace to sync in "
                 "source.marketplace, or `marketplace: null` if all rows are of one marketplace"
             )
     for key, (column, name) in settings.mapped().items():

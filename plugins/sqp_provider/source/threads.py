@@ -1,4 +1,4 @@
-"""Work done ahead in threads, never far ahead: what bounds the memory of a load."""
+"""Read streams in threads. The threads read only a few batches ahead, which bounds the memory of a load."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ T = TypeVar("T")
 def interleaved(
     streams: Sequence[Iterator[T]], hang_up: Callable[[], None], stall_seconds: float = STALL_SECONDS
 ) -> Generator[T]:
-    """Yield the batches of several streams as they come, each stream read by a thread of its own.
+    """Yield the batches of several streams as they come. Each stream is read by its own thread.
 
-    A slow consumer stops the readers after :data:`BATCHES_WAITING` batches. A reader's error is raised here.
-    However it ends, ``hang_up`` is called: a stream that is merely forgotten keeps the server waiting for ever.
+    The readers stop when :data:`BATCHES_WAITING` batches wait for the consumer. A reader's error is raised here.
 
+    :param hang_up: always called at the end; without it the server waits for ever for an abandoned stream.
     :raises SourceUnreachable: no stream sent anything for ``stall_seconds``.
     """
     ready: Queue[Any] = Queue(maxsize=BATCHES_WAITING)
@@ -67,7 +67,7 @@ def _read(stream: Iterator[Any], ready: Queue[Any], stopped: threading.Event) ->
             if stopped.is_set():
                 return
         offer(None)
-    except BaseException as error:  # whatever it is, the consumer must hear of it, or it waits for ever
+    except BaseException as error:  # the consumer must get every error, or it waits for ever
         offer(error)
     finally:
         if isinstance(stream, Generator):
@@ -79,5 +79,6 @@ def _next_item(ready: Queue[Any], stall_seconds: float) -> Any:
         return ready.get(timeout=stall_seconds)
     except Empty:
         raise SourceUnreachable(
-            f"BigQuery sent nothing for {stall_seconds:.0f} seconds. The target is unchanged. It is tried again."
+            f"BigQuery sent nothing for {stall_seconds:.0f} seconds. The target is unchanged. "
+            "Airflow tries the task again."
         ) from None

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from sqp_provider.status.models import SyncTypeName
+from sqp_provider.core.period import SyncType
 
 LARGEST_ID = 2**63 - 1
 
@@ -37,7 +37,7 @@ class _Query(BaseModel):
 class HistoryFilter(_Query):
     """``?type=weekly&status=failed&period_from=2026-10-01&text=Superseded&before=4711``."""
 
-    type: SyncTypeName | None = None
+    type: SyncType | None = None
     status: Literal["started", "completed", "failed"] | None = None
     period_from: date | None = None
     period_to: date | None = None
@@ -60,7 +60,7 @@ class HistoryFilter(_Query):
 class PeriodFilter(_Query):
     """``?type=monthly&periods=12``."""
 
-    type: SyncTypeName | None = None
+    type: SyncType | None = None
     periods: int | None = Field(default=None, ge=1, le=520)
 
 

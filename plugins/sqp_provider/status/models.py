@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from sqp_provider.core.period import SyncType
+
 Moment = Annotated[datetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 """Whatever zone the server thinks in, the page speaks UTC."""
 
-SyncTypeName = Literal["weekly", "monthly", "quarterly"]
 Verdict = Literal["yes", "care", "wait", "no"]
 StageState = Literal["done", "skipped", "failed", "running", "not reached"]
 
@@ -39,7 +40,7 @@ class Freshness(Row):
 class Latest(Row):
     """The last run of a type, as ``get_latest_sync_status()`` tells; all but the type is None before the first."""
 
-    sync_type: SyncTypeName
+    sync_type: SyncType
     sync_log_id: int | None
     period_start: date | None
     period_end: date | None
@@ -56,7 +57,7 @@ class Latest(Row):
 class PeriodStatus(Row):
     """A row of the view ``period_status``."""
 
-    sync_type: SyncTypeName
+    sync_type: SyncType
     period_start: date
     period_end: date
     status: str
@@ -206,7 +207,7 @@ class SyncDetail(Row):
 class Headline(Row):
     """The answer for one type: can its newest period be trusted?"""
 
-    sync_type: SyncTypeName
+    sync_type: SyncType
     verdict: Verdict
     period_start: date
     period_end: date

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import TargetSettings
 from sqp_provider.hooks.postgres import Database, SqpPostgresHook
 from sqp_provider.status.filters import HistoryFilter, PeriodFilter
@@ -48,7 +50,8 @@ class StatusReader:
 
     def periods(self, asked: PeriodFilter) -> list[PeriodStatus]:
         """How the newest periods of each type stand, oldest first."""
-        return self._rows(PeriodStatus, "periods", sync_type=asked.type, periods=asked.periods)
+        shown = json.dumps({sync_type: sync_type.period_type.shown_periods for sync_type in SyncType})
+        return self._rows(PeriodStatus, "periods", sync_type=asked.type, periods=asked.periods, shown=shown)
 
     def failures(self) -> list[Failure]:
         """The newest runs that failed."""

@@ -13,8 +13,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from sqp_provider.core.period import SyncType
 from sqp_provider.status.addresses import URL_PREFIX, run_address
-from sqp_provider.status.view import WORDS, period_label
+from sqp_provider.status.view import period_label
 
 FOLDER = Path(__file__).parent
 STATIC = {"status.css": "text/css", "status.js": "text/javascript", "icon.svg": "image/svg+xml"}
@@ -31,7 +32,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     found.filters |= {"count": _count, "moment": _moment, "seconds": _seconds, "web_address": _web_address}
-    found.globals |= {"period_label": period_label, "words": WORDS, "urlencode": urlencode}
+    found.globals |= {"period_label": period_label, "sync_types": list(SyncType), "urlencode": urlencode}
     return found
 
 

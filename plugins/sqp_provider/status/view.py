@@ -10,8 +10,6 @@ from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.run import TASKS
 from sqp_provider.status.models import Attempt, Check, Headline, PeriodStatus, Stage, StageState, Sync, Verdict
 
-WORDS = {SyncType.WEEKLY: "week", SyncType.MONTHLY: "month", SyncType.QUARTERLY: "quarter"}
-
 VERDICTS: Mapping[str, tuple[Verdict, str]] = {
     "synced": ("yes", "can be trusted"),
     "derived": ("care", "is the sum of its weeks, not Amazon's own report"),
@@ -32,11 +30,11 @@ def headline(sync_type: SyncType, periods: Sequence[PeriodStatus], now: datetime
     found = next((row for row in periods if row.sync_type == sync_type and row.period_start == due.first_day), None)
     verdict, answer = VERDICTS[found.status if found else "missing"]
     return Headline(
-        sync_type=sync_type.value,
+        sync_type=sync_type,
         verdict=verdict,
         period_start=due.first_day,
         period_end=due.last_day,
-        answer=f"The {WORDS[sync_type]} {due.first_day} to {due.last_day} {answer}.",
+        answer=f"The {sync_type.period_type.unit} {due.first_day} to {due.last_day} {answer}.",
         reason=_reason(found),
         todo=_todo(sync_type, found),
         sync_log_id=_run_of(found),
@@ -61,7 +59,7 @@ def _reason(found: PeriodStatus | None) -> str:
 def _todo(sync_type: SyncType, found: PeriodStatus | None) -> str | None:
     """Say what a person should do, or None when there is nothing to do."""
     status = found.status if found else "missing"
-    dag_id = f"sqp_{sync_type}_sync"
+    dag_id = sync_type.dag_id
     if status == "failed":
         return "Open the sync: its error says what to do."
     if status == "running":
@@ -69,7 +67,7 @@ def _todo(sync_type: SyncType, found: PeriodStatus | None) -> str | None:
     if status == "restated":
         return f"sqp_restatements syncs it at its next look; to have it now, trigger {dag_id} for it."
     if status == "missing":
-        return f"See that {dag_id} is unpaused, or trigger it for this {WORDS[sync_type]}."
+        return f"See that {dag_id} is unpaused, or trigger it for this {sync_type.period_type.unit}."
     return None
 
 
@@ -92,7 +90,7 @@ def period_label(period: PeriodStatus) -> str:
     if period.source_row_count is not None and period.status in ("restated", "missing"):
         parts.append(f"the source held {period.source_row_count:,} rows")
     dates = f"{period.period_start} to {period.period_end}"
-    return f"{WORDS[SyncType(period.sync_type)]} {dates}: {', '.join(parts)}"
+    return f"{SyncType(period.sync_type).period_type.unit} {dates}: {', '.join(parts)}"
 
 
 def attempts(sync: Sync) -> list[Attempt]:

@@ -1,1 +1,1 @@
-"""Read and write the target: log, ledger, staged tables, checks and alerts, inside one transaction each."""
+"""Read and write the target: log, ledger, staged tables, checks and alerts. Each class works in one transaction."""

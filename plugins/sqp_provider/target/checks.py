@@ -1,4 +1,4 @@
-"""The staged side of the checks, and where their results are written."""
+"""Read the totals of the staged rows, and write the results of the checks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from psycopg import sql
 
-from sqp_provider.core.contract import KEYS, METRICS, RATES, SHARES, counts_of
+from sqp_provider.core.contract import KEYS, METRICS, RATES, SHARES, TEXTS, counts_of
 from sqp_provider.core.quality import CheckResult, CheckStatus, Earlier, Staged
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.settings import CheckSettings
@@ -37,7 +37,7 @@ class Checks:
         return Staged.from_row(row, key_count=keys)
 
     def earlier(self, settings: CheckSettings) -> Earlier:
-        """Return what was published before this period."""
+        """Return the row counts and ASINs that were published before this period."""
         row_counts, last = self._recent_row_counts(settings), self._last_period_start()
         if last is None:
             return Earlier(row_counts)
@@ -68,7 +68,7 @@ class Checks:
         return [row["row_count"] for row in rows]
 
     def record(self, results: Sequence[CheckResult]) -> None:
-        """Write one row a check; the results of an earlier try of this attempt are replaced."""
+        """Write one row for each check; the results of an earlier try of this attempt are replaced."""
         attempt: dict[str, Any] = {"sync_log_id": self.sync.sync_log_id, "attempt": self.sync.attempt}
         self.database.run("quality", "forget_checks", attempt)
         published = all(result.check_status is not CheckStatus.FAILED for result in results)
@@ -94,7 +94,10 @@ class Checks:
             cursor.executemany(self.database.statement("quality", "record_check"), rows)
 
     def _query(self, result: CheckResult, table: sql.Identifier) -> str:
-        """Return the statement that anyone can run again: on the target once the rows are there, else on staged."""
+        """Return the statement with which a person can repeat a check.
+
+        It reads the target, or the staged table if a check failed and the rows were not published.
+        """
         statement = self.database.statement(
             "rerun",
             result.check_type,
@@ -114,7 +117,8 @@ class Checks:
         return statement.as_string(self.database.connection)
 
     def _expressions(self) -> dict[str, sql.Composable]:
-        return _expressions(counts_of(self.sync.period.sync_type))
+        expressions = _expressions(counts_of(self.sync.period.sync_type))
+        return expressions | {"row_hash": self.database.table("row_hash")}
 
     def _target(self) -> sql.Identifier:
         return self.database.table(self.sync.period.sync_type.target_table)
@@ -123,10 +127,13 @@ class Checks:
 def _expressions(count_columns: Sequence[str]) -> dict[str, sql.Composable]:
     metrics = [metric.column for metric in METRICS]
     counts = [sql.Identifier(column) for column in count_columns]
-    # the cast does nothing but where an adopted table has more places
+    # the cast matters only for an adopted table whose rates have more decimal places
     rates = [sql.SQL("{}::numeric(10, 6)").format(sql.Identifier(rate.column)) for rate in RATES]
     return {
         "figures": sql.SQL(", ").join([*counts, *rates]),
+        "texts": sql.SQL("concat_ws('|', {})").format(
+            sql.SQL(", ").join(sql.Identifier(text) for text in ("query", *(text.column for text in TEXTS)))
+        ),
         "sums": _each("coalesce(sum({0}), 0) as {0}", metrics),
         "nulls": _each("count(*) filter (where {0} is null) as {1}", [*KEYS, *metrics]),
         "shares_out_of_range": _each("{0} not between 0 and 1", SHARES, " or "),

@@ -1,4 +1,4 @@
-"""Reads how fresh a table is."""
+"""Read how fresh a table is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sqp_provider.hooks.postgres import SqpPostgresHook
 
 
 def read_freshness(target: TargetSettings, table_name: str) -> Freshness:
-    """Ask ``table_freshness()`` about one table, ``weekly_summary`` for example.
+    """Return the row of ``table_freshness()`` of one table, ``weekly_summary`` for example.
 
     :raises InvalidSettings: there is no such table.
     :raises TargetUnreachable: Postgres did not answer.

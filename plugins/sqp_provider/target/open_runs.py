@@ -1,4 +1,4 @@
-"""The rows of ``sync_log`` that say ``started``: read them, and close one that is over."""
+"""The rows of ``sync_log`` that say ``started``: read them, and close the row of a dead run."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from sqp_provider.target.sync_log import SyncLog
 
 @dataclass(frozen=True)
 class OpenRuns:
-    """Runs that have begun and not ended, inside one transaction."""
+    """The runs that have started and not finished, inside one transaction."""
 
     database: Database
 
     def read(self, sync_type: SyncType | None) -> list[OpenRun]:
-        """Return them, oldest first; of all types where none is named."""
+        """Return these runs, oldest first; None means all types."""
         statement = self.database.statement("stale", "open_runs")
         rows = self.database.connection.execute(statement, {"sync_type": sync_type and sync_type.value})
         return [OpenRun(**row) for row in rows]
 
     def close(self, run: OpenRun) -> bool:
-        """Write the row as failed and drop what the run staged; False when it is no longer what was read.
+        """Write the row as failed and drop the run's staged table.
 
-        :raises TargetUnreachable: a session still holds the staged table, so somebody is at work after all.
+        :return: False if the row has changed since it was read, so that nothing was written.
+        :raises TargetUnreachable: a session has locked the staged table, so the run is still running.
         """
         seconds = self.database.settings.lock_timeout_seconds
         self.database.run("publish", "wait_at_most", {"milliseconds": str(int(seconds * 1000))})

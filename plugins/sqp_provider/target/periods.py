@@ -1,4 +1,4 @@
-"""What Postgres knows of the periods of a window, and what was seen of them at the source."""
+"""What Postgres knows of the periods of a window, and the totals that the last check found at the source."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqp_provider.hooks.postgres import Database
 
 
 def forgotten_periods(database: Database, sync_type: SyncType) -> list[Period]:
-    """Return the published periods that somebody has written to since, newest first."""
+    """Return the periods that somebody wrote to after they were published, newest first."""
     statement = database.statement("restatements", "forgotten_periods")
     rows = database.connection.execute(statement, {"sync_type": sync_type.value})
     return [Period.starting(sync_type, row["period_start"]) for row in rows]
@@ -21,20 +21,20 @@ def forgotten_periods(database: Database, sync_type: SyncType) -> list[Period]:
 
 @dataclass(frozen=True)
 class Periods:
-    """The periods of one type that a look is about, inside one transaction."""
+    """The periods of one type that are checked, inside one transaction."""
 
     database: Database
     sync_type: SyncType
     window: Sequence[Period]
 
     def known(self) -> dict[Period, KnownPeriod]:
-        """Return ledger row, run at work and last failure of each."""
+        """Return ledger row, running run and last failure of each period."""
         values = {"sync_type": self.sync_type.value, "period_starts": [period.first_day for period in self.window]}
         rows = self.database.connection.execute(self.database.statement("restatements", "known_periods"), values)
         return {Period.starting(self.sync_type, row.pop("period_start")): KnownPeriod(**row) for row in rows}
 
     def record_seen(self, source: Mapping[Period, PeriodTotals], seen_at: datetime) -> None:
-        """Write what the source held at ``seen_at``; a period that is not in ``source`` had no row there."""
+        """Write what the source had at ``seen_at``. A period that is not in ``source`` had no rows."""
         rows = [
             {
                 "sync_type": self.sync_type.value,

@@ -1,4 +1,4 @@
-"""The memory of the alerts: what a run came to, and which causes were told."""
+"""What the alerts read and remember: how a run finished, and which alerts were sent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class SentAlerts:
     database: Database
 
     def finished_run(self, sync_log_id: int) -> FinishedRun:
-        """Read what an alert says of a run."""
+        """Return what an alert says of a run."""
         return FinishedRun(**self.database.one("alerts", "finished_run", {"sync_log_id": sync_log_id}))
 
     def failed_run(self, dag_id: str, run_id: str) -> int | None:
@@ -23,34 +23,34 @@ class SentAlerts:
         row = self.database.row("alerts", "run_of", {"dag_id": dag_id, "run_id": run_id})
         return int(row["sync_log_id"]) if row and row["sync_status"] == "failed" else None
 
-    def is_at_work(self, dag_id: str, run_id: str) -> bool:
-        """Tell whether a run has not written its end, or not even its start."""
+    def is_unfinished(self, dag_id: str, run_id: str) -> bool:
+        """Return whether a run has not written its outcome, or not even its row."""
         row = self.database.row("alerts", "run_of", {"dag_id": dag_id, "run_id": run_id})
         return row is None or row["sync_status"] == "started"
 
     def claim(self, alert: Alert) -> int | None:
-        """Write the alert down before it is sent; None when its cause was told."""
+        """Write the alert before it is sent, and return its id; None if its cause is open and was sent already."""
         names = ("kind", "subject", "cause", "title")
         row = self.database.row("alerts", "claim", {name: getattr(alert, name) for name in names})
         return int(row["id"]) if row else None
 
     def take_back(self, alert_id: int) -> None:
-        """Forget an alert that could not be sent."""
+        """Delete an alert that could not be sent."""
         self.database.run("alerts", "take_back", {"id": alert_id})
 
     def is_open(self, kind: str, subject: str) -> bool:
-        """Tell whether something was told of the subject that is not known to be gone."""
+        """Return whether an alert of the subject was sent and is not resolved."""
         return bool(self.database.one("alerts", "is_open", {"kind": kind, "subject": subject})["is_open"])
 
     def resolve(self, kind: str, subject: str) -> None:
-        """Close what was told of the subject."""
+        """Resolve the alerts of the subject."""
         self.database.run("alerts", "resolve", {"kind": kind, "subject": subject})
 
     def resolve_overtaken(self, run: FinishedRun) -> None:
-        """Close what was told of the period of a failed run before the period was last synced."""
+        """Resolve the alerts that were sent before the failed run's period was last synced."""
         self.database.run("alerts", "resolve_overtaken", {"sync_log_id": run.sync_log_id, "subject": run.subject})
 
     def recovered_runs(self) -> list[FinishedRun]:
-        """Return the runs by which periods recovered, of those whose failure was told and whose recovery was not."""
+        """Return the run that completed each period whose failure was sent and whose recovery was not."""
         rows = self.database.connection.execute(self.database.statement("alerts", "recovered_runs")).fetchall()
         return [self.finished_run(row["sync_log_id"]) for row in rows]

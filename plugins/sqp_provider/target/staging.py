@@ -1,4 +1,4 @@
-"""The staged table: created, filled by binary COPY, then keyed; it becomes the partition."""
+"""The staged table: create it, fill it by binary COPY and add its key. It later becomes the partition."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Staging:
         self.target = database.table(sync.period.sync_type.target_table)
 
     def create(self, *, bigquery_sync_id: str) -> None:
-        """Create it empty; a table left by an earlier attempt of this run is replaced."""
+        """Create the table empty, in place of one that an earlier attempt of this run left."""
         period = self.sync.period
         self._run("lock_staged", staged_text=sql.Literal(self.label))
         self._run("drop_staged")
@@ -48,7 +48,7 @@ class Staging:
             self._run("set_constant", column=sql.Identifier(column), value=sql.Literal(value))
 
     def copy(self, pieces: Generator[bytes]) -> int:
-        """Write encoded rows and return how many Postgres took; whatever happens, the source is hung up on."""
+        """Write encoded rows and return how many Postgres stored. ``pieces`` is always closed, also after an error."""
         columns = self._list(copied(self.sync.period.sync_type))
         statement = self.database.statement("staging", "copy_rows", {"staged": self.name, "columns": columns})
         with closing(pieces), self.database.connection.cursor() as cursor:
@@ -60,9 +60,9 @@ class Staging:
             return cursor.rowcount
 
     def add_key(self) -> None:
-        """Add the key and the indexes that the target has, forget the load's defaults, count its values.
+        """Add the key and the indexes that the target has, drop the load's defaults, and collect statistics.
 
-        :raises ChecksFailed: a key is there twice.
+        :raises ChecksFailed: the snapshot repeats a key.
         """
         self._run("speed_up_index")
         try:
@@ -90,32 +90,32 @@ class Staging:
         return len(rows)
 
     def exists(self) -> bool:
-        """Tell whether the staged table is there."""
+        """Return whether the staged table exists."""
         return bool(self.database.one("staging", "staged_exists", staged_text=sql.Literal(self.label))["found"])
 
     def refuse_unless_of(self, snapshot: Snapshot) -> None:
-        """Stop a stage that was cleared alone, after the staged rows went or after another snapshot was taken.
+        """Stop a stage whose snapshot is not staged, because the stage was cleared alone.
 
-        :raises StagedMissing: the rows of this snapshot are not staged.
+        :raises StagedMissing: the staged table is gone, or it has the rows of another snapshot.
         """
         if not self.exists():
             raise StagedMissing(
-                f"{self.sync}: {self.label} is not there, because a finished run drops what it staged. "
+                f"{self.sync}: {self.label} does not exist, because a finished run drops its staged table. "
                 "The target is unchanged. Clear 'load' to stage the rows again."
             )
         staged = self.database.row("staging", "staged_snapshot", staged=self.name)
         if staged and staged["job_id"] != snapshot.job_id:
             raise StagedMissing(
-                f"{self.sync}: {self.label} holds the rows of BigQuery job {staged['job_id']}, the run's snapshot is "
+                f"{self.sync}: {self.label} has the rows of BigQuery job {staged['job_id']}, but the run's snapshot is "
                 f"of {snapshot.job_id}: 'extract' ran again, 'load' did not. The target is unchanged. Clear 'load'."
             )
 
     def drop(self) -> None:
-        """Drop it, where it still is."""
+        """Drop the staged table if it exists."""
         self._run("drop_staged")
 
     def drop_leftovers(self) -> None:
-        """Drop what ended runs of the same period left: a completed one has made it pointless."""
+        """Drop the staged tables of finished runs of the same period, which a completed run makes useless."""
         values = {
             "staging_schema": self.database.settings.staging_schema,
             "prefix": f"{self.sync.partition_name}_",
@@ -125,7 +125,7 @@ class Staging:
             self.database.run("staging", "drop_staged", staged=self.database.staged(row["name"]))
 
     def target_is_partitioned(self) -> bool:
-        """Tell whether the target is ours, partitioned, or a plain table that was there before."""
+        """Return whether the target is partitioned, as ours is, or a plain table that was adopted."""
         target = sql.Literal(self.target_label)
         return bool(self.database.one("staging", "target_kind", target_text=target)["partitioned"])
 
@@ -163,7 +163,7 @@ def first_rejects(batches: Iterable[pa.RecordBatch], limit: int) -> Iterator[dic
 
 
 def _without_nul(row: dict[str, Any]) -> dict[str, Any]:
-    # jsonb cannot hold U+0000; its visible symbol keeps the row readable
+    # jsonb cannot store U+0000, so its visible symbol takes its place
     return {
         key: value.replace("\0", "\N{SYMBOL FOR NULL}") if isinstance(value, str) else value
         for key, value in row.items()

@@ -1,4 +1,4 @@
-"""The log of runs: begin or come back to a run's row, read it, count, finish it."""
+"""The log of runs: start or resume a run's row, read it, write its counts and finish it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sqp_provider.hooks.postgres import Database
 
 @dataclass(frozen=True)
 class DagRunIdentity:
-    """What makes a run the same run when its tasks are cleared: Airflow's own pair of ids."""
+    """Airflow's two ids of a run. They stay the same when tasks of the run are cleared."""
 
     dag_id: str
     run_id: str
@@ -38,9 +38,9 @@ class SyncLog:
         source_table: str,
         options: SyncOptions,
     ) -> tuple[int, int]:
-        """Insert the run's row, or come back to it as a further attempt; return its id and the attempt.
+        """Insert the run's row, or start a new attempt on the row it has; return the row's id and the attempt.
 
-        ``period`` is None only for a run whose period cannot be told, which then is finished as failed.
+        :param period: None only if the requested date starts no period; the row is then finished as failed.
         """
         row = self.database.one(
             "sync_log",
@@ -59,26 +59,26 @@ class SyncLog:
         return row["id"], row["attempt"]
 
     def reopen(self, sync: SyncRun, source_table: str) -> SyncRun:
-        """Come back to a closed row as a further attempt, for the same period with the same options."""
+        """Start a new attempt on a closed row, for the same period and with the same options."""
         run = DagRunIdentity(sync.dag_id, sync.run_id)
         self.start(run, sync.period.sync_type, sync.period, source_table, sync.options)
         return self.read(sync.sync_log_id)
 
     def read(self, sync_log_id: int) -> SyncRun:
-        """Return the run as its row tells.
+        """Return the run of a row.
 
         :raises TargetUnusable: there is no such row.
         """
         row = self.database.row("sync_log", "read_sync", {"sync_log_id": sync_log_id})
         if row is None:
             raise TargetUnusable(
-                f"sync_log has no row {sync_log_id}: it was deleted while the run was at work. "
-                "The target is unchanged. Clear the whole run, which writes the row again."
+                f"sync_log has no row {sync_log_id}: it was deleted while the run was running. "
+                "The target is unchanged. Clear the whole run, so that it writes the row again."
             )
         return SyncRun.from_row(row)
 
     def record_snapshot(self, sync: SyncRun, snapshot: Snapshot) -> None:
-        """Write what the extract found: how many rows are rejects, and where the snapshot is."""
+        """Write the number of rejects and the snapshot, without its totals."""
         self.database.run(
             "sync_log",
             "record_snapshot",
@@ -93,7 +93,7 @@ class SyncLog:
     def record_counts(self, sync: SyncRun, result: PublishResult, metadata: dict[str, Any]) -> None:
         """Write how many rows were processed (staged or deleted), inserted and updated.
 
-        What the table has no column for, deleted and unchanged, goes into ``sync_metadata``.
+        The table has no columns for deleted and unchanged rows, so these counts go into ``sync_metadata``.
         """
         self.database.run(
             "sync_log",
@@ -109,17 +109,17 @@ class SyncLog:
         )
 
     def attempt(self, sync: SyncRun) -> Attempt | None:
-        """Return what the attempt came to so far; None when a newer one has taken over."""
+        """Return the outcome and the snapshot of the attempt so far; None if a newer attempt has taken over."""
         run = {"sync_log_id": sync.sync_log_id, "attempt": sync.attempt}
         row = self.database.row("sync_log", "read_attempt", run)
         return Attempt.model_validate(row) if row else None
 
     def finish(self, sync: SyncRun, failure: Failure | None) -> None:
-        """Close the attempt: completed without an error, failed with one; only the current attempt may."""
+        """Close the attempt as completed, or as failed with an error, unless a newer attempt has taken over."""
         self._finish(sync.sync_log_id, sync.attempt, failure)
 
     def refuse(self, sync_log_id: int, attempt: int, failure: Failure) -> None:
-        """Close the row of a run that could not even begin, or that ended without a word."""
+        """Close the row of a run that could not start, or that died without log_finish."""
         self._finish(sync_log_id, attempt, failure)
 
     def _finish(self, sync_log_id: int, attempt: int, failure: Failure | None) -> None:

@@ -1,4 +1,4 @@
-"""The target table: fencing, the ledger, and publishing a staged period into it."""
+"""The target table: refuse older runs, read and write the ledger, and publish a staged period."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg import sql
 
-from sqp_provider.core.contract import measures_of
+from sqp_provider.core.contract import values_of
 from sqp_provider.core.fence import refuse_older_run, refuse_replaced_attempt
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.publish import PublishResult
@@ -17,7 +17,7 @@ from sqp_provider.hooks.postgres import Database
 from sqp_provider.target.staging import Staging
 
 TURN_SECONDS = 600.0
-"""How long a publish waits for another of the same table to end."""
+"""How long a publish waits for another publish of the same table."""
 
 _SYNC_COLUMNS = ("bigquery_sync_id", "sync_log_id", "last_synced_at")
 
@@ -32,22 +32,23 @@ class Target:
         self.table = database.table(sync.period.sync_type.target_table)
         self.label = self.staging.target_label
         calendar = [column for column in sync.period.columns if column != "period_start"]
-        self.compared = (*calendar, *measures_of(sync.period.sync_type))
+        self.compared = (*calendar, *values_of(sync.period.sync_type))
         self.updated = (*self.compared, *_SYNC_COLUMNS)
         self.inserted = ("period_start", "query", "asin", *self.updated)
         self.period = {"sync_type": sync.period.sync_type.value, "period_start": sync.period.first_day}
 
     def lock(self) -> None:
-        """Wait for the turn to publish; the wait stops nobody else, so it may be long. Locks after it may not."""
+        """Wait for the turn to publish. This wait blocks nobody, so it may be long; later lock waits may not."""
         self._wait_at_most(TURN_SECONDS)
         self._run("lock_turn", self.period)
         self._run("lock_period", self.period)
         self._wait_at_most(self.database.settings.lock_timeout_seconds)
 
     def refuse_if_superseded(self) -> None:
-        """Let only the newest attempt of the newest run of a period go on.
+        """Stop unless this is the newest attempt of the newest run of its period.
 
-        :raises Superseded: says which run has taken over.
+        :raises Superseded: names the run or attempt that has taken over.
+        :raises RunClosed: the run was closed while this stage was running.
         """
         run = {"sync_log_id": self.sync.sync_log_id, "started_at": self.sync.started_at} | self.period
         refuse_replaced_attempt(self.sync, self.database.one("sync_log", "current_attempt", run))
@@ -58,35 +59,38 @@ class Target:
         return self.database.row("publish", "ledger_row", self.period)
 
     def published_by_this_attempt(self) -> bool:
-        """Tell whether an earlier try committed and only failed to say so."""
+        """Return whether an earlier try of this attempt committed, but failed before it could return."""
         ledger = self.ledger()
         mine = (self.sync.sync_log_id, self.sync.attempt)
         return ledger is not None and (ledger["sync_log_id"], ledger["attempt"]) == mine
 
     def holds(self, snapshot: Snapshot) -> bool:
-        """Tell whether the ledger says that exactly this snapshot is published, and its rows are there."""
+        """Return whether the ledger says that exactly this snapshot is published, and its rows are still there."""
         ledger = self.ledger()
         return ledger is not None and ledger["fingerprint"] == snapshot.fingerprint and self.is_intact(ledger)
 
     def is_intact(self, ledger: Mapping[str, Any] | None) -> bool:
-        """Tell whether the period was published by a sync and nobody is known to have written to it since."""
+        """Return whether a sync published the period and, as far as we know, nobody wrote to it since."""
         if ledger is None or ledger["state"] != "synced" or ledger["fingerprint"] is None:
             return False
         return self._rows() == int(ledger["row_count"])
 
     def period_is_new(self) -> bool:
-        """Tell whether the staged table can become the period's partition as it is."""
+        """Return whether the staged table can become the period's partition as it is."""
         name, last_day = self.sync.period.sync_type.target_table, sql.Literal(self.sync.period.last_day)
         return bool(self._one("period_is_new", target_name=sql.Literal(name), last_day=last_day)["is_new"])
 
     def ensure_rollup_partitions(self) -> None:
-        """Create missing partitions of a week's month and quarter, unless they are attached together with the week."""
+        """Create missing partitions of a week's month and quarter, unless the week's attach creates them."""
         if self.sync.period.sync_type is SyncType.WEEKLY and not self.period_is_new():
             self._lock_rollup_turns()
             self._run("ensure_rollup_partitions", self.period)
 
     def attach(self, rows: int) -> PublishResult:
-        """Roll weeks up, then make the staged table the period's partition: the last statement that takes locks."""
+        """Sum a week into its month and quarter, then attach the staged table as the period's partition.
+
+        The attach comes last, so that its locks are held for a short time only.
+        """
         if self.sync.period.sync_type is SyncType.WEEKLY:
             self._lock_rollup_turns()
             self._run("refresh_rollups", staged_text=sql.Literal(self.staging.label))
@@ -100,7 +104,7 @@ class Target:
         return PublishResult(how="attached", inserted=rows)
 
     def find_difference(self) -> PublishResult:
-        """Compare staged with current, key by key, and return what would change; nothing is written yet."""
+        """Compare the staged with the current rows, key by key, and return what would change. Nothing is written."""
         plain = not self.staging.target_is_partitioned()
         current = "current_rows_once" if plain else "current_rows"
         self._run("compare_in_memory")
@@ -123,7 +127,7 @@ class Target:
         )
 
     def apply_difference(self) -> None:
-        """Write what :meth:`find_difference` found; rows that did not change are not touched."""
+        """Write the changes that :meth:`find_difference` found. Rows that did not change are not touched."""
         if not self.staging.target_is_partitioned():
             self._run("delete_duplicates", self.period)
         self._run("delete_vanished")
@@ -131,7 +135,7 @@ class Target:
         self._run("insert_new", inserted=_list(self.inserted))
 
     def record_published(self, snapshot: Snapshot) -> None:
-        """Write into the ledger that the period is what the snapshot holds."""
+        """Write into the ledger that the period equals the snapshot."""
         self._run(
             "record_published",
             self.period
@@ -145,12 +149,12 @@ class Target:
             },
         )
 
-    def forget_months(self, snapshot: Snapshot) -> None:
-        """Write into the ledger that the week's month and quarter may be older than the week, where they are synced."""
-        self._run("forget_months", self.period | {"snapshot_at": snapshot.snapshot_at})
+    def forget_rollups(self, snapshot: Snapshot) -> None:
+        """Write into the ledger that a synced month or quarter may lack what this week now has."""
+        self._run("forget_rollups", self.period | {"snapshot_at": snapshot.snapshot_at})
 
     def record_confirmed(self, snapshot: Snapshot) -> None:
-        """Write into the ledger that the source still looked like this; an older snapshot is refused from then on."""
+        """Write into the ledger that a later snapshot was equal. From then on an older snapshot is refused."""
         self._run("record_confirmed", self.period | {"snapshot_at": snapshot.snapshot_at})
 
     def _rows(self) -> int:

@@ -1,1 +1,1 @@
-"""Schedule: data intervals equal to the period, run after a publication delay."""
+"""The schedule: a run for each period, after its publication delay."""

@@ -1,4 +1,4 @@
-"""A data interval is exactly a week from Sunday, a month or a quarter; the run comes a publication delay later."""
+"""A timetable whose data intervals are weeks from Sunday, months or quarters; each run waits for the delay."""
 
 from __future__ import annotations
 
@@ -11,44 +11,40 @@ from pendulum import UTC, DateTime
 
 from sqp_provider.core.period import SyncType
 
-_FIRST_DAYS = {
-    SyncType.WEEKLY: "0 0 * * 0",
-    SyncType.MONTHLY: "0 0 1 * *",
-    SyncType.QUARTERLY: "0 0 1 1,4,7,10 *",
-}
-
 
 class PeriodTimetable(CronDataIntervalTimetable):
-    """Run ``delay`` after a period's end: the week 2026-11-08..2026-11-14 with four days runs on 2026-11-19 00:00.
+    """Run ``delay`` after a period's end.
 
-    :param sync_type: which periods.
-    :param delay: how long after the end Amazon's figures are expected.
+    With a delay of four days the week 2026-11-08..2026-11-14 runs on 2026-11-19 00:00.
+
+    :param sync_type: ``weekly``, ``monthly`` or ``quarterly``.
+    :param delay: how long after the period's end Amazon's figures are expected.
     """
 
     def __init__(self, sync_type: SyncType | str, delay: timedelta) -> None:
         self.sync_type = SyncType(sync_type)
         self.delay = delay
-        super().__init__(_FIRST_DAYS[self.sync_type], UTC)
+        super().__init__(self.sync_type.period_type.cron, UTC)
         self.description = f"{self.sync_type.value.capitalize()}, {delay.days} days after the period's end"
 
     @property
     def summary(self) -> str:
-        """What the Dag list shows."""
+        """The schedule as the Dag list shows it."""
         return f"{self.sync_type.value} + {self.delay.days} d"
 
     def serialize(self) -> dict[str, Any]:
-        """Return what the scheduler needs to build it again."""
+        """Return what the scheduler needs to rebuild this timetable."""
         return {"sync_type": self.sync_type.value, "delay_seconds": self.delay.total_seconds()}
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> PeriodTimetable:
-        """Build it from :meth:`serialize`."""
+        """Build a timetable from the result of :meth:`serialize`."""
         return cls(data["sync_type"], timedelta(seconds=data["delay_seconds"]))
 
     def next_dagrun_info(
         self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
     ) -> DagRunInfo | None:
-        """Return the next period and when its run is due."""
+        """Return the next period and the time of its run."""
         info = super().next_dagrun_info(
             last_automated_data_interval=last_automated_data_interval, restriction=restriction
         )
@@ -61,6 +57,6 @@ class PeriodTimetable(CronDataIntervalTimetable):
         return super().infer_manual_data_interval(run_after=run_after - self.delay)
 
     def _skip_to_latest(self, earliest: DateTime | None) -> DateTime:
-        # without catchup the first run is the newest period that is already due, not one still waited for
+        # Without catchup the first run is the newest period that is already due.
         newest_due = self.infer_manual_data_interval(run_after=DateTime.now(UTC)).start
         return newest_due if earliest is None else max(newest_due, self._align_to_next(earliest))

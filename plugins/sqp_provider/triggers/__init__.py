@@ -1,1 +1,1 @@
-"""Wait outside a worker: a long BigQuery job."""
+"""Wait in the triggerer: for a long BigQuery job, or for a fresh table."""

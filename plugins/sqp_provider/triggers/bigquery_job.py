@@ -1,4 +1,4 @@
-"""Wait for a BigQuery job in the triggerer, or for a short while in the worker."""
+"""Wait for a BigQuery job: in the triggerer, or for a short time in the worker."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from sqp_provider.hooks.bigquery import SqpBigQueryHook, explained
 
 
 class BigQueryJobTrigger(BaseTrigger):
-    """Fire ``{"job_id": …, "location": …}`` when the job has ended, well or not; the operator reads how.
+    """Fire ``{"job_id": …, "location": …}`` when the job has finished. The operator reads whether it succeeded.
 
-    :param gcp_conn_id: the connection the job was started with.
-    :param job_id: its id.
-    :param location: where it runs.
-    :param retry_seconds: how long a lost connection is tried again.
-    :param poll_seconds: the pause between two looks.
+    :param gcp_conn_id: the connection with which the job was started.
+    :param job_id: the job's id.
+    :param location: the job's location.
+    :param retry_seconds: how long a lost connection is retried.
+    :param poll_seconds: the pause between two checks.
     """
 
     def __init__(
@@ -39,19 +39,19 @@ class BigQueryJobTrigger(BaseTrigger):
         self.poll_seconds = poll_seconds
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return what the triggerer needs to build it again."""
+        """Return what the triggerer needs to rebuild this trigger."""
         names = ("gcp_conn_id", "job_id", "location", "retry_seconds", "poll_seconds")
         return f"{type(self).__module__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look at the job until it has ended."""
+        """Check the job until it has finished."""
         hook = await asyncio.to_thread(self._hook)
         while not await asyncio.to_thread(self._done, hook):
             await asyncio.sleep(self.poll_seconds)
         yield TriggerEvent({"job_id": self.job_id, "location": self.location})
 
     async def on_kill(self) -> None:
-        """Cancel the job when a person marks or clears the deferred task."""
+        """Cancel the job if a person marks or clears the deferred task."""
         hook = await asyncio.to_thread(self._hook)
         await asyncio.to_thread(hook.cancel, self.job_id, self.location)
 
@@ -63,7 +63,7 @@ class BigQueryJobTrigger(BaseTrigger):
 
 
 def wait_until_done(job: QueryJob, *, seconds: float, poll_seconds: float = 0.5) -> bool:
-    """Wait for the job's end, at most that long, and tell whether it came."""
+    """Wait at most ``seconds`` for the job, and return whether it finished."""
     give_up = time.monotonic() + seconds
     while True:
         with explained(f"BigQuery job {job.job_id}"):

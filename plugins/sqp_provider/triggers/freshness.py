@@ -15,15 +15,15 @@ from sqp_provider.target.freshness import read_freshness
 
 
 class FreshnessTrigger(BaseTrigger):
-    """Fire when the table is fresh, or cannot be asked about, or at ``give_up_at``; the sensor looks which it is.
+    """Fire when the table is fresh, when it cannot be checked, or at ``give_up_at``. The sensor checks which it is.
 
-    A database that does not answer is asked again: it may be back before the time is up.
+    If Postgres does not answer, the trigger waits and checks again.
 
     :param postgres_conn_id: the connection.
     :param schema: the schema of the table.
-    :param table_name: ``weekly_summary``, for example.
-    :param poll_seconds: the pause between two looks.
-    :param give_up_at: ISO time, ``2026-11-23T07:00:00+00:00``.
+    :param table_name: the table, ``weekly_summary`` for example.
+    :param poll_seconds: the pause between two checks.
+    :param give_up_at: the time at which to stop waiting, ``2026-11-23T07:00:00+00:00``.
     """
 
     def __init__(
@@ -37,21 +37,21 @@ class FreshnessTrigger(BaseTrigger):
         self.give_up_at = give_up_at
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return what the triggerer needs to build it again."""
+        """Return what the triggerer needs to rebuild this trigger."""
         names = ("postgres_conn_id", "schema", "table_name", "poll_seconds", "give_up_at")
         return f"{type(self).__module__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look until there is something to tell."""
+        """Check until the sensor can continue."""
         give_up_at = datetime.fromisoformat(self.give_up_at)
-        while not await asyncio.to_thread(self._told):
+        while not await asyncio.to_thread(self._is_over):
             left = (give_up_at - datetime.now(UTC)).total_seconds()
             if left <= 0:
                 break
             await asyncio.sleep(min(self.poll_seconds, left))
         yield TriggerEvent({"table_name": self.table_name})
 
-    def _told(self) -> bool:
+    def _is_over(self) -> bool:
         target = TargetSettings(conn_id=self.postgres_conn_id, schema=self.schema)
         try:
             return not read_freshness(target, self.table_name).is_stale

@@ -1,4 +1,4 @@
-"""Summary tables: created partitioned, or adopted as they are and completed."""
+"""Weekly, monthly and quarterly summaries, new or adopted."""
 
 from sqp_provider.migrations import refuse_downgrade, run_sql_of
 

@@ -1,4 +1,4 @@
--- Step 2 of the migration: the summary tables. Where none exists, a partitioned one is created. A plain table
+-- The summary tables. Where none exists, a partitioned one is created. A plain table
 -- of the name is adopted: it keeps its rows, its key and its own columns, gets the missing columns with
 -- their defaults, and columns too narrow for the source are widened, never narrowed.
 
@@ -184,8 +184,10 @@ as $$
 begin
     execute format('alter table %I alter column period_end set not null', p_table);
     execute format('create table if not exists %I partition of %I default', p_table || '_default', p_table);
-    -- Lets a sync_log row be deleted without reading every summary row.
-    execute format('create index if not exists %I on %I (sync_log_id)', p_table || '_sync_log_id_idx', p_table);
+    execute format(
+        'create index if not exists %I on %I (sync_log_id) where sync_log_id is not null',
+        p_table || '_sync_log_id_idx', p_table
+    );
 end
 $$;
 
@@ -194,7 +196,7 @@ do $$
 declare
     v_table text;
 begin
-    foreach v_table in array array['weekly_summary', 'monthly_summary', 'quarterly_summary'] loop
+    for v_table in select target_table from period_type order by step loop
         perform pg_temp.refuse_unfit(v_table::regclass);
         perform pg_temp.complete(v_table);
         if (select relkind from pg_class where oid = v_table::regclass) = 'p' then

@@ -1,4 +1,5 @@
--- A month or quarter from weekly target rows, written apart from the project's own SQL.
+-- A month or quarter from weekly target rows, written apart from the project's own SQL. A rate above what its column holds
+-- is kept as the largest that it holds: docs/data-contract.md says so.
 with summed as (
     select
         query,
@@ -20,10 +21,10 @@ with summed as (
 
 select
     *,
-    quotient(total_clicks, total_impressions) as avg_ctr,
-    quotient(total_purchases, total_clicks) as avg_cvr,
-    quotient(total_impressions, market_impressions) as impression_share,
-    quotient(total_clicks, market_clicks) as click_share,
-    quotient(total_cart_adds, market_cart_adds) as cart_add_share,
-    quotient(total_purchases, market_purchases) as purchase_share
+    least(quotient(total_clicks, total_impressions), 9999.999999) as avg_ctr,
+    least(quotient(total_purchases, total_clicks), 9999.999999) as avg_cvr,
+    least(quotient(total_impressions, market_impressions), 9999.999999) as impression_share,
+    least(quotient(total_clicks, market_clicks), 9999.999999) as click_share,
+    least(quotient(total_cart_adds, market_cart_adds), 9999.999999) as cart_add_share,
+    least(quotient(total_purchases, market_purchases), 9999.999999) as purchase_share
 from summed

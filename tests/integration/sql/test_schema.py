@@ -1,330 +1,137 @@
-"""A database built by all revisions is the documented one, however often they run and whatever its name."""
+"""The files of sql/schema are the schema: a database built by the migration agrees with them in everything."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-from sqp_provider.migrations import migrate
+from sqp_provider.core.contract import FIGURES, RATES, TEXTS
+from sqp_provider.core.period import SyncType
+from sqp_provider.migrations import MigrationError, migrate
+from sqp_provider.sql_files import files_hash, schema_files, sql_folder
+from tests.integration.sql.catalogue import QUERIES, catalogue
 
 Connection = psycopg.Connection[Any]
 
-SUMMARY_COLUMNS = """
-    period_start date not null
-    period_end date not null
-    query text collate C not null
-    asin text collate C not null
-    total_impressions bigint default 0
-    total_clicks bigint default 0
-    total_cart_adds bigint default 0
-    total_purchases bigint default 0
-    market_impressions bigint
-    market_clicks bigint
-    market_cart_adds bigint
-    market_purchases bigint
-    query_score bigint
-    query_volume bigint
-    avg_ctr numeric(10,6)
-    avg_cvr numeric(10,6)
-    impression_share numeric(10,6)
-    click_share numeric(10,6)
-    cart_add_share numeric(10,6)
-    purchase_share numeric(10,6)
-    bigquery_sync_id character varying(255)
-    sync_log_id bigint
-    last_synced_at timestamp with time zone
-    created_at timestamp with time zone default CURRENT_TIMESTAMP
-    updated_at timestamp with time zone default CURRENT_TIMESTAMP
-"""
 
-COLUMNS = {
-    "weekly_summary": SUMMARY_COLUMNS,
-    "monthly_summary": SUMMARY_COLUMNS + "year integer\n month integer\n active_weeks integer",
-    "quarterly_summary": SUMMARY_COLUMNS + "year integer\n quarter integer\n active_weeks integer",
-    "sync_log": """
-        id bigint not null default nextval('sync_log_id_seq'::regclass)
-        sync_type character varying(50) not null
-        sync_status character varying(20) not null
-        started_at timestamp with time zone not null default CURRENT_TIMESTAMP
-        completed_at timestamp with time zone
-        source_table character varying(255) not null
-        target_table character varying(255) not null
-        period_start date
-        period_end date
-        records_processed integer default 0
-        records_inserted integer default 0
-        records_updated integer default 0
-        records_failed integer default 0
-        error_message text
-        error_details jsonb
-        sync_metadata jsonb
-        created_at timestamp with time zone default CURRENT_TIMESTAMP
-        dag_id text
-        run_id text
-        attempt integer not null default 1
-    """,
-    "data_quality_checks": """
-        id bigint not null default nextval('data_quality_checks_id_seq'::regclass)
-        sync_log_id bigint
-        check_type character varying(100) not null
-        check_status character varying(20) not null
-        source_value numeric
-        target_value numeric
-        difference numeric
-        difference_pct numeric(10,2)
-        table_name character varying(255)
-        column_name character varying(255)
-        check_query text
-        check_message text
-        check_metadata jsonb
-        created_at timestamp with time zone default CURRENT_TIMESTAMP
-        attempt integer
-    """,
-    "sync_rejects": """
-        id bigint not null default nextval('sync_rejects_id_seq'::regclass)
-        sync_log_id bigint not null
-        attempt integer not null
-        reason text not null
-        raw jsonb not null
-        created_at timestamp with time zone default CURRENT_TIMESTAMP
-    """,
-    "synced_period": """
-        sync_type character varying(50) not null
-        period_start date not null
-        period_end date not null
-        state text not null
-        fingerprint text
-        snapshot_at timestamp with time zone
-        row_count bigint
-        sync_log_id bigint
-        attempt integer
-        published_at timestamp with time zone default CURRENT_TIMESTAMP
-    """,
-    "sent_alert": """
-        id bigint not null default nextval('sent_alert_id_seq'::regclass)
-        kind text not null
-        subject text not null
-        cause text not null
-        title text not null
-        sent_at timestamp with time zone not null default clock_timestamp()
-        resolved_at timestamp with time zone
-    """,
-    "source_period": """
-        sync_type character varying(50) not null
-        period_start date not null
-        period_end date not null
-        fingerprint text
-        row_count bigint not null
-        reject_count bigint not null
-        seen_at timestamp with time zone not null
-    """,
-    "alembic_version": "version_num character varying(32) not null",
-}
-
-REFERENCE = "FOREIGN KEY (sync_log_id) REFERENCES sync_log(id)"
-CONSTRAINTS = {
-    "weekly_summary": ["PRIMARY KEY (period_start, query, asin)", "FOREIGN KEY (sync_log_id) REFERENCES sync_log(id)"],
-    "monthly_summary": ["PRIMARY KEY (period_start, query, asin)", "FOREIGN KEY (sync_log_id) REFERENCES sync_log(id)"],
-    "quarterly_summary": [
-        "PRIMARY KEY (period_start, query, asin)",
-        REFERENCE,
-    ],
-    "sync_log": ["PRIMARY KEY (id)", "UNIQUE (dag_id, run_id)"],
-    "data_quality_checks": ["PRIMARY KEY (id)", REFERENCE],
-    "sync_rejects": ["PRIMARY KEY (id)", f"{REFERENCE} ON DELETE CASCADE"],
-    "synced_period": [
-        "PRIMARY KEY (sync_type, period_start)",
-        "CHECK ((state = ANY (ARRAY['derived'::text, 'synced'::text])))",
-        REFERENCE,
-    ],
-    "sent_alert": ["PRIMARY KEY (id)"],
-    "source_period": ["PRIMARY KEY (sync_type, period_start)"],
-    "alembic_version": ["PRIMARY KEY (version_num)"],
-}
-
-BY_SYNC = "USING btree (sync_log_id) WHERE (sync_log_id IS NOT NULL)"
-INDEXES = {
-    "idx_sync_log_status": "sync_log USING btree (sync_status, started_at DESC)",
-    "idx_sync_log_type": "sync_log USING btree (sync_type, started_at DESC)",
-    "sync_log_sync_type_period_start_started_at_idx": (
-        "sync_log USING btree (sync_type, period_start, started_at DESC)"
-    ),
-    "idx_quality_checks_sync": "data_quality_checks USING btree (sync_log_id)",
-    "idx_quality_checks_status": "data_quality_checks USING btree (check_status)",
-    "sync_rejects_sync_log_id_idx": "sync_rejects USING btree (sync_log_id)",
-    "sent_alert_kind_subject_cause_idx": "sent_alert USING btree (kind, subject, cause) WHERE (resolved_at IS NULL)",
-    "idx_weekly_summary_sync": "ONLY weekly_summary USING btree (last_synced_at, bigquery_sync_id)",
-    "weekly_summary_sync_log_id_idx": f"ONLY weekly_summary {BY_SYNC}",
-    "monthly_summary_sync_log_id_idx": f"ONLY monthly_summary {BY_SYNC}",
-    "quarterly_summary_sync_log_id_idx": f"ONLY quarterly_summary {BY_SYNC}",
-}
-
-PARTITIONS = {
-    "weekly_summary": ("RANGE (period_start)", "weekly_summary_default"),
-    "monthly_summary": ("RANGE (period_start)", "monthly_summary_default"),
-    "quarterly_summary": ("RANGE (period_start)", "quarterly_summary_default"),
-}
-
-FUNCTIONS = {
-    "can_be_attached(p_table text, p_first date, p_last date)",
-    "check_data_freshness()",
-    "day_has_partition(p_table regclass, p_day date)",
-    "delete_derived()",
-    "delete_old_sync_log(p_keep interval)",
-    "ensure_period_partition(p_table text, p_first date, p_last date)",
-    "forget_fingerprint()",
-    "get_latest_sync_status(p_sync_type character varying)",
-    "has_rows_between(p_tables regclass[], p_first date, p_last date)",
-    "lock_period(p_sync_type text, p_period_start date)",
-    "partition_name(p_table text, p_first date)",
-    "rate(p_count bigint, p_of bigint)",
-    "record_derived(p_unit text, p_first date, p_last date)",
-    "refresh_rollups(p_pending regclass)",
-    "rollup_build(p_unit text, p_first date, p_figures text)",
-    "rollup_columns(p_unit text)",
-    "rollup_deduplication(p_unit text, p_first date, p_touched text)",
-    "rollup_figures(p_unit text, p_first date, p_last date, p_touched text, p_sources regclass[])",
-    "rollup_figures_of_one_week(p_unit text, p_first date, p_last date, p_week regclass)",
-    "rollup_fillfactor()",
-    "rollup_merge(p_unit text, p_first date, p_last date, p_touched text, p_sources regclass[])",
-    "rollup_statements(p_weeks date[], p_touched text, p_sources regclass[], p_staged_week regclass)",
-    "table_freshness()",
-    "update_aggregate_summaries()",
-}
-
-TRIGGERS = {
-    "update_summaries_on_weekly_insert": "AFTER INSERT ON weekly_summary REFERENCING NEW TABLE AS new_rows",
-    "update_summaries_on_weekly_update": (
-        "AFTER UPDATE ON weekly_summary REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows"
-    ),
-    "update_summaries_on_weekly_delete": "AFTER DELETE ON weekly_summary REFERENCING OLD TABLE AS old_rows",
-    "update_summaries_on_weekly_truncate": "AFTER TRUNCATE ON weekly_summary",
-}
-
-FORGETTING = {
-    (f"{sync_type}_summary", f"forget_fingerprint_on_{event}", f"forget_fingerprint('{sync_type}')")
-    for sync_type in ("monthly", "quarterly")
-    for event in ("insert", "update", "delete", "truncate")
-}
+def without(lines: list[str], *words: str) -> list[str]:
+    """The lines in which none of the words is."""
+    return [line for line in lines if not any(word in line for word in words)]
 
 
-def columns(connection: Connection) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for table, column in connection.execute(
-        """
-        select c.relname, concat(
-            a.attname, ' ', format_type(a.atttypid, a.atttypmod),
-            case when l.collname <> 'default' then ' collate ' || l.collname end,
-            case when a.attnotnull then ' not null' end,
-            ' default ' || pg_get_expr(d.adbin, d.adrelid)
-        )
-        from pg_class as c
-        join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-        left join pg_collation as l on l.oid = a.attcollation
-        left join pg_attrdef as d on d.adrelid = c.oid and d.adnum = a.attnum
-        where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
-        order by c.relname, a.attnum
-        """
-    ):
-        found.setdefault(table, []).append(column)
-    return found
+@pytest.fixture
+def from_files(empty_database: str) -> Connection:
+    """A schema called ``sqp`` that only the files of sql/schema have built."""
+    with psycopg.connect(empty_database, autocommit=True) as connection:
+        connection.execute("create schema sqp")
+        connection.execute("set search_path = sqp, pg_temp")
+        for file in (sql_folder() / "schema" / "0_tables.sql", *schema_files()):
+            connection.execute(file.read_bytes())
+        connection.execute("create table alembic_version (version_num varchar(32) not null)")
+        connection.execute("alter table alembic_version add constraint alembic_version_pkc primary key (version_num)")
+        yield connection
 
 
-def constraints(connection: Connection) -> dict[str, set[str]]:
-    return {
-        table: set(definitions)
-        for table, definitions in connection.execute(
-            """
-            select c.relname, array_agg(pg_get_constraintdef(k.oid))
-            from pg_constraint as k join pg_class as c on c.oid = k.conrelid
-            where c.relnamespace = current_schema()::regnamespace and not c.relispartition
-                and k.contype in ('p', 'u', 'f', 'c')
-            group by 1
-            """
-        )
-    }
-
-
-def indexes(connection: Connection) -> dict[str, str]:
-    """Indexes that belong to no constraint; the schema's name is cut out, because pg_get_indexdef always gives it."""
-    return dict(
-        connection.execute(
-            r"""
-            select
-                c.relname,
-                regexp_replace(pg_get_indexdef(c.oid), '^CREATE (?:UNIQUE )?INDEX \S+ ON (ONLY )?\w+\.', '\1')
-            from pg_class as c join pg_index as i on i.indexrelid = c.oid
-            where c.relnamespace = current_schema()::regnamespace and not c.relispartition
-                and not exists (select from pg_constraint where conindid = c.oid)
-            """
-        ).fetchall()
-    )
-
-
-def partitions(connection: Connection) -> dict[str, tuple[str, str]]:
-    return {
-        table: (key, default)
-        for table, key, default in connection.execute(
-            "select partrelid::regclass::text, pg_get_partkeydef(partrelid), partdefid::regclass::text"
-            " from pg_partitioned_table join pg_class on oid = partrelid"
-            " where relnamespace = current_schema()::regnamespace"
-        )
-    }
-
-
-def functions(connection: Connection) -> set[str]:
-    query = "select format('%s(%s)', proname, pg_get_function_identity_arguments(oid)) from pg_proc"
-    return {row[0] for row in connection.execute(f"{query} where pronamespace = current_schema()::regnamespace")}
-
-
-def triggers(connection: Connection) -> dict[str, str]:
-    return dict(
-        connection.execute(
-            r"""
-            select tgname, regexp_replace(
-                pg_get_triggerdef(oid, true),
-                '^CREATE TRIGGER \S+ (.*) FOR EACH STATEMENT EXECUTE FUNCTION update_aggregate_summaries\(\)$', '\1'
-            )
-            from pg_trigger where tgrelid = 'weekly_summary'::regclass and not tgisinternal
-            """
-        ).fetchall()
-    )
-
-
-def forgetting(connection: Connection) -> set[tuple[str, str, str]]:
-    query = """
-        select tgrelid::regclass::text, tgname, substring(pg_get_triggerdef(oid, true) from 'FUNCTION (.*)$')
-        from pg_trigger
-        where tgrelid in ('monthly_summary'::regclass, 'quarterly_summary'::regclass) and not tgisinternal
-    """
-    return {(table, name, function) for table, name, function in connection.execute(query)}
-
-
-def assert_documented(connection: Connection) -> None:
-    assert columns(connection) == {
-        table: [line.strip() for line in text.strip().splitlines()] for table, text in COLUMNS.items()
-    }
-    assert constraints(connection) == {table: set(texts) for table, texts in CONSTRAINTS.items()}
-    assert indexes(connection) == INDEXES
-    assert partitions(connection) == PARTITIONS
-    assert functions(connection) == FUNCTIONS
-    assert triggers(connection) == TRIGGERS
-    assert forgetting(connection) == FORGETTING
-
-
-def revisions(connection: Connection) -> list[str]:
-    return [row[0] for row in connection.execute("select version_num from alembic_version")]
-
-
-def test_all_revisions_build_the_documented_schema(connection: Connection) -> None:
-    assert_documented(connection)
+def test_the_migration_builds_what_the_files_say(connection: Connection, from_files: Connection) -> None:
+    built, written = catalogue(connection), catalogue(from_files)
+    for kind in built:
+        assert built[kind] == written[kind], kind
     assert connection.execute("select nspname from pg_namespace where nspname like 'sqp%' order by 1").fetchall() == [
         ("sqp",),
         ("sqp_staging",),
     ]
+
+
+def test_the_comparison_notices_a_change_of_each_kind(committing: Connection) -> None:
+    changes = {
+        "columns": "alter table sync_log alter column attempt drop not null",
+        "tables": "alter table sync_log enable row level security",
+        "constraints": "alter table synced_period drop constraint synced_period_state_check",
+        "indexes": "drop index idx_sync_log_type",
+        "functions": "alter function rollup_fillfactor() stable",
+        "views": "create or replace view rollup_type as select * from period_type where unit <> 'day'",
+        "triggers": "alter table weekly_summary disable trigger update_summaries_on_weekly_insert",
+        "privileges": "grant select on sync_log to public",
+        "comments": "comment on view period_status is null",
+        "period types": "update period_type set days_allowed = 15 where sync_type = 'weekly'",
+    }
+    before = catalogue(committing)
+    assert changes.keys() == before.keys()
+    for kind, change in changes.items():
+        committing.execute(change)
+        now = catalogue(committing)
+        assert now[kind] != before[kind], kind
+        before = now
+
+
+def columns_of(lines: list[str], table: str) -> dict[str, str]:
+    """The columns of a table by name, without NOT NULL, which belongs to a key of ours."""
+    found = (line.split(" ", 2) for line in lines if line.startswith(f"{table} "))
+    return {name: kind.removesuffix(" not null") for _, name, kind in found}
+
+
+def test_an_adopted_database_agrees_but_for_what_was_theirs(
+    seed: Connection, adopt: Callable[[], Connection], from_files: Connection
+) -> None:
+    """Their summary tables stay plain, with their own columns and key; all else is the same as in a new database."""
+    tables = [sync_type.target_table for sync_type in SyncType]
+    query = QUERIES["columns"]
+    theirs = [str(line) for (line,) in seed.execute(query)]  # type: ignore[arg-type]
+    found, written = catalogue(adopt()), catalogue(from_files)
+    for kind in ("functions", "views", "triggers", "privileges", "comments", "period types"):
+        assert without(found[kind], "_summary_default") == without(written[kind], "_summary_default"), kind
+    for kind in ("columns", "tables", "constraints", "indexes"):
+        assert without(found[kind], "_summary") == without(written[kind], "_summary"), kind
+    for table in tables:
+        ours = columns_of(written["columns"], table)
+        added = ours.keys() - columns_of(theirs, table).keys()
+        have = columns_of(found["columns"], table)
+        assert {name: have[name] for name in added} == {name: ours[name] for name in added}
+        assert ours.keys() <= have.keys()
+        reference = f"{table} {table}_sync_log_id_fkey FOREIGN KEY (sync_log_id) REFERENCES sync_log(id) t"
+        assert reference in found["constraints"]
+
+
+def test_period_types_and_figures_stand_in_sql_as_in_python(connection: Connection) -> None:
+    types = connection.execute(
+        "select sync_type, unit, step = make_interval(days => %s) or step = make_interval(months => %s), target_table,"
+        " delay_days, days_allowed from period_type order by step",
+        [SyncType.WEEKLY.period_type.step[0], 0],
+    ).fetchall()
+    assert [(name, unit, table, delay, allowed) for name, unit, _, table, delay, allowed in types] == [
+        (t.value, t.period_type.unit, t.target_table, t.period_type.delay_days, t.period_type.days_allowed)
+        for t in SyncType
+    ]
+    for sync_type in SyncType:
+        count, unit = sync_type.period_type.step
+        step = connection.execute(
+            "select step = %s::interval from period_type where sync_type = %s", [f"{count} {unit}", sync_type.value]
+        ).fetchone()
+        assert step == (True,), sync_type
+    assert connection.execute("select name, type, rule, numerator, denominator from summary_figures()").fetchall() == [
+        *(
+            (
+                figure.column,
+                "bigint default 0" if figure.over_weeks == "sum" else "bigint",
+                figure.over_weeks,
+                None,
+                None,
+            )
+            for figure in FIGURES
+        ),
+        *((text.column, "text", "max", None, None) for text in TEXTS),
+        *((rate.column, "numeric(10, 6)", "rate", rate.numerator, rate.denominator) for rate in RATES),
+    ]
+
+
+def revisions(connection: Connection) -> list[str]:
+    return [row[0] for row in connection.execute("select version_num from alembic_version")]
 
 
 def test_every_revision_can_run_twice(committing: Connection, database: str) -> None:
@@ -333,10 +140,10 @@ def test_every_revision_can_run_twice(committing: Connection, database: str) -> 
         " values ('2026-11-08', '2026-11-14', 'a', 'B000000001', now())"
     )
     before = committing.execute("select * from monthly_summary").fetchall()
-    applied = revisions(committing)
+    applied, built = revisions(committing), catalogue(committing)
     committing.execute("delete from alembic_version")
     assert migrate(database)[-1:] == applied
-    assert_documented(committing)
+    assert catalogue(committing) == built
     assert committing.execute("select * from monthly_summary").fetchall() == before
     assert committing.execute("select count(*) from sync_log").fetchall() == [(0,)]
 
@@ -345,10 +152,55 @@ def test_each_revision_can_run_twice_in_a_row(empty_database: str) -> None:
     """As when the connection breaks after the SQL and before the revision is noted."""
     applied = migrate(empty_database)
     with psycopg.connect(empty_database, autocommit=True, options="-c search_path=sqp") as connection:
-        for before, revision in pairwise(applied):
+        built = catalogue(connection)
+        for before, revision in pairwise(applied[:-1]):
             connection.execute("update alembic_version set version_num = %s", [before])
             assert migrate(empty_database)[0] == revision
-        assert_documented(connection)
+        assert catalogue(connection) == built
+
+
+@pytest.fixture
+def edited(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str, str], None]:
+    """Use a copy of sql/ in which a function or view of sql/schema is changed."""
+    folder = tmp_path / "sql"
+    shutil.copytree(sql_folder(), folder)
+
+    def edit(old: str, new: str) -> None:
+        (file,) = (path for path in (folder / "schema").glob("[1-9]*.sql") if old in path.read_text(encoding="utf-8"))
+        file.write_text(file.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+        monkeypatch.setenv("SQP_SQL_DIR", str(folder))
+        files_hash.cache_clear()
+
+    yield edit
+    monkeypatch.undo()
+    files_hash.cache_clear()
+
+
+def test_an_edited_function_is_noticed_and_put_in_force(
+    committing: Connection, database: str, edited: Callable[[str, str], None]
+) -> None:
+    old = files_hash()
+    edited("select 60\n", "select 55\n")
+    assert files_hash() != old
+    assert migrate(database) == [files_hash()]
+    assert committing.execute("select rollup_fillfactor(), files from schema_state").fetchone() == (55, files_hash())
+    assert migrate(database) == []
+
+
+def test_a_view_can_gain_a_column_but_never_lose_one(
+    committing: Connection, database: str, edited: Callable[[str, str], None]
+) -> None:
+    """People build on the views: what is not appended is refused, and nothing is put in force."""
+    committing.execute("create view of_theirs as select status from period_status")
+    edited("    seen.seen_at as source_seen_at\n", "    seen.seen_at as source_seen_at,\n    seen.reject_count\n")
+    migrate(database)
+    committing.execute("select reject_count from period_status")
+    edited("    seen.row_count as source_row_count,\n", "")
+    in_force = committing.execute("select files from schema_state").fetchone()
+    with pytest.raises(MigrationError, match="cannot drop columns from view"):
+        migrate(database)
+    assert committing.execute("select files from schema_state").fetchone() == in_force
+    committing.execute("select source_row_count from of_theirs, period_status")
 
 
 def test_migrating_an_up_to_date_schema_does_nothing(database: str) -> None:
@@ -363,9 +215,10 @@ def test_a_second_schema_lives_beside_the_first(committing: Connection, database
     )
     for schema in ("sqp", "client_a"):
         committing.execute(insert.format(schema, schema))
+    built = catalogue(committing)
     for schema, months in (("sqp", [("sqp",)]), ("client_a", [("client_a",)]), ("client_b", [])):
         committing.execute(f"set search_path = {schema}")
-        assert_documented(committing)
+        assert catalogue(committing) == built
         assert committing.execute("select query from monthly_summary").fetchall() == months
 
 

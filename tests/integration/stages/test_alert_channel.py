@@ -37,7 +37,7 @@ def test_a_working_service_hears_a_cause_once_while_another_is_broken(
     first = stages.sync("2026-11-08")
     with caplog.at_level(logging.INFO):
         stages.clear(first, "extract")
-    assert "Not told again" in caplog.text
+    assert "Alert already sent" in caplog.text
     landing.land(report_row("q"))
     stages.sync("2026-11-08")
     stages.sync("2026-11-08", force=True)
@@ -52,10 +52,10 @@ def test_the_broken_one_is_warned_of_without_its_address(
     with caplog.at_level(logging.INFO):
         stages.sync("2026-11-08")
     said = caplog.text + "".join(capsys.readouterr())
-    assert f"Connection sqp_alerts: service 1 of 2 (JSON) did not take it: {FAILED}" in said
+    assert f"Connection sqp_alerts: service 1 of 2 (JSON) did not accept it: {FAILED}" in said
     assert "service 2 of 2" not in said
-    assert f"Told: {FAILED}" in said
-    assert "Not told" not in said
+    assert f"Alert sent: {FAILED}" in said
+    assert "Alert not sent" not in said
     assert SECRET not in said
     assert "127.0.0.1" not in said
 
@@ -73,5 +73,5 @@ def test_an_entry_that_names_no_service_keeps_nothing_from_the_others(
     stages.sync("2026-11-08")
     assert webhook.titles() == [FAILED]
     said = caplog.text + "".join(capsys.readouterr())
-    assert "service 2 of 2 (no address that Apprise knows) did not take it" in said
+    assert "service 2 of 2 (no address that Apprise knows) did not accept it" in said
     assert SECRET not in said

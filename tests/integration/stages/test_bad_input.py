@@ -31,6 +31,7 @@ from tests.landing import COLUMNS, WEEK, Landing, report_row
 from tests.stages import Run, Stages
 
 CLOSED_PORT = 1  # nothing listens there
+AGAIN = "Airflow tries the task again."
 
 
 def assert_failed(stages: Stages, run: Run, stage: str, error: type[SyncError], *said: str) -> None:
@@ -166,7 +167,7 @@ def test_a_quota_that_is_used_up_is_tried_again(stages: Stages, monkeypatch: pyt
         raise google_errors.Forbidden("Exceeded rate limits", errors=[{"reason": "rateLimitExceeded"}])
 
     monkeypatch.setattr(bigquery.Client, "query", refuse)
-    assert_failed(stages, stages.sync(WEEK), "extract", SourceUnreachable, "Exceeded rate limits", "It is tried again.")
+    assert_failed(stages, stages.sync(WEEK), "extract", SourceUnreachable, "Exceeded rate limits", AGAIN)
 
 
 def test_a_query_that_costs_too_much_is_refused_by_bigquery(stages: Stages, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +184,7 @@ def test_unreachable_bigquery(stages: Stages, monkeypatch: pytest.MonkeyPatch) -
     extra = {"project": "sqp-demo", "is_anonymous": True, "api_endpoint": f"http://127.0.0.1:{CLOSED_PORT}"}
     connection = json.dumps({"conn_type": "gcpbigquery", "extra": extra})
     monkeypatch.setenv("AIRFLOW_CONN_SQP_BIGQUERY", connection)
-    assert_failed(stages, stages.sync(WEEK), "extract", SourceUnreachable, "did not succeed", "It is tried again.")
+    assert_failed(stages, stages.sync(WEEK), "extract", SourceUnreachable, "did not succeed", AGAIN)
 
 
 def test_unreachable_postgres_before_the_start(stages: Stages, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +206,7 @@ def test_postgres_lost_while_loading(stages: Stages, monkeypatch: pytest.MonkeyP
         self._run("add_sync_index")
 
     monkeypatch.setattr("sqp_provider.target.staging.Staging.add_key", lose)
-    assert_failed(stages, stages.sync(WEEK), "load", TargetUnreachable, "terminating connection", "It is tried again.")
+    assert_failed(stages, stages.sync(WEEK), "load", TargetUnreachable, "terminating connection", AGAIN)
     assert stages.query("select tablename from pg_tables where schemaname = 'sqp_staging'") == []
 
 
@@ -296,7 +297,7 @@ def test_every_check_can_fail(stages: Stages, damage: str, check: str, column: s
     stages.states = run.states
     stages.run_task(run, "log_finish")
 
-    said = "checks failed on sqp_staging.weekly_summary_20261108_2", "The target is unchanged.", "clear 'load'"
+    said = "checks failed on sqp_staging.weekly_summary_20261108_2", "The target is unchanged.", "Clear 'load'"
     assert_failed(stages, run, "validate", ChecksFailed, *said)
     failed = stages.query("select * from data_quality_checks where check_status = 'failed' and check_type = %s", check)
     assert column in {row["column_name"] for row in failed}
@@ -351,7 +352,7 @@ def test_a_lock_that_is_not_to_be_had_is_tried_again(stages: Stages, dataset: st
         other.execute("lock table sqp.weekly_summary in access exclusive mode")
         hurried.run_task(run, "publish")
     hurried.run_task(run, "log_finish")
-    said = "canceling statement due to lock timeout", "The target is unchanged.", "It is tried again."
+    said = "canceling statement due to lock timeout", "The target is unchanged.", AGAIN
     assert_failed(stages, run, "publish", TargetUnreachable, *said)
 
 

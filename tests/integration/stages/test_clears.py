@@ -99,12 +99,12 @@ def test_extract_cleared_alone_after_a_restatement_is_red_and_says_what_to_clear
     assert [run.states[stage] for stage in STAGES] == ["success"] * 4
     kind, message = failure(stages, run)
     assert kind == "NothingPublished"
-    assert "is not what sync_log 1 has published" in message
+    assert ", but sync_log 1 published " in message
     assert "Clear 'extract' together with what follows it (Downstream)." in message
     for task in ("log_start", "log_finish"):  # does not make it right
         stages.clear(run, task, downstream=False)
         kind, message = failure(stages, run)
-        assert (kind, "before it ended as failed without publishing" in message) == ("NothingPublished", True)
+        assert (kind, "finished as failed and published nothing" in message) == ("NothingPublished", True)
     stages.clear(run, "extract")
     assert (run.colour, run["publish"]["updated"]) == ("success", 1)
 
@@ -138,7 +138,7 @@ def test_a_refused_publish_that_a_person_marked_success_stays_red(landing: Landi
     run.states["publish"] = "success"
     stages.clear(run, "log_finish")
     kind, message = failure(stages, run)
-    assert (kind, "attempt 2 before it ended as failed" in message) == ("NothingPublished", True)
+    assert (kind, "the previous attempt (2) finished as failed" in message) == ("NothingPublished", True)
     assert len(stages.target()) == 3
 
 
@@ -155,7 +155,10 @@ def test_log_start_cleared_after_somebody_else_wrote_to_the_week(landing: Landin
         stages.query(written)
         stages.clear(run, "log_start", downstream=False)
         kind, message = failure(stages, run)
-        assert (kind, "was changed since sync_log 1 published it" in message) == ("NothingPublished", True)
+        assert (kind, "after sync_log 1 published it" in message) == (
+            "NothingPublished",
+            True,
+        )
     stages.clear(run, "extract")
     assert (run.colour, len(stages.target())) == ("success", 3)
 

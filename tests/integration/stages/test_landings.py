@@ -272,7 +272,7 @@ def test_the_newest_day_is_found_where_the_landing_has_odd_white_space(
     columns = {"marketplace": "marketplace_id", "report_period": "report_period"}
     source = {"columns": columns, "marketplace": "ATVPDKIKX0DER"}
     run = Stages(settings_for(landing.table, dataset, source=source), stages.dsn).sync(WEEK)
-    assert "the newest it has is 2026-11-01" in str(run.errors["extract"])
+    assert "the newest period it has is 2026-11-01" in str(run.errors["extract"])
 
 
 @pytest.mark.parametrize("name", ["marketplace_id", "Marketplace", "marketplaceId", "spec.marketplace_id"])
@@ -280,7 +280,7 @@ def test_a_marketplace_column_that_is_not_mentioned_is_refused(name: str, landin
     field = {"spec": "struct<marketplace_id string>"} if "." in name else {name: "STRING"}
     landing.create(COLUMNS | field)
     silent = Source(SqpBigQueryHook(), settings_for(landing.table, dataset).source)
-    with pytest.raises(SourceUnusable, match=f"column `{name.lower()}` tells marketplaces apart") as refused:
+    with pytest.raises(SourceUnusable, match=f"column `{name.lower()}` names the marketplace") as refused:
         silent.refuse_if_unusable()
     assert "or `marketplace: null` if all rows are of one marketplace. The target is unchanged." in str(refused.value)
     declined = settings_for(landing.table, dataset, source={"columns": {"marketplace": None}})

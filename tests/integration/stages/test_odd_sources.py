@@ -43,7 +43,7 @@ def test_a_source_that_lost_half_its_rows_is_refused_with_numbers(landing: Landi
     landing.replace(*rows(WEEK, 49))
     run = usual.sync(WEEK)
     status, message = check(usual, run, "volume_anomaly")
-    assert (status, message[:58]) == ("warning", "49 rows, the median of the last 3 periods is 100; data may")
+    assert (status, message[:58]) == ("warning", "49 rows, the median of the last 3 periods is 100; rows may")
     assert isinstance(run.errors["publish"].__cause__, DeletesRefused)
     assert "would delete 51 of 100 rows of sqp.weekly_summary (51.0%)" in str(run.errors["publish"])
     assert usual.target() == before
@@ -56,7 +56,7 @@ def test_a_source_with_ten_times_its_rows_is_published_with_a_warning(landing: L
     run = usual.sync(WEEK)
     assert run.colour == "success"
     status, message = check(usual, run, "volume_anomaly")
-    assert (status, message[:60]) == ("warning", "1,000 rows, the median of the last 3 periods is 100; data ma")
+    assert (status, message[:60]) == ("warning", "1,000 rows, the median of the last 3 periods is 100; rows ma")
     assert run["publish"]["inserted"] == 900
 
 
@@ -64,11 +64,11 @@ def test_a_source_of_nothing_but_malformed_rows_says_where_their_reasons_are(lan
     landing.land(*(report_row(f"q {n}", asin_click_count=-1) for n in range(6)))
     run = stages.sync(WEEK)
     message = stages.log(run)["error_message"]
-    said = re.search(r"All 6 rows are malformed; BigQuery table (\S+) has each with its reject_reason\.", message)
+    said = re.search(r"All 6 rows are malformed; BigQuery table (\S+) has each of them with its reject_reason", message)
     assert said
     rows = landing.client.query_and_wait(f"select reject_reason from `{said[1]}`")
     assert [row["reject_reason"] for row in rows] == ["negative_count"] * 6
-    assert "The target is unchanged. Clear 'extract' when the source is mended" in message
+    assert "The target is unchanged. Clear 'extract' when the source is corrected" in message
 
 
 def test_an_asin_that_is_late_is_named_and_comes_with_the_next_sync(landing: Landing, usual: Stages) -> None:
@@ -78,8 +78,8 @@ def test_an_asin_that_is_late_is_named_and_comes_with_the_next_sync(landing: Lan
     run = usual.sync(WEEK + timedelta(weeks=1))
     assert check(usual, run, "asin_coverage") == (
         "warning",
-        "1 of the 4 ASINs of 2026-11-08 are missing (B00TEST003); reports arrive ASIN by ASIN, so they may be late: "
-        "the daily look syncs them when they come",
+        "1 of the 4 ASINs of 2026-11-08 are missing (B00TEST003); reports arrive ASIN by ASIN and may be late: "
+        "sqp_restatements syncs them when they arrive",
     )
     (again,) = usual.query(
         "select check_query from data_quality_checks where check_type = 'asin_coverage' and sync_log_id = %s",

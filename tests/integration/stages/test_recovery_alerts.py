@@ -94,7 +94,7 @@ def test_a_channel_that_stays_away_is_asked_once_a_run(
 ) -> None:
     with webhook.refusing(), caplog.at_level(logging.WARNING):
         daily_check(stages)
-    assert caplog.text.count("Not told, connection sqp_alerts did not take it") == 1
+    assert caplog.text.count("Alert not sent, connection sqp_alerts did not accept it") == 1
     daily_check(stages)
     assert webhook.titles() == [FAILED, RECOVERED]
 
@@ -142,7 +142,7 @@ def test_a_channel_that_refuses_is_left_alone_after_the_third_time(
         notified_and_recovered(stages, f"weekly 2026-10-{days}")
     with webhook.refusing(), caplog.at_level(logging.WARNING):
         daily_check(stages)
-    assert caplog.text.count("Not told, connection sqp_alerts did not take it") == 3
+    assert caplog.text.count("Alert not sent, connection sqp_alerts did not accept it") == 3
 
 
 NEW_WEEK = (

@@ -48,7 +48,7 @@ def test_a_week_synced_twice_is_unchanged_and_nothing_is_written(landing: Landin
     assert versions(stages) == before
     log = stages.log(second)
     assert log["sync_status"] == "completed"
-    assert log["sync_metadata"]["reason"] == "unchanged: the target holds these 10 rows already, nothing was written"
+    assert log["sync_metadata"]["reason"] == "unchanged: the target already has these 10 rows, nothing was written"
     assert counts(stages, second) == (10, 0, 0)
 
 
@@ -173,7 +173,7 @@ def test_an_empty_week_is_a_failure_unless_allowed(landing: Landing, stages: Sta
     landing.land(report_row("older", week=WEEK.replace(day=1)))
     run = stages.sync(WEEK)
     assert isinstance(run.errors["extract"].__cause__, SourceEmpty)
-    assert "no usable rows for this period; the newest it has is 2026-11-01" in str(run.errors["extract"])
+    assert "no usable rows for this period; the newest period it has is 2026-11-01" in str(run.errors["extract"])
     assert stages.log(run)["sync_status"] == "failed"
 
     brave = stages.sync(WEEK, allow_empty=True)
@@ -263,7 +263,7 @@ def test_clearing_an_old_run_does_not_bring_back_its_old_snapshot(landing: Landi
     assert not stages.run_task(old, "publish")
 
     assert isinstance(old.errors["publish"].__cause__, Superseded)
-    assert "its snapshot is of" in str(old.errors["publish"])
+    assert "its snapshot was taken at" in str(old.errors["publish"])
     assert "Clear 'extract' together with what follows it (Downstream)" in str(old.errors["publish"])
     assert [row["total_clicks"] for row in stages.target()] == [99]
     stages.run_task(old, "log_finish")
@@ -348,7 +348,7 @@ def test_a_task_that_outlives_its_run_cannot_publish(landing: Landing, stages: S
     begun = operator.read_sync(run.context("publish"))
     stages.query("update sync_log set sync_status = 'failed'")
     operator.read_sync = lambda context: begun
-    with pytest.raises(Exception, match="the run was closed as failed while this task was still at work"):
+    with pytest.raises(Exception, match="the run was closed as failed while this task was still running"):
         operator.execute(run.context("publish"))
     assert stages.target() == []
 
@@ -459,7 +459,7 @@ def test_an_old_attempt_that_wakes_up_cannot_publish(landing: Landing, stages: S
     slow_attempt = operator.read_sync(run.context("load"))
     stages.run_task(run, "log_start")  # the run is cleared meanwhile: attempt 2
     operator.read_sync = lambda context: slow_attempt
-    with pytest.raises(Exception, match="attempt 2 of the same run has taken over, this one is attempt 1") as raised:
+    with pytest.raises(Exception, match="attempt 2 of the same run has taken over from attempt 1") as raised:
         operator.execute(run.context("load"))
     assert isinstance(raised.value.__cause__, Superseded)
     assert stages.query("select to_regclass('sqp_staging.weekly_summary_20261108_2') as staged") == [{"staged": None}]

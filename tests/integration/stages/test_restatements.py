@@ -127,7 +127,9 @@ def test_the_window_ends_with_the_newest_week_due(landing: Landing, stages: Stag
 
 def test_every_type_is_looked_at_as_far_back_as_configured(landing: Landing, stages: Stages) -> None:
     landing.land(*TEN, report_row("q", week=date(2026, 10, 4)))
-    restatements = stages.settings.restatements.model_copy(update={"weekly_periods": 2, "quarterly_periods": 0})
+    restatements = stages.settings.restatements.model_copy(
+        update={"periods": {SyncType.WEEKLY: 2, SyncType.QUARTERLY: 0}}
+    )
     stages.settings = stages.settings.model_copy(update={"restatements": restatements})
     found = check(stages, sync_types=["weekly", "monthly", "quarterly"], periods=None)
     assert [run["trigger_run_id"].split("__")[1] for run in found] == ["weekly_2026-11-08", "monthly_2026-10-01"]

@@ -12,7 +12,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time.comms import ErrorResponse
 
-from sqp_provider.core.errors import Superseded
+from sqp_provider.core.errors import RunClosed
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.stale import OpenRun
 from sqp_provider.operators.stale_runs import close_stale_runs
@@ -66,7 +66,7 @@ def test_the_next_run_of_the_type_closes_what_a_dead_one_left(stages: Stages, de
     assert (log["sync_status"], log["attempt"], log["completed_at"] is not None) == ("failed", 1, True)
     assert log["error_message"] == log["error_details"]["message"]
     assert (log["error_details"]["type"], log["error_details"]["stage"]) == ("Stale", None)
-    assert "Airflow has run dead of sqp_weekly_sync neither queued nor running" in log["error_message"]
+    assert "run dead of sqp_weekly_sync is neither queued nor running in Airflow" in log["error_message"]
     assert "trigger sqp_weekly_sync with period_start 2026-11-08" in log["error_message"]
     assert stages.query(STAGED) == []
     assert status(stages, following) == "started"
@@ -104,9 +104,9 @@ def test_a_task_that_wakes_up_after_its_run_was_closed_cannot_publish(stages: St
     begun = operator.read_sync(dead.context("publish"))
     start_next(stages)
     operator.read_sync = lambda context: begun
-    with pytest.raises(Exception, match="the run was closed as failed while this task was still at work") as raised:
+    with pytest.raises(Exception, match="the run was closed as failed while this task was still running") as raised:
         operator.execute(dead.context("publish"))
-    assert isinstance(raised.value.__cause__, Superseded)
+    assert isinstance(raised.value.__cause__, RunClosed)
     assert stages.target() == []
 
 
@@ -116,7 +116,7 @@ def test_a_closed_run_can_be_cleared_and_remembers_how_it_ended(stages: Stages, 
     log = stages.log(dead)
     assert (log["sync_status"], log["attempt"], log["error_message"]) == ("completed", 2, None)
     (earlier,) = log["sync_metadata"]["attempts"]
-    assert (earlier["status"], "without log_finish" in earlier["error_message"]) == ("failed", True)
+    assert (earlier["status"], "before log_finish" in earlier["error_message"]) == ("failed", True)
     assert len(stages.target()) == 1
 
 
@@ -178,7 +178,7 @@ def test_a_row_whose_staged_table_is_in_use_is_left(
     with psycopg.connect(stages.dsn, options="-c search_path=sqp") as reading:
         reading.execute("select from sqp_staging.weekly_summary_20261108_1")
         assert close(impatient) == []
-    assert "could not be closed and is left for the next run" in caplog.text
+    assert "stays open and the next run tries to close it again" in caplog.text
     assert status(stages, dead) == "started"
 
 

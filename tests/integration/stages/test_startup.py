@@ -18,7 +18,7 @@ from tests.stages import Run, Stages
 
 OTHER_REVISIONS = [
     ("0001", f"schema sqp is at revision 0001, .* needs {newest_revision()}.* Run the Dag sqp_migrate"),
-    ("9999", f"schema sqp is at revision 9999, .* knows up to {newest_revision()}.* Update the provider"),
+    ("9999", f"schema sqp is at revision 9999, .* knows revisions up to {newest_revision()}.* Update the provider"),
 ]
 
 
@@ -89,8 +89,8 @@ def test_a_worker_without_the_connection_to_postgres_says_what_to_set(
     run = stages.sync(WEEK)
     assert isinstance(run.errors["log_start"], AirflowFailException)
     assert str(run.errors["log_start"]) == (
-        "The conn_id `sqp_postgres` isn't defined. The target is unchanged. Create the connection in Airflow, set "
-        "AIRFLOW_CONN_ and its name in capitals in the worker's environment, or correct conn_id in sqp_config.yaml."
+        "The conn_id `sqp_postgres` isn't defined. The target is unchanged. Create the connection in Airflow, or as "
+        "AIRFLOW_CONN_<ITS NAME> in the worker's environment, or correct conn_id in sqp_config.yaml."
     )
     assert written(stages)["sync_log"] == 0
 

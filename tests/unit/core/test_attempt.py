@@ -1,4 +1,4 @@
-"""What an attempt came to when no stage of it said so."""
+"""The outcome of an attempt in which no stage published."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ SYNC = SyncRun(
     started_at=NOON,
     dag_id="sqp_weekly_sync",
     run_id="manual__1",
+    partition_name="weekly_summary_20261108",
 )
 LEDGER = {"state": "synced", "fingerprint": "a" * 32, "row_count": 3, "sync_log_id": 7, "snapshot_at": NOON}
 COMPLETED = {"attempt": 1, "status": "completed", "outcome": "attached"}
@@ -31,7 +32,7 @@ def attempt(snapshot: str | None = None, hour: int = 13, previous: dict[str, Any
 
 
 @pytest.mark.parametrize(
-    ("ended", "ledger", "how"),
+    ("finished", "ledger", "how"),
     [
         (attempt("a"), LEDGER, "already published"),
         (attempt("a"), LEDGER | {"sync_log_id": 8}, "unchanged"),
@@ -41,24 +42,30 @@ def attempt(snapshot: str | None = None, hour: int = 13, previous: dict[str, Any
         (attempt(previous=COMPLETED | {"outcome": "unchanged"}), LEDGER | {"sync_log_id": 8}, "unchanged"),
     ],
 )
-def test_an_attempt_is_right_when_its_snapshot_or_the_one_before_is_published(
-    ended: Attempt, ledger: dict[str, Any], how: str
+def test_an_attempt_is_right_if_its_snapshot_is_published_or_the_previous_attempt_was_right(
+    finished: Attempt, ledger: dict[str, Any], how: str
 ) -> None:
-    result = settle(SYNC, ended, ledger, intact=True, extracted=True)
+    result = settle(SYNC, finished, ledger, intact=True, extracted=True)
     assert (result.how, result.unchanged) == (how, 3)
 
 
 @pytest.mark.parametrize(
-    ("ended", "ledger", "given", "error", "why"),
+    ("finished", "ledger", "given", "error", "why"),
     [
-        (attempt("b"), LEDGER, {}, NothingPublished, "fingerprint bbbbbbbb, is not what sync_log 7"),
-        (attempt("b", previous=COMPLETED), LEDGER, {}, NothingPublished, "is not what sync_log 7 has published"),
-        (attempt("b", hour=11), LEDGER, {}, Superseded, "its snapshot is of 2026-11-19 11:00:00"),
-        (attempt("a"), None, {}, NothingPublished, "no run of the period has published"),
-        (attempt("a"), LEDGER | {"state": "derived"}, {}, NothingPublished, "no run of the period has published"),
-        (attempt("a"), LEDGER, {"intact": False}, NothingPublished, "was changed since sync_log 7"),
-        (attempt("a"), LEDGER | {"fingerprint": None}, {"intact": False}, NothingPublished, "was changed since"),
-        (attempt(previous=COMPLETED), LEDGER, {"intact": False}, NothingPublished, "was changed since sync_log 7"),
+        (attempt("b"), LEDGER, {}, NothingPublished, "fingerprint bbbbbbbb, but sync_log 7 published aaaaaaaa"),
+        (attempt("b", previous=COMPLETED), LEDGER, {}, NothingPublished, "but sync_log 7 published aaaaaaaa"),
+        (attempt("b", hour=11), LEDGER, {}, Superseded, "its snapshot was taken at 2026-11-19 11:00:00"),
+        (attempt("a"), None, {}, NothingPublished, "no run of this period has published"),
+        (attempt("a"), LEDGER | {"state": "derived"}, {}, NothingPublished, "no run of this period has published"),
+        (attempt("a"), LEDGER, {"intact": False}, NothingPublished, "changed the period after sync_log 7"),
+        (attempt("a"), LEDGER | {"fingerprint": None}, {"intact": False}, NothingPublished, "changed the period after"),
+        (
+            attempt(previous=COMPLETED),
+            LEDGER,
+            {"intact": False},
+            NothingPublished,
+            "changed the period after sync_log 7",
+        ),
         (attempt(previous=COMPLETED), LEDGER, {"extracted": False}, NothingPublished, "extract left no snapshot"),
         (attempt(), LEDGER, {}, NothingPublished, "it took no snapshot"),
         (
@@ -66,13 +73,13 @@ def test_an_attempt_is_right_when_its_snapshot_or_the_one_before_is_published(
             LEDGER,
             {},
             NothingPublished,
-            "attempt 1 before it ended as failed without publishing",
+            r"the previous attempt \(1\) finished as failed and published nothing",
         ),
     ],
 )
 def test_an_attempt_that_is_not_known_to_be_right_says_why(
-    ended: Attempt, ledger: dict[str, Any] | None, given: dict[str, bool], error: type[SyncError], why: str
+    finished: Attempt, ledger: dict[str, Any] | None, given: dict[str, bool], error: type[SyncError], why: str
 ) -> None:
     with pytest.raises(error, match=why) as raised:
-        settle(SYNC, ended, ledger, **{"intact": True, "extracted": True} | given)
+        settle(SYNC, finished, ledger, **{"intact": True, "extracted": True} | given)
     assert "Clear 'extract' together with what follows it (Downstream)" in str(raised.value)

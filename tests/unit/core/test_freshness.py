@@ -1,4 +1,4 @@
-"""The sentence about a table's freshness."""
+"""The text about a table's freshness."""
 
 from __future__ import annotations
 
@@ -42,36 +42,36 @@ MONTH = replace(
 
 def test_a_fresh_week() -> None:
     assert str(WEEK) == (
-        "weekly_summary is fresh: newest period 2026-11-08..2026-11-14, synced, ended 9 days ago (14 days are allowed)."
+        "weekly_summary is fresh: newest period 2026-11-08..2026-11-14, synced, 9 days old (14 days are allowed)."
         " Last sync (sync_log 12): completed at 2026-11-19 00:01 UTC."
     )
 
 
 def test_a_stale_week_names_the_error_of_the_last_sync_and_what_to_do() -> None:
     stale = replace(WEEK, is_stale=True, days_old=16, last_status="failed", last_error="no usable rows. Clear it.")
-    assert str(stale).startswith("weekly_summary is stale: newest period 2026-11-08..2026-11-14, synced, ended 16 days")
+    assert str(stale).startswith("weekly_summary is stale: newest period 2026-11-08..2026-11-14, synced, 16 days old")
     assert str(stale).endswith("Last sync (sync_log 12): failed at 2026-11-19 00:01 UTC: no usable rows. Clear it.")
     assert stale.remedy == (
-        "The target is unchanged. See the Dag sqp_weekly_sync: do what the error of the last sync says, or trigger it."
+        "The target is unchanged. Do what the error of the last sync of sqp_weekly_sync says, or trigger the Dag."
     )
 
 
 def test_an_empty_table_that_was_never_synced() -> None:
     empty = replace(WEEK, is_stale=True, period_start=None, period_end=None, days_old=None, last_sync_log_id=None)
     assert str(empty) == "weekly_summary is stale: it has no period that is over. No weekly sync has run yet."
-    assert "see whether it has runs" in replace(empty, last_status=None).remedy
+    assert "Check whether sqp_weekly_sync runs" in replace(empty, last_status=None).remedy
 
 
-def test_a_month_made_of_weeks_names_the_newest_that_was_synced_by_a_run_of_its_own() -> None:
+def test_a_month_summed_from_weeks_names_the_newest_month_synced_by_its_own_run() -> None:
     assert str(MONTH).startswith(
-        "monthly_summary is fresh: newest period 2026-10-01..2026-10-31, derived from weeks, ended 23 days ago "
-        "(45 days are allowed); newest synced by its own run 2026-09-01..2026-09-30. "
+        "monthly_summary is fresh: newest period 2026-10-01..2026-10-31, derived from weeks, 23 days old "
+        "(45 days are allowed); newest period synced by its own run: 2026-09-01..2026-09-30. "
     )
     never = replace(MONTH, synced_period_start=None, synced_period_end=None)
-    assert "; none has been synced by a run of its own. " in str(never)
+    assert "; no period was synced by its own run yet. " in str(never)
 
 
-def test_a_table_that_there_is_not() -> None:
+def test_an_unknown_table_is_refused() -> None:
     assert freshness_of("weekly_summary", [MONTH, WEEK]) is WEEK
     with pytest.raises(InvalidSettings, match="'weekly': expected one of monthly_summary, weekly_summary"):
         freshness_of("weekly", [MONTH, WEEK])

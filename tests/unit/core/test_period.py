@@ -55,7 +55,7 @@ def test_a_period_says_what_it_is() -> None:
     assert str(period) == "weekly 2026-11-08..2026-11-14"
     assert period.compact == "20261108"
     assert period.sync_type.target_table == "weekly_summary"
-    assert [sync_type.report_period for sync_type in SyncType] == ["WEEK", "MONTH", "QUARTER"]
+    assert [sync_type.period_type.report_period for sync_type in SyncType] == ["WEEK", "MONTH", "QUARTER"]
 
 
 @pytest.mark.parametrize(

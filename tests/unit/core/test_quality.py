@@ -65,12 +65,12 @@ def test_equal_sides_pass_every_check() -> None:
 @pytest.mark.parametrize(
     ("target", "check", "message"),
     [
-        ({"row_count": 999, "key_count": 999}, ("row_count", None), "row_count rows source 1,000, staged 999 (-1)"),
-        ({"row_hash": 43}, ("row_hash", None), "row_hash hash over every row source 42, staged 43 (+1)"),
+        ({"row_count": 999, "key_count": 999}, ("row_count", None), "row_count (rows): source 1,000, staged 999 (-1)"),
+        ({"row_hash": 43}, ("row_hash", None), "row_hash (hash over every row): source 42, staged 43 (+1)"),
         (
             {"sums": dict.fromkeys(COLUMNS, 81_204) | {"total_clicks": 81_190}},
             ("sum_validation", "total_clicks"),
-            "sum_validation sum of total_clicks source 81,204, staged 81,190 (-14)",
+            "sum_validation (sum of total_clicks): source 81,204, staged 81,190 (-14)",
         ),
         ({"nulls": dict.fromkeys((*KEYS, *COLUMNS), 0) | {"asin": 2}}, ("null_check", "asin"), "NULL in 2 staged rows"),
         ({"key_count": 990}, ("duplicate_check", None), "10 staged rows repeat a key"),

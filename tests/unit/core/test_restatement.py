@@ -1,4 +1,4 @@
-"""What the source has and what is published, against what is done about it."""
+"""What is found for a period, and what is done about it."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ def source(rows: int, fingerprint: str = NEW, rejects: int = 0) -> PeriodTotals:
     ("seen", "known", "found", "action", "reason"),
     [
         (source(19001), NOTHING, "missing", "sync", "the source has 19,001 rows, nothing is published"),
-        (source(19001), DERIVED, "derived", "sync", "made of weeks so far, the source has 19,001 rows of its own"),
+        (source(19001), DERIVED, "derived", "sync", "summed from weeks so far; the source has 19,001 rows for it"),
         (source(19020), SYNCED, "changed", "sync", "fingerprint a1b2c3d4 → e5f60718, rows 19,001 → 19,020"),
         (
             source(19001, OLD),
             OVERWRITTEN,
             "overwritten",
             "sync",
-            "it, or a week of it, was written to since; the source has 19,001 rows",
+            "it, or one of its weeks, was written to after it was published; the source has 19,001 rows",
         ),
-        (source(19001, OLD), SYNCED, "unchanged", "leave", "the source holds the 19,001 rows that are published"),
+        (source(19001, OLD), SYNCED, "unchanged", "leave", "the source has the same 19,001 rows that are published"),
         (None, NOTHING, "absent", "leave", "not at the source yet"),
         (source(0), NOTHING, "absent", "leave", "not at the source yet"),
         (source(0, rejects=7), NOTHING, "absent", "leave", "not at the source yet: all 7 rows it has are malformed"),
-        (None, DERIVED, "absent", "leave", "not at the source yet; until then it is made of weeks"),
-        (None, EMPTY, "unchanged", "leave", "it was published as empty, and the source still has no row of it"),
-        (source(0), EMPTY, "unchanged", "leave", "it was published as empty, and the source still has no row of it"),
+        (None, DERIVED, "absent", "leave", "not at the source yet; until then it is summed from weeks"),
+        (None, EMPTY, "unchanged", "leave", "it was published as empty, and the source still has no row for it"),
+        (source(0), EMPTY, "unchanged", "leave", "it was published as empty, and the source still has no row for it"),
         (source(3), EMPTY, "changed", "sync", "fingerprint a1b2c3d4 → e5f60718, rows 0 → 3"),
     ],
 )
@@ -69,8 +69,8 @@ def test_a_published_period_without_a_source_is_a_warning_and_never_synced(
     (finding,) = find_restatements([WEEK], seen, {WEEK: known})
     assert (finding.found, finding.action, finding.found.needs_a_person) == ("vanished", "leave", True)
     assert finding.reason == (
-        "19,001 rows are published, but the source has none any more. They stay, because an empty source is never a "
-        "success; if it really lost them, sync the period with allow_empty and max_delete_fraction 1"
+        "19,001 rows are published, but the source has none any more. The target is unchanged. "
+        "If the source really lost the rows, sync the period with allow_empty and max_delete_fraction 1"
     )
 
 
@@ -84,11 +84,11 @@ def test_rows_that_somebody_wrote_to_a_week_published_as_empty_are_a_warning() -
     "seen", [None, source(0), source(19001), source(19001, OLD)], ids=["absent", "empty", "changed", "same"]
 )
 @pytest.mark.parametrize("known", [NOTHING, SYNCED, OVERWRITTEN, DERIVED, failed("ChecksFailed", NEW)])
-def test_a_period_that_a_run_is_at_work_on_is_left_to_it(seen: PeriodTotals | None, known: KnownPeriod) -> None:
+def test_a_period_that_a_run_is_syncing_is_left_to_that_run(seen: PeriodTotals | None, known: KnownPeriod) -> None:
     at_work = KnownPeriod(**(vars(known) | {"running_run": "manual__7"}))
     (finding,) = find_restatements([WEEK], {WEEK: seen} if seen else {}, {WEEK: at_work})
     assert (finding.found, finding.action) == ("running", "leave")
-    assert finding.reason == "run manual__7 is at work on it"
+    assert finding.reason == "run manual__7 is syncing it"
 
 
 @pytest.mark.parametrize(
@@ -112,15 +112,23 @@ def test_rows_that_a_run_has_refused_are_not_tried_again_until_they_change(known
     assert finding.found.needs_a_person is (found is Found.REFUSED)
 
 
+@pytest.mark.parametrize("seen", [None, source(0), source(19001)])
+def test_a_period_that_was_deleted_on_purpose_is_left(seen: PeriodTotals | None) -> None:
+    deleted = KnownPeriod(state="deleted")
+    (finding,) = find_restatements([WEEK], {WEEK: seen} if seen else {}, {WEEK: deleted})
+    assert (finding.found, finding.action, finding.found.needs_a_person) == ("deleted", "leave", False)
+    assert finding.reason == "it was deleted on purpose; trigger its sync to have it again"
+
+
 def test_a_refused_period_names_the_run_to_clear() -> None:
     (finding,) = find_restatements([WEEK], {WEEK: source(19020)}, {WEEK: failed("DeletesRefused", NEW, SYNCED)})
     assert str(finding) == (
-        "weekly 2026-11-08..2026-11-14: refused, leave: run manual__7 ended as DeletesRefused on exactly these 19,020 "
-        "rows; it is not synced again until the source changes or somebody clears that run"
+        "weekly 2026-11-08..2026-11-14: refused, leave: run manual__7 failed with DeletesRefused on exactly these "
+        "19,020 rows. The period is not synced again until the source changes or somebody clears that run"
     )
 
 
-def test_every_period_asked_for_has_its_finding_in_the_same_order() -> None:
+def test_every_requested_period_has_its_finding_in_the_same_order() -> None:
     older = Period.starting(SyncType.WEEKLY, date(2026, 11, 1))
     findings = find_restatements([WEEK, older, MONTH], {MONTH: source(5)}, {older: SYNCED, MONTH: DERIVED})
     assert [(finding.period, finding.found) for finding in findings] == [

@@ -7,32 +7,51 @@ from alembic.script import ScriptDirectory
 
 from sqp_provider import __version__
 from sqp_provider.core.errors import SchemaMismatch
-from sqp_provider.core.revision import refuse_other_revision
+from sqp_provider.core.revision import SchemaVersion, refuse_other_version
 from sqp_provider.sql_files import newest_revision, sql_folder
 
+KNOWN = SchemaVersion("0009", "3f2a81c09d5e")
+CODE = f"this code (airflow-provider-sqp {__version__})"
+MIGRATE = "Run the Dag sqp_migrate (or 'sqp migrate'), then clear what failed."
 
-def test_the_same_revision_is_not_refused() -> None:
-    refuse_other_revision("sqp", "0009", "0009")
 
-
-@pytest.mark.parametrize(("found", "named"), [("0008", "0008"), (None, "none")])
-def test_an_older_schema_is_to_be_migrated(found: str | None, named: str) -> None:
+def refusal(found: SchemaVersion, schema: str = "sqp") -> str:
     with pytest.raises(SchemaMismatch) as refused:
-        refuse_other_revision("client_a", found, "0009")
-    assert str(refused.value) == (
-        f"schema client_a is at revision {named}, this code (airflow-provider-sqp {__version__}) needs 0009. "
-        "The target is unchanged. Run the Dag sqp_migrate (or 'python -m sqp_provider.migrations'), "
-        "then clear what failed."
+        refuse_other_version(schema, found, KNOWN)
+    return str(refused.value)
+
+
+def test_the_same_version_is_not_refused() -> None:
+    refuse_other_version("sqp", SchemaVersion("0009", "3f2a81c09d5e"), KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("found", "named"),
+    [
+        (SchemaVersion("0008", "3f2a81c09d5e"), "0008 3f2a81c09d5e"),
+        (SchemaVersion(None, None), "none without files"),
+        (SchemaVersion("0009", None), "0009 without files"),
+    ],
+)
+def test_an_older_schema_is_to_be_migrated(found: SchemaVersion, named: str) -> None:
+    assert refusal(found, "client_a") == (
+        f"schema client_a is at version {named}, {CODE} needs 0009 3f2a81c09d5e. The target is unchanged. {MIGRATE}"
     )
 
 
 def test_a_newer_schema_wants_a_newer_provider() -> None:
-    with pytest.raises(SchemaMismatch) as refused:
-        refuse_other_revision("sqp", "0012", "0009")
-    assert str(refused.value) == (
-        f"schema sqp is at revision 0012, this code (airflow-provider-sqp {__version__}) knows up to 0009. "
+    assert refusal(SchemaVersion("0012", "000000000000")) == (
+        f"schema sqp is at version 0012 000000000000, {CODE} knows up to 0009 3f2a81c09d5e. "
         "The target is unchanged. Update the provider here to the version that migrated the schema, "
         "then clear what failed."
+    )
+
+
+def test_other_files_of_the_same_revision_say_what_to_do_on_either_side() -> None:
+    assert refusal(SchemaVersion("0009", "000000000000")) == (
+        f"schema sqp is at version 0009 000000000000, {CODE} needs 0009 3f2a81c09d5e: the functions, views and "
+        "triggers in force are those of other code. The target is unchanged. If this code is the newer one: "
+        f"{MIGRATE} If it is the older one: update it."
     )
 
 

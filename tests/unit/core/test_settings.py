@@ -29,7 +29,7 @@ def test_the_shipped_file_is_valid() -> None:
     assert settings.target.staging_schema == "sqp_staging"
     assert settings.schedule.delay(SyncType.WEEKLY) == timedelta(days=4)
     assert settings.schedule.stale_after == timedelta(minutes=15)
-    assert [settings.restatements.periods(sync_type) for sync_type in SyncType] == [8, 3, 2]
+    assert [settings.restatements.periods_of(sync_type) for sync_type in SyncType] == [8, 3, 2]
     assert settings.restatements.at_once == 3
     assert settings.owner_links == {"sqp-sync": "mailto:data-team@example.com"}
 
@@ -64,7 +64,10 @@ def test_an_optional_column_can_be_missing_from_the_source() -> None:
         (MINIMAL | {"checks": {"reject_rate_warn": 0.5}}, "reject_rate_warn 0.5 is above reject_rate_fail 0.01"),
         (MINIMAL | {"schedule": {"retries": "many"}}, "schedule.retries: Input should be a valid integer"),
         (MINIMAL | {"schedule": {"stale_after_minutes": 0}}, "schedule.stale_after_minutes: Input should be greater"),
-        (MINIMAL | {"restatements": {"weekly_periods": -1}}, "restatements.weekly_periods: Input should be greater"),
+        (
+            MINIMAL | {"restatements": {"periods": {"weekly": -1}}},
+            "restatements.periods.weekly: Input should be greater",
+        ),
         (MINIMAL | {"restatements": {"at_once": 0}}, "restatements.at_once: Input should be greater than or equal"),
         (MINIMAL | {"restatements": {"daily_periods": 3}}, "restatements.daily_periods: is not a setting"),
         (

@@ -1,4 +1,4 @@
-"""Which rows that say started are asked about, and what they say when they are closed."""
+"""Which rows that say started are overdue, and the failure they get when they are closed."""
 
 from __future__ import annotations
 
@@ -44,9 +44,10 @@ def test_a_closed_row_says_what_since_when_and_what_to_do() -> None:
         "stage": None,
         "type": "Stale",
         "message": (
-            "weekly 2026-11-08 (sync_log 12): it said started since 2026-11-19 00:00:00 UTC, but Airflow has run "
-            "scheduled__2026-11-19 of sqp_weekly_sync neither queued nor running. It ended without log_finish: its Dag "
-            "run was deleted or timed out, or its scheduler died. See sqp.period_status for what is published. "
+            "weekly 2026-11-08 (sync_log 12): the row says started since 2026-11-19 00:00:00 UTC, but run "
+            "scheduled__2026-11-19 of sqp_weekly_sync is neither queued nor running in Airflow. "
+            "The run stopped before log_finish: its Dag run was deleted or timed out, or its scheduler died. "
+            "See sqp.period_status for what is published. "
             "Clear the run, or trigger sqp_weekly_sync with period_start 2026-11-08."
         ),
         "traceback": [],
@@ -57,9 +58,11 @@ def test_a_closed_row_says_what_since_when_and_what_to_do() -> None:
 
 def test_a_row_of_somebody_else_says_so() -> None:
     message = replace(STRANGE, period_start=None).failure.message
-    assert message.startswith("weekly without a period (sync_log 12): it said started since 2026-11-19 00:00:00 UTC")
-    assert "names no Dag run, so somebody else wrote it and never closed it" in message
-    assert "There is nothing to do unless its writer is still at work" in message
+    assert message.startswith(
+        "weekly without a period (sync_log 12): the row says started since 2026-11-19 00:00:00 UTC"
+    )
+    assert "names no Dag run. Another program wrote it and did not close it." in message
+    assert "There is nothing to do. If the other program is still running, let it finish." in message
 
 
 def test_a_run_without_a_period_is_triggered_without_one() -> None:

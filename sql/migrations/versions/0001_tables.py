@@ -1,9 +1,9 @@
-"""What the source was seen to hold, and one row for each period that says how it stands."""
+"""Log, checks, rejects, ledger, period types, alerts, and who the schema belongs to."""
 
 from sqp_provider.migrations import refuse_downgrade, run_sql_of
 
-revision = "0007"
-down_revision = "0006"
+revision = "0001"
+down_revision = None
 
 
 def upgrade() -> None:

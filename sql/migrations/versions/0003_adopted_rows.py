@@ -1,9 +1,9 @@
-"""A month or quarter that begins with one week takes the week's figures as they are."""
+"""Rows that were there before the first sync."""
 
 from sqp_provider.migrations import refuse_downgrade, run_sql_of
 
-revision = "0013"
-down_revision = "0012"
+revision = "0003"
+down_revision = "0002"
 
 
 def upgrade() -> None:

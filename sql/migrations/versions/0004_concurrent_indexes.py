@@ -1,9 +1,9 @@
-"""Indexes on adopted tables, built concurrently."""
+"""Indexes, built concurrently."""
 
 from sqp_provider.migrations import refuse_downgrade, run_sql_of
 
-revision = "0006"
-down_revision = "0005"
+revision = "0004"
+down_revision = "0003"
 
 
 def upgrade() -> None:

@@ -1,19 +1,16 @@
--- A run that ended as Superseded made way for a newer run, or for newer data: it says nothing of its period. An old run
--- that was cleared is the one that started last, and left its period failed although another run had published it.
+-- How every period stands: the one answer to "may I trust last week?".
 
+
+-- The steps:
+--   logged      the periods of sync_log, from index entry to index entry: a thousand runs cost no more than one
+--   known       those with a counted run; ledger and source added
+--   period      every calendar period from the oldest known one to the newest finished one, and any known one outside
 create or replace view period_status as
-with recursive calendar (sync_type, unit, step) as (
-    values
-        ('weekly', 'week', interval '7 days'),
-        ('monthly', 'month', interval '1 month'),
-        ('quarterly', 'quarter', interval '3 months')
-),
-
-logged (sync_type, period_start) as (
-    select calendar.sync_type, oldest.period_start
-    from calendar
+with recursive logged (sync_type, period_start) as (
+    select period_type.sync_type, oldest.period_start
+    from period_type
     cross join lateral (
-        select min(period_start) as period_start from sync_log where sync_type = calendar.sync_type
+        select min(period_start) as period_start from sync_log where sync_type = period_type.sync_type
     ) as oldest
     union all
     select logged.sync_type, later.period_start
@@ -29,13 +26,11 @@ logged (sync_type, period_start) as (
 known (sync_type, period_start) as (
     select logged.sync_type, logged.period_start
     from logged
-    where exists (
-        select from sync_log as s
-        where
-            s.sync_type = logged.sync_type
-            and s.period_start = logged.period_start
-            and not coalesce(s.sync_metadata @> '{"adopted": true}', false)
-    )
+    cross join lateral (  -- with a limit, so that the index finds one run instead of all being read
+        select from counted_run as run
+        where run.sync_type = logged.sync_type and run.period_start = logged.period_start
+        limit 1
+    ) as counted
     union
     select sync_type, period_start from synced_period
     union
@@ -43,33 +38,28 @@ known (sync_type, period_start) as (
 ),
 
 period (sync_type, period_start, period_end) as (
-    select day.sync_type, day.period_start, (day.period_start + calendar.step)::date - 1
+    select day.sync_type, day.period_start, (day.period_start + period_type.step)::date - 1
     from (
-        select calendar.sync_type, series::date as period_start
-        from calendar
+        select period_type.sync_type, series::date as period_start
+        from period_type
         cross join lateral (
             select min(period_start) as period_start
             from known
-            where sync_type = calendar.sync_type and isfinite(period_start)
+            where sync_type = period_type.sync_type and isfinite(period_start)
         ) as oldest
         cross join lateral generate_series(
-            case calendar.unit
-                when 'week' then oldest.period_start - extract(dow from oldest.period_start)::integer
-                else date_trunc(calendar.unit, oldest.period_start::timestamp)
-            end,
-            current_date - calendar.step,
-            calendar.step
+            first_day_of(period_type.unit, oldest.period_start)::timestamp,
+            current_date - period_type.step,
+            period_type.step
         ) as series
         union
         select sync_type, period_start from known where isfinite(period_start)
     ) as day
-    join calendar on calendar.sync_type = day.sync_type
+    join period_type on period_type.sync_type = day.sync_type
 ),
 
 open_run (sync_type, period_start) as (
-    select distinct sync_type, period_start
-    from sync_log
-    where sync_status = 'started' and not coalesce(sync_metadata @> '{"options": {"dry_run": true}}', false)
+    select distinct sync_type, period_start from counted_run where sync_status = 'started'
 )
 
 select
@@ -79,9 +69,9 @@ select
     case
         when open_run.sync_type is not null then 'running'
         when
-            ended.is_failed
+            finished.is_failed
             -- a run that published and only failed to say so has not failed its period
-            and (ended.id, ended.attempt) is distinct from (ledger.sync_log_id, ledger.attempt)
+            and (finished.id, finished.attempt) is distinct from (ledger.sync_log_id, ledger.attempt)
             then 'failed'
         when
             ledger.state = 'synced'
@@ -115,12 +105,8 @@ left join open_run
     on open_run.sync_type = period.sync_type and open_run.period_start = period.period_start
 left join lateral (
     select run.id, run.sync_status, run.error_message, run.completed_at
-    from sync_log as run
-    where
-        run.sync_type = period.sync_type
-        and run.period_start = period.period_start
-        and not coalesce(run.sync_metadata @> '{"adopted": true}', false)
-        and not coalesce(run.sync_metadata @> '{"options": {"dry_run": true}}', false)
+    from counted_run as run
+    where run.sync_type = period.sync_type and run.period_start = period.period_start
     order by run.started_at desc, run.id desc
     limit 1
 ) as last on true
@@ -129,27 +115,37 @@ left join lateral (
         run.id,
         run.attempt,
         run.sync_status = 'failed' and not exists (
-            select from sync_log as since
+            select from counted_run as since
             where
                 since.sync_type = period.sync_type
                 and since.period_start = period.period_start
                 and since.sync_status = 'completed'
                 and since.completed_at > coalesce(run.completed_at, run.started_at)
-                and not coalesce(since.sync_metadata @> '{"options": {"dry_run": true}}', false)
         ) as is_failed
-    from sync_log as run
+    from counted_run as run
     where
         run.sync_type = period.sync_type
         and run.period_start = period.period_start
         and run.sync_status in ('completed', 'failed')
-        and coalesce(run.error_details ->> 'type', '') <> 'Superseded'
-        and not coalesce(run.sync_metadata @> '{"adopted": true}', false)
-        and not coalesce(run.sync_metadata @> '{"options": {"dry_run": true}}', false)
     order by run.started_at desc, run.id desc
     limit 1
-) as ended on true;
+) as finished on true;
 
+comment on view period_status is
+'One row for each sync type and period, from the oldest known one to the newest finished one: how it stands, which run '
+'published it, how its last run went, what the source was last seen to hold. Only runs of counted_run count.';
 comment on column period_status.status is
-'running: a run is at work; failed: the newest run that ended failed, those left out that made way for another; '
-'restated: published, but the source differs or somebody wrote to it or to a week of it; synced: published by its own '
-'sync; derived: made of weeks; missing: not published.';
+'running: a run works on it; failed: the latest finished run failed; restated: published, but the source differs, or '
+'somebody else wrote to it or to a week of it; synced: published by its own sync; derived: summed from weeks; '
+'deleted: deleted on purpose; missing: not published.';
+comment on column period_status.state is
+'What the ledger synced_period says: synced, derived, deleted, or null for nothing.';
+comment on column period_status.row_count is 'Rows when it was published; null for derived.';
+comment on column period_status.published_at is 'When it was last published, derived or deleted.';
+comment on column period_status.sync_log_id is 'The run that published it.';
+comment on column period_status.last_sync_log_id is 'The run of it that started last, published or not.';
+comment on column period_status.last_status is 'Of that run: started, completed or failed.';
+comment on column period_status.last_error is 'Why that run failed, and what to do.';
+comment on column period_status.last_finished_at is 'When that run finished; null while it works.';
+comment on column period_status.source_row_count is 'Rows the daily check last saw at the source; null: not checked.';
+comment on column period_status.source_seen_at is 'When it checked.';

@@ -1,0 +1,63 @@
+"""Deletes what is older than the settings keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from sqp_provider.core.settings import RetentionSettings
+from sqp_provider.hooks.postgres import Database, SqpPostgresHook
+
+
+@dataclass(frozen=True)
+class Retention:
+    """The log and the summaries of one schema; each period and each partition goes in a transaction of its own."""
+
+    postgres: SqpPostgresHook
+    settings: RetentionSettings
+
+    def delete_log(self) -> dict[str, int]:
+        """Delete rejects, then runs with their checks, sent alerts, and what the source was seen to hold.
+
+        :return: how many rows of each, ``{"rejects": 13, "runs": 2, "alerts": 0, "source_periods": 1}``.
+        """
+        log, rejects = timedelta(weeks=self.settings.log_weeks), timedelta(weeks=self.settings.rejects_weeks)
+        with self.postgres.transaction() as database:
+            return {
+                "rejects": database.run("retention", "delete_rejects", {"keep": rejects}),
+                "runs": database.one("retention", "delete_runs", {"keep": log})["deleted"],
+                "alerts": database.run("retention", "delete_alerts", {"keep": log}),
+                "source_periods": database.run("retention", "delete_seen", {"keep": log}),
+            }
+
+    def delete_periods(self) -> Iterator[tuple[str, date, int]]:
+        """Delete the periods that lie further back than ``summary_weeks``, and yield each with its number of rows."""
+        if self.settings.summary_weeks is None:
+            return
+        keep = {"keep": timedelta(weeks=self.settings.summary_weeks)}
+        with self.postgres.transaction() as database:
+            old = database.connection.execute(database.statement("retention", "old_periods"), keep).fetchall()
+        for period in old:
+            with self.postgres.transaction() as database:
+                self._wait_at_most(database, database.settings.lock_timeout_seconds)
+                deleted = database.one("retention", "delete_period", period)["deleted"]
+            yield period["sync_type"], period["period_start"], deleted
+
+    def drop_partitions(self) -> Iterator[str]:
+        """Drop the empty partitions of deleted periods, and yield their names.
+
+        :raises TargetUnreachable: somebody reads the table for longer than a publish would wait; all stays for the next
+            call.
+        """
+        with self.postgres.transaction() as database:
+            left = database.connection.execute(database.statement("retention", "deleted_partitions")).fetchall()
+        for partition in left:
+            with self.postgres.transaction() as database:
+                self._wait_at_most(database, database.settings.lock_timeout_seconds)
+                database.run("retention", "drop_partition", partition=database.table(partition["partition_name"]))
+            yield partition["partition_name"]
+
+    @staticmethod
+    def _wait_at_most(database: Database, seconds: float) -> None:
+        database.run("publish", "wait_at_most", {"milliseconds": str(int(seconds * 1000))})

@@ -1,0 +1,213 @@
+-- The tables of a fresh database, to be read. The revisions of sql/migrations create them and bring older databases to
+-- the same; tests/integration/sql/test_schema.py compares both. The other files of this folder are put in force as they
+-- stand here, after each migration. No file names the schema: search_path does.
+
+
+-- One row for each Dag run, however often its tasks are cleared: attempt counts them.
+create table sync_log (
+    id bigserial primary key,
+    sync_type varchar(50) not null,      -- see period_type
+    sync_status varchar(20) not null,    -- started, completed, failed
+    started_at timestamptz not null default current_timestamp,
+    completed_at timestamptz,
+    source_table varchar(255) not null,
+    target_table varchar(255) not null,
+    period_start date,
+    period_end date,
+    records_processed integer default 0,
+    records_inserted integer default 0,
+    records_updated integer default 0,
+    records_failed integer default 0,
+    error_message text,
+    error_details jsonb,                 -- stage, type, message, traceback, try, log_url
+    sync_metadata jsonb,                 -- options, snapshot, outcome, attempts before the current one
+    created_at timestamptz default current_timestamp,
+    dag_id text,
+    run_id text,
+    attempt integer not null default 1,
+    constraint sync_log_dag_id_run_id_key unique (dag_id, run_id)
+);
+
+create index idx_sync_log_status on sync_log (sync_status, started_at desc);
+create index idx_sync_log_type on sync_log (sync_type, started_at desc);
+create index sync_log_sync_type_period_start_started_at_idx on sync_log (sync_type, period_start, started_at desc);
+
+
+create table data_quality_checks (
+    id bigserial primary key,
+    sync_log_id bigint references sync_log (id),
+    check_type varchar(100) not null,
+    check_status varchar(20) not null,   -- passed, failed, warning
+    source_value numeric,
+    target_value numeric,
+    difference numeric,
+    difference_pct numeric(10, 2),
+    table_name varchar(255),
+    column_name varchar(255),
+    check_query text,                    -- the statement that counted target_value, to run again
+    check_message text,
+    check_metadata jsonb,
+    created_at timestamptz default current_timestamp,
+    attempt integer
+);
+
+create index idx_quality_checks_sync on data_quality_checks (sync_log_id);
+create index idx_quality_checks_status on data_quality_checks (check_status);
+
+
+-- Source rows that could not be loaded, with the reason and the row as it came.
+create table sync_rejects (
+    id bigserial primary key,
+    sync_log_id bigint not null references sync_log (id) on delete cascade,
+    attempt integer not null,
+    reason text not null,
+    raw jsonb not null,
+    created_at timestamptz default current_timestamp
+);
+
+create index sync_rejects_sync_log_id_idx on sync_rejects (sync_log_id);
+
+
+-- The types of period; core/period.py has the same. The settings write delay_days and days_allowed.
+create table period_type (
+    sync_type varchar(50) primary key,
+    unit text not null unique,           -- week, month, quarter
+    step interval not null,              -- from one period's first day to the next one's
+    target_table text not null unique,
+    delay_days integer not null,         -- how long after a period's end Amazon's figures are expected
+    days_allowed integer not null        -- how old the newest finished period may be before its table is stale
+);
+
+insert into period_type
+values
+    ('weekly', 'week', '7 days', 'weekly_summary', 4, 14),
+    ('monthly', 'month', '1 month', 'monthly_summary', 7, 45),
+    ('quarterly', 'quarter', '3 months', 'quarterly_summary', 7, 135);
+
+
+-- The ledger: what is published of each period.
+create table synced_period (
+    sync_type varchar(50) not null,
+    period_start date not null,
+    period_end date not null,
+    state text not null constraint synced_period_state_check check (state in ('derived', 'synced', 'deleted')),
+    fingerprint text,                    -- null once somebody else wrote to the period
+    snapshot_at timestamptz,             -- when the source looked like this; an older snapshot is never published over it
+    row_count bigint,                    -- null for derived: counting on every insert would cost too much
+    sync_log_id bigint references sync_log (id),
+    attempt integer,
+    published_at timestamptz default current_timestamp,
+    primary key (sync_type, period_start)
+);
+
+comment on table synced_period is
+'What is published of each period: synced by its own sync, derived from weeks, or deleted on purpose. See period_status.';
+
+
+create table source_period (
+    sync_type varchar(50) not null,
+    period_start date not null,
+    period_end date not null,
+    fingerprint text,                    -- null where the source had no row at all
+    row_count bigint not null,
+    reject_count bigint not null,
+    seen_at timestamptz not null,        -- before the source was asked, so that it is never later than what it says
+    primary key (sync_type, period_start)
+);
+
+comment on table source_period is
+'What the daily check last saw at the source; synced_period says what is published.';
+
+
+-- Which alerts were sent, so that each cause is sent once: a row is written before its alert is sent.
+create table sent_alert (
+    id bigserial primary key,
+    kind text not null,                  -- failed, stale, warning, late, recovered
+    subject text not null,               -- weekly 2026-11-08..2026-11-14, weekly_summary
+    cause text not null,
+    title text not null,
+    sent_at timestamptz not null default clock_timestamp(),
+    resolved_at timestamptz              -- when the cause was gone; if it returns, it is sent again
+);
+
+create unique index sent_alert_kind_subject_cause_idx on sent_alert (kind, subject, cause) where resolved_at is null;
+
+comment on table sent_alert is
+'The alerts that were sent. An open cause (resolved_at is null) is not sent again, unless its row is deleted.';
+
+
+-- One row: which code the schema fits, and which Airflow it belongs to.
+create table schema_state (
+    only_row boolean primary key default true constraint schema_state_only_row_check check (only_row),
+    files text,                          -- hash of the files of sql/schema that are in force
+    airflow text,                        -- the one Airflow whose syncs may write here; null until the first one
+    airflow_since timestamptz
+);
+
+comment on table schema_state is
+'Which files of sql/schema are in force, and which Airflow this schema belongs to. "sqp take-over" changes the owner.';
+
+insert into schema_state
+default values;
+
+
+-- A week; months and quarters have the same columns and three more.
+create table weekly_summary (
+    period_start date,
+    period_end date not null,
+    query text collate "C",
+    asin text collate "C",
+    -- The ASIN's own counts.
+    total_impressions bigint default 0,
+    total_clicks bigint default 0,
+    total_cart_adds bigint default 0,
+    total_purchases bigint default 0,
+    -- The whole market's counts for the query; null: the source does not say.
+    market_impressions bigint,
+    market_clicks bigint,
+    market_cart_adds bigint,
+    market_purchases bigint,
+    query_score bigint,
+    query_volume bigint,
+    avg_ctr numeric(10, 6),
+    avg_cvr numeric(10, 6),
+    impression_share numeric(10, 6),
+    click_share numeric(10, 6),
+    cart_add_share numeric(10, 6),
+    purchase_share numeric(10, 6),
+    bigquery_sync_id varchar(255),       -- the BigQuery job that took the snapshot
+    sync_log_id bigint references sync_log (id),
+    last_synced_at timestamptz,
+    created_at timestamptz default current_timestamp,
+    updated_at timestamptz default current_timestamp,
+    primary key (period_start, query, asin)
+) partition by range (period_start);
+
+create table monthly_summary (
+    like weekly_summary including defaults,
+    year integer,
+    month integer,
+    active_weeks integer,                -- how many weeks the row was summed from; null where the row is Amazon's own
+    foreign key (sync_log_id) references sync_log (id),
+    primary key (period_start, query, asin)
+) partition by range (period_start);
+
+create table quarterly_summary (
+    like weekly_summary including defaults,
+    year integer,
+    quarter integer,
+    active_weeks integer,
+    foreign key (sync_log_id) references sync_log (id),
+    primary key (period_start, query, asin)
+) partition by range (period_start);
+
+-- Rows of periods that nobody made a partition for.
+create table weekly_summary_default partition of weekly_summary default;
+create table monthly_summary_default partition of monthly_summary default;
+create table quarterly_summary_default partition of quarterly_summary default;
+
+-- Lets a row of sync_log be deleted without reading every summary row. Derived rows belong to no sync.
+create index weekly_summary_sync_log_id_idx on weekly_summary (sync_log_id) where sync_log_id is not null;
+create index monthly_summary_sync_log_id_idx on monthly_summary (sync_log_id) where sync_log_id is not null;
+create index quarterly_summary_sync_log_id_idx on quarterly_summary (sync_log_id) where sync_log_id is not null;
+create index idx_weekly_summary_sync on weekly_summary (last_synced_at, bigquery_sync_id);

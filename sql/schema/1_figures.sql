@@ -1,0 +1,76 @@
+-- Figures of a row: rates, the hash that both sides of a sync compute, and how weeks are summed.
+
+
+-- Clicks per impression and the like: 0 of nothing is 0, a part of an unknown whole is unknown. Absurd counts are
+-- kept at the largest rate its column holds: a month must not refuse the week that it follows.
+create or replace function rate(p_count bigint, p_of bigint) returns numeric
+language sql
+immutable
+as $$
+    select case
+        when p_of = 0 then 0
+        when p_of <> 0 then least(round(p_count::numeric / p_of, 6), 9999.999999)
+    end
+$$;
+
+
+-- The hash of one row; sql/totals.sql has the same for BigQuery. bit_xor of it is the hash of a period.
+--   p_figures: counts and rates as Postgres writes a row, (1200,34,,0.028333)
+create or replace function row_hash(p_asin text, p_figures text, p_query text) returns bigint
+language sql
+immutable
+as $$
+    select ('x0' || substr(md5(coalesce(p_asin, '') || p_figures || coalesce(p_query, '')), 1, 15))::bit(64)::bigint
+$$;
+
+
+-- What a summary row carries besides its key, and how the rows of several weeks become one. core/contract.py has the
+-- same list.
+--   sum        nothing counts as 0
+--   known_sum  null where one of the weeks does not say
+--   min, max
+--   rate       numerator / denominator of the summed counts
+create or replace function summary_figures()
+returns table (name text, type text, rule text, numerator text, denominator text)
+language sql
+immutable
+as $$
+    values
+        ('total_impressions', 'bigint default 0', 'sum', null, null),
+        ('total_clicks', 'bigint default 0', 'sum', null, null),
+        ('total_cart_adds', 'bigint default 0', 'sum', null, null),
+        ('total_purchases', 'bigint default 0', 'sum', null, null),
+        ('market_impressions', 'bigint', 'known_sum', null, null),
+        ('market_clicks', 'bigint', 'known_sum', null, null),
+        ('market_cart_adds', 'bigint', 'known_sum', null, null),
+        ('market_purchases', 'bigint', 'known_sum', null, null),
+        ('query_score', 'bigint', 'min', null, null),
+        ('query_volume', 'bigint', 'known_sum', null, null),
+        ('avg_ctr', 'numeric(10, 6)', 'rate', 'total_clicks', 'total_impressions'),
+        ('avg_cvr', 'numeric(10, 6)', 'rate', 'total_purchases', 'total_clicks'),
+        ('impression_share', 'numeric(10, 6)', 'rate', 'total_impressions', 'market_impressions'),
+        ('click_share', 'numeric(10, 6)', 'rate', 'total_clicks', 'market_clicks'),
+        ('cart_add_share', 'numeric(10, 6)', 'rate', 'total_cart_adds', 'market_cart_adds'),
+        ('purchase_share', 'numeric(10, 6)', 'rate', 'total_purchases', 'market_purchases')
+$$;
+
+
+-- A figure that is new in the list becomes a column of every summary table, so that it needs no revision of its own.
+do $$
+declare
+    v_table text;
+    v_column text;
+    v_type text;
+begin
+    for v_table, v_column, v_type in
+        select t.target_table, f.name, f.type
+        from period_type as t, summary_figures() as f
+        where not exists (
+            select from pg_attribute
+            where attrelid = t.target_table::regclass and attname = f.name and not attisdropped
+        )
+    loop
+        execute format('alter table %I add column %I %s', v_table, v_column, v_type);
+    end loop;
+end
+$$;

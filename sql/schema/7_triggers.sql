@@ -1,0 +1,158 @@
+-- Triggers that keep months, quarters and the ledger right whoever writes to the summary tables. Their functions run with
+-- their owner's rights, because whoever may write a week need not be allowed to write the ledger.
+
+
+-- weekly_summary was emptied: what was derived from it goes too, what was published by its own sync stays.
+create or replace function delete_derived() returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_type text;
+    v_table text;
+    v_first date;
+begin
+    for v_type, v_table, v_first in
+        select ledger.sync_type, t.target_table, ledger.period_start
+        from synced_period as ledger
+        join rollup_type as t on t.sync_type = ledger.sync_type
+        where ledger.state = 'derived'
+        order by t.step, ledger.period_start
+    loop
+        perform lock_period(v_type, v_first);
+        delete from synced_period where sync_type = v_type and period_start = v_first and state = 'derived';
+        if found then
+            execute format('delete from %I where period_start = %L', v_table, v_first);
+        end if;
+    end loop;
+end
+$$;
+
+
+-- Keeps months and quarters equal to the weeks: once per statement, in any order, any number of times.
+create or replace function update_aggregate_summaries() returns trigger
+language plpgsql
+security definer
+set search_path from current
+as $$
+declare
+    v_touched text := case tg_op
+        when 'INSERT' then 'select period_start, query, asin from new_rows'
+        when 'DELETE' then 'select period_start, query, asin from old_rows'
+        when 'UPDATE' then
+            'select period_start, query, asin from old_rows union select period_start, query, asin from new_rows'
+    end;
+    v_weeks date[];
+    v_statement text;
+begin
+    if tg_op = 'TRUNCATE' then
+        perform delete_derived();
+        update synced_period set fingerprint = null where sync_type = 'weekly' and fingerprint is not null;
+        return null;
+    end if;
+    execute format('select array_agg(distinct period_start) from (%s) as touched', v_touched) into v_weeks;
+    for v_statement in select rollup_statements(v_weeks, v_touched, array['weekly_summary'::regclass]) loop
+        execute v_statement;
+    end loop;
+    -- Whoever wrote, the week is no longer known to be what was published; a publish says so anew afterwards.
+    update synced_period set fingerprint = null
+    where sync_type = 'weekly' and period_start = any (v_weeks) and fingerprint is not null;
+    return null;
+end
+$$;
+
+
+-- Whoever wrote, the month or quarter is no longer known to be what was published; a publish says so anew afterwards.
+-- A derived period has no fingerprint to lose.
+create or replace function forget_fingerprint() returns trigger
+language plpgsql
+security definer
+set search_path from current
+as $$
+declare
+    v_type text := tg_argv[0];
+    v_touched text := case tg_op
+        when 'INSERT' then 'select period_start from new_rows'
+        when 'DELETE' then 'select period_start from old_rows'
+        when 'UPDATE' then 'select period_start from old_rows union all select period_start from new_rows'
+        when 'TRUNCATE' then format('select period_start from synced_period where sync_type = %L', v_type)
+    end;
+begin
+    if not exists (select from synced_period where sync_type = v_type and fingerprint is not null) then
+        return null;
+    end if;
+    execute format(
+        'update synced_period set fingerprint = null
+        where sync_type = %L and fingerprint is not null and period_start in (%s)',
+        v_type, v_touched
+    );
+    return null;
+end
+$$;
+
+
+-- The specification's own trigger ran this function for each row and added to the months; whatever it is called, it goes.
+do $$
+declare
+    v_trigger text;
+begin
+    for v_trigger in
+        select tgname from pg_trigger
+        where tgrelid = 'weekly_summary'::regclass
+            and tgfoid = 'update_aggregate_summaries'::regproc
+            and not tgisinternal
+            and tgtype & 1 = 1  -- for each row
+    loop
+        execute format('drop trigger %I on weekly_summary', v_trigger);
+    end loop;
+end
+$$;
+
+
+create or replace trigger update_summaries_on_weekly_insert
+    after insert on weekly_summary
+    referencing new table as new_rows
+    for each statement
+    execute function update_aggregate_summaries();
+
+create or replace trigger update_summaries_on_weekly_update
+    after update on weekly_summary
+    referencing old table as old_rows new table as new_rows
+    for each statement
+    execute function update_aggregate_summaries();
+
+create or replace trigger update_summaries_on_weekly_delete
+    after delete on weekly_summary
+    referencing old table as old_rows
+    for each statement
+    execute function update_aggregate_summaries();
+
+create or replace trigger update_summaries_on_weekly_truncate
+    after truncate on weekly_summary
+    for each statement
+    execute function update_aggregate_summaries();
+
+
+-- The same four on each month and quarter table: forget_fingerprint_on_insert, and so on.
+do $$
+declare
+    v_type rollup_type;
+    v_event text;
+    v_rows text;
+begin
+    for v_type in select * from rollup_type loop
+        for v_event, v_rows in
+            values
+                ('insert', 'referencing new table as new_rows'),
+                ('update', 'referencing old table as old_rows new table as new_rows'),
+                ('delete', 'referencing old table as old_rows'),
+                ('truncate', '')
+        loop
+            execute format(
+                'create or replace trigger %I after %s on %I %s for each statement execute function forget_fingerprint(%L)',
+                'forget_fingerprint_on_' || v_event, v_event, v_type.target_table, v_rows, v_type.sync_type
+            );
+        end loop;
+    end loop;
+end
+$$;

@@ -1,0 +1,115 @@
+-- What is deleted so that log and summaries stay as small as the settings say. The Dag sqp_freshness does it every day.
+
+
+-- Deletes runs that started longer ago than p_keep, with their checks and rejects, and returns how many. A run stays
+-- while it works, and while a summary row, the ledger or a table of yours refers to it: the foreign keys decide.
+-- sync_log is not partitioned: a partitioned table's key must contain started_at, and then nothing could refer
+-- to id alone. At one row a run it does not need to be.
+create or replace function delete_old_sync_log(p_keep interval) returns integer
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_id bigint;
+    v_deleted integer := 0;
+begin
+    for v_id in
+        select id from sync_log
+        where
+            started_at < current_timestamp - p_keep
+            and sync_status <> 'started'
+            and not exists (select from synced_period as ledger where ledger.sync_log_id = sync_log.id)
+        order by id
+    loop
+        begin
+            delete from data_quality_checks where sync_log_id = v_id;
+            delete from sync_log where id = v_id;
+            v_deleted := v_deleted + 1;
+        exception
+            when foreign_key_violation then
+                continue;
+        end;
+    end loop;
+    return v_deleted;
+end
+$$;
+
+
+-- The periods that lie further back than p_keep, quarters before months before weeks. A quarter goes as a whole with its
+-- months and weeks, so that no sum ever lacks a part of what it was summed from. Rows that were there before the first
+-- sync count too.
+create or replace function old_periods(p_keep interval) returns table (sync_type text, period_start date)
+language plpgsql
+stable
+set search_path from current
+as $$
+declare
+    v_before date := first_day_of('quarter', (current_date - p_keep)::date);
+    v_type period_type;
+begin
+    for v_type in select * from period_type order by step desc loop
+        -- From index entry to index entry: the rows of a period are not read.
+        return query execute format(
+            'with recursive old (period_start) as (
+                select min(period_start) from %1$I where period_start < $1
+                union all
+                select (select min(s.period_start) from %1$I as s where s.period_start > old.period_start and s.period_start < $1)
+                from old
+                where old.period_start is not null
+            )
+            select %2$L::text, period_start from old where period_start is not null',
+            v_type.target_table, v_type.sync_type
+        )
+        using v_before;
+    end loop;
+end
+$$;
+
+
+-- Deletes a period on purpose and returns how many rows it had. The ledger remembers that, so that the period is neither
+-- missing nor synced again by itself. Months and quarters that are derived lose what the week gave them.
+create or replace function delete_period(p_sync_type text, p_period_start date) returns bigint
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_type period_type := (select t from period_type as t where t.sync_type = p_sync_type);
+    v_rows bigint;
+begin
+    if v_type is null or first_day_of(v_type.unit, p_period_start) <> p_period_start then
+        raise exception 'no % period starts on %', p_sync_type, p_period_start
+            using hint = 'Name weekly, monthly or quarterly, and the first day of a period: a Sunday for a week.';
+    end if;
+    perform lock_period(p_sync_type, p_period_start);
+    execute format('delete from %I where period_start = $1', v_type.target_table) using p_period_start;
+    get diagnostics v_rows = row_count;
+    insert into synced_period as ledger (sync_type, period_start, period_end, state)
+    values (p_sync_type, p_period_start, (p_period_start + v_type.step)::date - 1, 'deleted')
+    on conflict (sync_type, period_start) do update set
+        state = excluded.state,
+        fingerprint = null,
+        snapshot_at = null,
+        row_count = null,
+        sync_log_id = null,
+        attempt = null,
+        published_at = clock_timestamp();
+    return v_rows;
+end
+$$;
+
+
+-- The partitions that deleted periods have left behind.
+create or replace function deleted_partitions() returns table (target_table text, partition_name text)
+language sql
+stable
+set search_path from current
+as $$
+    select t.target_table, partition.relname::text
+    from synced_period as ledger
+    join period_type as t on t.sync_type = ledger.sync_type
+    join pg_class as partition
+        on partition.relname = partition_name(t.target_table, ledger.period_start)
+        and partition.relnamespace = current_schema()::regnamespace
+        and partition.relispartition
+    where ledger.state = 'deleted'
+$$;
