@@ -8,7 +8,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import psycopg
 import pytest
@@ -17,8 +16,27 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from xdist.scheduler import LoadScopeScheduling
 
 from sqp_provider.migrations import migrate
+from tests import owned
+
+owned.enter(os.environ)  # before Airflow is imported, which reads it once
 
 pytest_plugins = ["tests.fixtures"]
+
+ALIVE = pytest.StashKey[ExitStack]()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Say on the server that this session is alive, before it starts workers."""
+    dsn, is_worker = os.environ.get("SQP_POSTGRES_DSN"), hasattr(session.config, "workerinput")
+    with ExitStack() as stack:
+        if dsn and not is_worker:
+            stack.enter_context(owned.alive(dsn))
+        session.config.stash[ALIVE] = stack.pop_all()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Drop what the session has, after its workers have ended."""
+    config.stash.get(ALIVE, ExitStack()).close()
 
 
 OWN_AIRFLOW = ("test_alerts.py", "test_up.py", "test_workers.py")
@@ -55,6 +73,22 @@ def server_dsn() -> str:
     if not dsn:
         raise pytest.UsageError('SQP_POSTGRES_DSN is not set: run "make services" and ". .dev/env" first.')
     return dsn
+
+
+@pytest.fixture(scope="session")
+def metadata_template(server_dsn: str) -> str:
+    """The name of a metadata database of Airflow's, migrated and empty."""
+    return owned.metadata_template(server_dsn)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def metadata_database(request: pytest.FixtureRequest) -> None:
+    """The database that Airflow finds in this worker; without the services, unit tests do without it."""
+    if dsn := os.environ.get("SQP_POSTGRES_DSN"):
+        template = request.getfixturevalue("metadata_template")
+        create = sql.SQL("create database {} template {}")
+        with psycopg.connect(dsn, autocommit=True) as server:
+            server.execute(create.format(sql.Identifier(owned.METADATA), sql.Identifier(template)))
 
 
 @pytest.fixture
@@ -105,7 +139,7 @@ def migrated_template(make_database: Callable[..., str]) -> Callable[[str], str]
 @contextmanager
 def new_database(server_dsn: str, template: str = "template0") -> Iterator[str]:
     """Create a database under a name nobody else uses, yield its dsn, drop it."""
-    name = f"sqp_test_{uuid4().hex[:12]}"
+    name = owned.new_name()
     with psycopg.connect(server_dsn, autocommit=True) as server:
         server.execute(sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template)))
         try:

@@ -19,8 +19,7 @@ ONLY_READ = {
 }
 """Modules that change nothing in the tree they get, so that they can share one."""
 
-BIGQUERY_TABLE = re.compile(r"(?<=`)([\w-]+)(\.)(\w+)(\.)(\w+)(?=`)")
-DUCKDB_TABLE = re.compile(r'(?<=")([\w-]+)("\.")(\w+)("\.")(\w+)(?=")')
+TABLE = re.compile(r"(?<=`)([\w-]+)\.(\w+)\.(\w+)(?=`)")
 
 
 class Names:
@@ -29,18 +28,32 @@ class Names:
     def __init__(self) -> None:
         self.stand_ins: dict[str, str] = {}
 
-    def hidden(self, text: str, table: re.Pattern[str]) -> str:
-        """Return the text with a stand-in for each name."""
-        return table.sub(lambda found: found[1] + found[2] + self.of(found[3]) + found[4] + self.of(found[5]), text)
+    def hidden(self, text: str) -> str:
+        """Return the text with a stand-in for each name of a table between back-ticks."""
+        return TABLE.sub(lambda found: f"{found[1]}.{self.of(found[2])}.{self.of(found[3])}", text)
 
     def of(self, name: str) -> str:
         """Return a name's stand-in."""
         return self.stand_ins.setdefault(name, f"name_{len(self.stand_ins)}_")
 
     def restored(self, text: str) -> str:
-        """Return the text with the names again."""
+        """Return a text with the names again."""
         for name, stand_in in self.stand_ins.items():
             text = text.replace(stand_in, name)
+        return text
+
+
+class Translated(str):
+    """A statement of DuckDB that knows what it is with stand-ins."""
+
+    hidden: str
+    names: Names
+
+    @classmethod
+    def of(cls, hidden: str, names: Names) -> "Translated":
+        """Put the names into a translation."""
+        text = cls(names.restored(hidden))
+        text.hidden, text.names = hidden, names
         return text
 
 
@@ -51,8 +64,8 @@ def remember() -> None:
     from bqemulator.sql.translator import SQLTranslator
 
     sqlglot.parse_one = _sharing_trees(sqlglot.parse_one)
-    executor.rewrite_table_refs = _qualifying_once(executor.rewrite_table_refs)
     SQLTranslator.translate = _translating_once(SQLTranslator.translate)
+    executor.rewrite_table_refs = _qualifying_once(executor.rewrite_table_refs)
 
 
 def _sharing_trees(parse: Callable[..., Any]) -> Callable[..., Any]:
@@ -65,16 +78,6 @@ def _sharing_trees(parse: Callable[..., Any]) -> Callable[..., Any]:
     return parse_one
 
 
-def _qualifying_once(qualify: Callable[[str, str], str]) -> Callable[[str, str], str]:
-    remembered = lru_cache(maxsize=256)(qualify)
-
-    def rewrite_table_refs(text: str, project: str) -> str:
-        names = Names()
-        return names.restored(remembered(names.hidden(text, DUCKDB_TABLE), project))
-
-    return rewrite_table_refs
-
-
 def _translating_once(translate: Callable[..., Any]) -> Callable[..., Any]:
     @lru_cache(maxsize=256)
     def remembered(translator: Any, text: str, schema: frozenset[Any], caller: Any) -> Any:
@@ -83,11 +86,22 @@ def _translating_once(translate: Callable[..., Any]) -> Callable[..., Any]:
 
     def translate_once(self: Any, text: str, *, schema: dict[str, dict[str, str]] | None = None, caller: Any) -> Any:
         names = Names()
-        hidden = names.hidden(text, BIGQUERY_TABLE)
+        hidden = names.hidden(text)
         tables = frozenset((names.of(table), tuple(columns.items())) for table, columns in (schema or {}).items())
         found = remembered(self, hidden, tables, caller)
         if found.is_ok():
-            return type(found)(names.restored(found.value))
+            return type(found)(Translated.of(found.value, names))
         return translate(self, text, schema=schema, caller=caller)  # an error names the tables
 
     return translate_once
+
+
+def _qualifying_once(qualify: Callable[[str, str], str]) -> Callable[[str, str], str]:
+    remembered = lru_cache(maxsize=256)(qualify)
+
+    def rewrite_table_refs(text: str, project: str) -> str:
+        if isinstance(text, Translated):
+            return text.names.restored(remembered(text.hidden, project))
+        return qualify(text, project)
+
+    return rewrite_table_refs

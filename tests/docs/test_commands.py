@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -168,10 +169,13 @@ def sample(bigquery_client: bigquery.Client, dataset: str) -> str:
 
 @pytest.mark.parametrize("block", of("sh"))
 def test_commands(block: Block, empty_database: str, sample: str, tmp_path: Path) -> None:
-    # Into a table and a database of the test, instead of the developer's own, which `. .dev/env` names.
+    # Into a table and databases of the test, instead of the developer's own, which `. .dev/env` names.
     here = [command for command in commands(block) if command not in ELSEWHERE and command != ENVIRONMENT]
     lines = [re.sub(r"(-m dev\.sample_data \w+)", rf"\1 --table {sample}", line) for line in here]
-    before = [ENVIRONMENT, f'export SQP_POSTGRES_DSN="{empty_database}" AIRFLOW_HOME="{tmp_path}"']
+    own = {"SQP_POSTGRES_DSN": empty_database, "AIRFLOW_HOME": str(tmp_path)} | {
+        name: os.environ[name] for name in os.environ if name.startswith("AIRFLOW__DATABASE__")
+    }
+    before = [ENVIRONMENT, *(f"export {name}={shlex.quote(value)}" for name, value in own.items())]
     said = bash([*before, *lines], "select 'here: ' || current_database();\n")
     if any(line.startswith("psql") for line in lines):
         assert f"here: {conninfo_to_dict(empty_database)['dbname']}" in said

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 
 import httpx
-from psycopg.conninfo import conninfo_to_dict
 
+from tests import owned
 from tests.e2e import keeper
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ class AirflowServer:
     """Its processes, their home directory and their metadata database; use it as a context.
 
     :param home: an empty directory for AIRFLOW_HOME.
-    :param metadata_dsn: an empty database on Postgres.
+    :param metadata_dsn: a migrated database without Dags.
     :param environment: what to add to the processes' environment: the configuration file, the connections.
     :param executor: where the tasks run; by default beside the scheduler.
     :param besides: command lines, by name, of what runs beside Airflow's own four: a broker, workers. They are
@@ -68,7 +68,6 @@ class AirflowServer:
         with self.open:
             self.keeper = self._start_keeper()
             self._prepare_home()
-            self.cli("db", "migrate")
             for component in self.commands:
                 self.start(component)
             self.wait_until(self.healthy, seconds=120, what="healthy components")
@@ -165,9 +164,6 @@ class AirflowServer:
         (self.home / "passwords.json").write_text(json.dumps({name: name for name in USERS}))
 
     def _settings(self, metadata_dsn: str, executor: str, log_ports: list[int]) -> dict[str, str]:
-        parts = conninfo_to_dict(metadata_dsn)
-        login = f"{parts['user']}:{parts['password']}" if parts.get("password") else parts["user"]
-        address = f"{login}@{parts['host']}:{parts['port']}/{parts['dbname']}"
         settings = {
             "CORE__DAGS_FOLDER": ROOT / "dags",
             "CORE__PLUGINS_FOLDER": ROOT / "plugins",
@@ -176,7 +172,7 @@ class AirflowServer:
             "CORE__PARALLELISM": 8,
             "CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in USERS.items()),
             "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": self.home / "passwords.json",
-            "DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{address}",
+            "DATABASE__SQL_ALCHEMY_CONN": owned.for_sqlalchemy(metadata_dsn),
             "API__HOST": "127.0.0.1",
             "API__PORT": self.port,
             "API__BASE_URL": self.url,

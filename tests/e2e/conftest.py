@@ -41,7 +41,12 @@ def source(bigquery_client: object, dataset: str) -> Landing:
 
 @pytest.fixture(scope="package")
 def airflow_server(
-    server_dsn: str, target: str, source: Landing, dataset: str, tmp_path_factory: pytest.TempPathFactory
+    server_dsn: str,
+    metadata_template: str,
+    target: str,
+    source: Landing,
+    dataset: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[AirflowServer]:
     """A running Airflow with the project's Dags, all paused."""
     folder: Path = tmp_path_factory.mktemp("airflow")
@@ -59,7 +64,7 @@ def airflow_server(
     config.write_text(yaml.safe_dump(content))
     environment = {"SQP_CONFIG": str(config), "AIRFLOW_CONN_SQP_POSTGRES": connection_to(target)}
     with (
-        new_database(server_dsn) as metadata,
+        new_database(server_dsn, metadata_template) as metadata,
         AirflowServer(folder / "home", metadata, environment) as server,
     ):
         yield server

@@ -52,6 +52,7 @@ def webhook() -> Iterator[Webhook]:
 def alerting(
     server_dsn: str,
     migrated_template: Callable[[str], str],
+    metadata_template: str,
     bigquery_client: bigquery.Client,
     dataset: str,
     webhook: Webhook,
@@ -75,7 +76,7 @@ def alerting(
     config.write_text(yaml.safe_dump(content))
     with (
         new_database(server_dsn, template=migrated_template(server_dsn)) as target,
-        new_database(server_dsn) as metadata,
+        new_database(server_dsn, metadata_template) as metadata,
     ):
         environment = {
             "SQP_CONFIG": str(config),

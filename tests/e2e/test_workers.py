@@ -39,6 +39,7 @@ ENOUGH = 5
 def celery(
     server_dsn: str,
     migrated_template: Callable[[str], str],
+    metadata_template: str,
     landing: Landing,
     dataset: str,
     newest_due: Period,
@@ -61,7 +62,7 @@ def celery(
     config.write_text(yaml.safe_dump(content))
     with (
         new_database(server_dsn, template=migrated_template(server_dsn)) as target,
-        new_database(server_dsn) as metadata,
+        new_database(server_dsn, metadata_template) as metadata,
     ):
         environment = {
             "SQP_CONFIG": str(config),

@@ -1,29 +1,18 @@
 """The emulator translates a statement once for all tables of one shape; nobody may notice."""
 
-import re
-
 import pytest
 from google.api_core.exceptions import GoogleAPICallError
 from google.cloud import bigquery
 
-from dev.services.translations import BIGQUERY_TABLE, DUCKDB_TABLE, Names
+from dev.services.translations import Names
 
 
-@pytest.mark.parametrize(
-    ("table", "text"),
-    [
-        (BIGQUERY_TABLE, "select * from `p-1.d.t` join `p-1.d.u` on t.a = `t`.a and 'd.t' = \"t\""),
-        (DUCKDB_TABLE, 'select * from "p-1"."d"."t" as "t" join "p-1"."d"."u" on "t"."a" = \'t\''),
-    ],
-)
-def test_names_are_hidden_and_restored(table: re.Pattern[str], text: str) -> None:
-    one, other = Names(), Names()
-    hidden = one.hidden(text, table)
-    renamed = (
-        text.replace("d.t`", "e.v`").replace('"d"."t"', '"e"."v"').replace("d.u`", "e.w`").replace('d"."u', 'e"."w')
-    )
-    assert one.restored(hidden) == text
-    assert other.hidden(renamed, table) == hidden
+def test_names_are_hidden_and_restored() -> None:
+    text = "select t.a from `p-1.d.t` as t join `p-1.d.u` on t.a = u.a where t.b = 'd.t'"
+    names, others = Names(), Names()
+    hidden = names.hidden(text)
+    assert names.restored(hidden) == text
+    assert others.hidden(text.replace("d.t`", "e.v`").replace("d.u`", "e.w`")) == hidden
 
 
 def test_each_table_keeps_its_own_rows_names_and_types(bigquery_client: bigquery.Client, dataset: str) -> None:
