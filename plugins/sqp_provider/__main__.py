@@ -87,5 +87,6 @@ def _schema(asked: argparse.Namespace) -> str:
     return str(asked.schema or (settings.target.schema_name if settings else "sqp"))
 
 
-if __name__ == "__main__":
+# Airflow imports each file of a plugins folder without an .airflowignore by its bare name: not this one as a program.
+if __name__ == "__main__" and __package__:
     sys.exit(main())
