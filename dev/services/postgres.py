@@ -50,8 +50,10 @@ class Postgres:
         self.password.unlink(missing_ok=True)
         self.password.write_text(secret := secrets.token_hex(12))
         options = ("--username", SUPERUSER, "--auth=scram-sha-256", "--pwprompt", "--no-instructions")
+        # The password is 96 random bits: no attack is slowed down by hashing it 4,096 times at each connection.
+        quick = ("--set", "scram_iterations=1")
         locale = ("--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8")
-        self._run("initdb", "-D", unfinished, *options, *locale, said=f"{secret}\n{secret}\n")
+        self._run("initdb", "-D", unfinished, *options, *locale, *quick, said=f"{secret}\n{secret}\n")
         databases = f"create database {TARGET_DATABASE}\ncreate database {METADATA_DATABASE}\n"
         self._run("postgres", "--single", "-D", unfinished, "postgres", said=databases)
         unfinished.rename(self.data)
