@@ -121,7 +121,7 @@ def _put_in_force(connection: Connection, schema: str) -> list[str]:
         if connection.scalar(text("select files from schema_state")) == files_hash():
             return []
         for file in schema_files():
-            log.info("Running %s", file.name)
+            log.debug("Running %s", file.name)
             _run(connection, file.read_text(encoding="utf-8"))
         connection.execute(text("update schema_state set files = :files"), {"files": files_hash()})
     log.info("Schema %s: functions, views and triggers of sql/schema are in force.", schema)
