@@ -12,7 +12,8 @@ from pathlib import Path
 from sqp_provider import __version__
 from sqp_provider.core.errors import SyncError
 from sqp_provider.core.settings import Settings
-from sqp_provider.migrations import MigrationError, migrate, take_over
+from sqp_provider.migrations import migrate, take_over
+from sqp_provider.revisions import MigrationError
 
 DONE, FAILED, MISUSED = 0, 1, 2
 """Exit codes: it is done; it could not be done, and standard error says why; the command line is wrong."""

@@ -13,7 +13,8 @@ import pytest
 
 from sqp_provider.core.contract import FIGURES, RATES, TEXTS
 from sqp_provider.core.period import SyncType
-from sqp_provider.migrations import MigrationError, migrate
+from sqp_provider.migrations import migrate
+from sqp_provider.revisions import MigrationError
 from sqp_provider.sql_files import files_hash, schema_files, sql_folder
 from tests.integration.sql.catalogue import QUERIES, catalogue
 
