@@ -33,6 +33,11 @@ def test_malformed_rows_are_allowed_up_to_both_limits(rejects: int, status: Chec
     )
 
 
+def test_one_reject_warns_and_more_than_one_in_a_hundred_fail_unless_the_settings_say_otherwise() -> None:
+    found = {rejects: check_of("reject_rate", checked(rejects=rejects)).check_status for rejects in (0, 1, 10, 11)}
+    assert found == {0: PASSED, 1: WARNING, 10: WARNING, 11: FAILED}
+
+
 @pytest.mark.parametrize(
     ("rows", "recent", "status", "usual", "said"),
     [

@@ -38,8 +38,8 @@ def test_a_result_counts_the_rows_by_what_happened_to_them() -> None:
         (difference(updated=800, deleted=200), SYNCED, None),
         (difference(deleted=1_000), SYNCED, 1.0),
         (difference(unchanged=1_000), SYNCED, 0.0),
-        (difference(deleted=1_000, inserted=1), DERIVED, None),
-        (difference(deleted=1_000, updated=1), DERIVED, None),
+        (difference(deleted=1_000, inserted=1, updated=1), DERIVED, None),
+        (difference(deleted=1_000, inserted=1, unchanged=1), DERIVED, None),
         (difference(deleted=1_000, unchanged=1), DERIVED, None),
     ],
     ids=[
@@ -48,9 +48,9 @@ def test_a_result_counts_the_rows_by_what_happened_to_them() -> None:
         "the limit, of rows that change",
         "everything, on request",
         "nothing, none allowed",
-        "first sync of a month: new rows",
-        "first sync of a month: other figures",
-        "first sync of a month: the same rows",
+        "first sync of a month: new rows and other figures",
+        "first sync of a month: new rows and the same",
+        "first sync of a month: one of its rows",
     ],
 )
 def test_deletes_up_to_the_limit_are_allowed(
