@@ -43,7 +43,7 @@ def test_one_reject_warns_and_more_than_one_in_a_hundred_fail_unless_the_setting
     [
         (1000, [667, 2, 4000], PASSED, "667", "1,000 rows, the median of the last 3 periods is 667"),
         (1000, [666, 2, 4000], WARNING, "666", "1,000 rows, the median of the last 3 periods is 666"),
-        (1000, [1999, 2001], PASSED, "2000", "1,000 rows, the median of the last 2 periods is 2,000.0"),
+        (1000, [1999, 2001], PASSED, "2000", "1,000 rows, the median of the last 2 periods is 2,000"),
         (1000, [2000, 2001], WARNING, "2000.5", "1,000 rows, the median of the last 2 periods is 2,000.5"),
         (1, [0, 0, 0], WARNING, "0", "1 rows, the median of the last 3 periods is 0"),
         (0, [0, 0, 0], PASSED, "0", "0 rows, the median of the last 3 periods is 0"),

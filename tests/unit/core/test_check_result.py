@@ -12,7 +12,7 @@ from sqp_provider.core.snapshot import Totals
 from tests.unit.core.checks import FAILED, PASSED, WARNING, result
 from tests.unit.core.runs import SYNC
 
-LABELS = ("sqp_staging.weekly_summary_20261108_12", "sqp.weekly_summary")
+STAGED = "sqp_staging.weekly_summary_20261108_12"
 ROWS = result("row_count", FAILED, (1000, 999), "row_count (rows): source 1,000, staged 999 (-1)")
 HASH = result("row_hash", FAILED, (42, 43), "row_hash (hash over every row): source 42, staged 43 (+1)")
 DOUBT = result("range_check", WARNING, (0, 1), "1 rows have a share outside 0 to 1", "share")
@@ -64,7 +64,7 @@ def test_staged_rows_are_read_with_the_nulls_of_key_and_counts() -> None:
 
 def test_failed_checks_stop_the_sync_with_all_their_values() -> None:
     with pytest.raises(ChecksFailed) as stopped:
-        refuse_failed(SYNC, *LABELS, [ROWS, DOUBT, HASH, FINE])
+        refuse_failed(SYNC, STAGED, [ROWS, DOUBT, HASH, FINE])
     assert str(stopped.value) == (
         "weekly 2026-11-08..2026-11-14: 2 of 4 checks failed on sqp_staging.weekly_summary_20261108_12: "
         "row_count (rows): source 1,000, staged 999 (-1); "
@@ -75,4 +75,4 @@ def test_failed_checks_stop_the_sync_with_all_their_values() -> None:
 
 
 def test_a_warning_does_not_stop_the_sync() -> None:
-    refuse_failed(SYNC, *LABELS, [DOUBT, FINE])
+    refuse_failed(SYNC, STAGED, [DOUBT, FINE])
