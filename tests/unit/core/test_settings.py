@@ -69,6 +69,10 @@ def test_an_optional_column_can_be_missing_from_the_source() -> None:
             "restatements.periods.weekly: Input should be greater",
         ),
         (MINIMAL | {"restatements": {"at_once": 0}}, "restatements.at_once: Input should be greater than or equal"),
+        (
+            MINIMAL | {"schedule": {"delay_days": {"wekly": 4}}},
+            "schedule.delay_days.wekly: Input should be 'weekly', 'monthly' or 'quarterly', found 'wekly'",
+        ),
         (MINIMAL | {"restatements": {"daily_periods": 3}}, "restatements.daily_periods: is not a setting"),
         (
             {"source": {"table": "a.b", "columns": {"klicks": "x"}}},
