@@ -59,10 +59,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_database(taking_over)
     taking_over.add_argument(
-        "--airflow", required=True, help="what the new owner is called: its setting airflow, else its [api] base_url"
+        "--airflow",
+        required=True,
+        type=_owner,
+        help="what the new owner is called: its setting airflow, else its [api] base_url",
     )
-    taking_over.set_defaults(run=lambda asked: take_over(asked.dsn, _schema(asked), asked.airflow.rstrip("/")))
+    taking_over.set_defaults(run=lambda asked: take_over(asked.dsn, _schema(asked), asked.airflow))
     return parser
+
+
+def _owner(name: str) -> str:
+    """Refuse what an unset variable of a script leaves: no Airflow would be the owner."""
+    if not name.strip("/ "):
+        raise argparse.ArgumentTypeError("the new owner has no name")
+    return name.rstrip("/")
 
 
 def _add_database(parser: argparse.ArgumentParser) -> None:

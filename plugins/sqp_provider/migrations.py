@@ -41,11 +41,7 @@ def migrate(dsn: str, schema: str = "sqp", settings: Settings | None = None) -> 
     :return: the ids of the revisions, and the hash of the files if others were in force: ``["0004", "3f2a81c09d5e"]``.
     :raises MigrationError: database unreachable, rights missing, or its revision unknown to this code.
     """
-    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,54}", schema):
-        raise MigrationError(
-            f"Schema name {schema!r} cannot be used: at most 55 lower-case letters, digits and underscores, "
-            "not starting with a digit. The target is unchanged. Change the schema setting."
-        )
+    _refuse_name(schema)
     config = alembic_config(schema)
     with _connect(dsn) as connection, _clear_errors(schema):
         _wait_for_turn(connection, schema)
@@ -67,23 +63,43 @@ def take_over(dsn: str, schema: str, airflow: str) -> None:
 
     :raises MigrationError: database unreachable, rights missing, or the schema was never migrated.
     """
+    _refuse_name(schema)
     with _connect(dsn) as connection, _clear_errors(schema):
+        if not connection.scalar(text("select to_regclass(:table)"), {"table": f"{schema}.schema_state"}):
+            raise MigrationError(f"Schema {schema} was never migrated, so it has no owner. Run 'sqp migrate' first.")
+        connection.commit()
         _run_named(connection, schema, "take_over", {"airflow": airflow})
     log.info("Schema %s belongs to Airflow %s.", schema, airflow)
 
 
+def _refuse_name(schema: str) -> None:
+    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,54}", schema):
+        raise MigrationError(
+            f"Schema name {schema!r} cannot be used: at most 55 lower-case letters, digits and underscores, "
+            "not starting with a digit. The target is unchanged. Change the schema setting."
+        )
+
+
 def _put_in_force(connection: Connection, schema: str) -> list[str]:
-    """Create or replace the functions, views and triggers, in one transaction, unless they are in force already."""
+    """Create or replace the functions, views and triggers, in one transaction.
+
+    Also when the same files are in force already: what somebody has dropped or replaced comes back.
+
+    :return: the files' hash, unless it was recorded before.
+    """
     with connection.begin():
         _enter(connection, schema)
-        if connection.scalar(text("select files from schema_state")) == files_hash():
-            return []
+        before = connection.scalar(text("select files from schema_state"))
         for file in schema_files():
             log.debug("Running %s", file.name)
             run_sql(connection, file.read_text(encoding="utf-8"))
-        connection.execute(text("update schema_state set files = :files"), {"files": files_hash()})
+        # Not an update: a person may have deleted the row to be rid of the owner.
+        in_force = (
+            "insert into schema_state (files) values (:files) on conflict (only_row) do update set files = :files"
+        )
+        connection.execute(text(in_force), {"files": files_hash()})
     log.info("Schema %s: functions, views and triggers of sql/schema are in force.", schema)
-    return [files_hash()]
+    return [] if before == files_hash() else [files_hash()]
 
 
 def _write_days(connection: Connection, schema: str, settings: Settings) -> None:

@@ -34,4 +34,4 @@ select target_table, partition_name from deleted_partitions();
 
 
 -- name: drop_partition
-drop table {partition};
+select drop_deleted_partition(%(partition_name)s) as dropped;

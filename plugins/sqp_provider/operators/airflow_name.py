@@ -9,4 +9,4 @@ from sqp_provider.core.settings import Settings
 
 def airflow_name(settings: Settings) -> str:
     """Return the setting ``airflow``, else Airflow's own address, ``https://airflow.example.com``."""
-    return settings.airflow or str(conf.get("api", "base_url", fallback="http://localhost:8080")).rstrip("/")
+    return str(settings.airflow or conf.get("api", "base_url", fallback="http://localhost:8080")).rstrip("/")

@@ -45,7 +45,7 @@ class Retention:
             yield period["sync_type"], period["period_start"], deleted
 
     def drop_partitions(self) -> Iterator[str]:
-        """Drop the empty partitions of deleted periods, and yield their names.
+        """Drop the empty partitions of deleted periods, and yield their names. One that is in use again stays.
 
         :raises TargetUnreachable: somebody reads the table for longer than a publish would wait; all stays for the next
             call.
@@ -55,8 +55,9 @@ class Retention:
         for partition in left:
             with self.postgres.transaction() as database:
                 self._wait_at_most(database, database.settings.lock_timeout_seconds)
-                database.run("retention", "drop_partition", partition=database.table(partition["partition_name"]))
-            yield partition["partition_name"]
+                dropped = database.one("retention", "drop_partition", partition)["dropped"]
+            if dropped:
+                yield partition["partition_name"]
 
     @staticmethod
     def _wait_at_most(database: Database, seconds: float) -> None:

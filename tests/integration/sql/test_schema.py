@@ -188,6 +188,14 @@ def test_an_edited_function_is_noticed_and_put_in_force(
     assert migrate(database) == []
 
 
+def test_a_trigger_or_function_that_somebody_dropped_comes_back(committing: Connection, database: str) -> None:
+    built = catalogue(committing)
+    committing.execute("drop trigger update_summaries_on_weekly_insert on weekly_summary")
+    committing.execute("drop function check_data_freshness()")
+    assert migrate(database) == []
+    assert catalogue(committing) == built
+
+
 def test_a_view_can_gain_a_column_but_never_lose_one(
     committing: Connection, database: str, edited: Callable[[str, str], None]
 ) -> None:

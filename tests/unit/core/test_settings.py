@@ -135,6 +135,10 @@ def test_a_value_that_does_not_fit_is_named_with_its_key(content: dict[str, Any]
             "checks: reject_rate_warn 0.5 is above reject_rate_fail 0.01; expected it at or below",
         ),
         (
+            MINIMAL | {"schedule": {"delay_days": {"wekly": 4}}},
+            "schedule.delay_days.wekly: Input should be 'weekly', 'monthly' or 'quarterly', found 'wekly'",
+        ),
+        (
             {"source": {"table": "a.b", "columns": {"klicks": "x"}}},
             "source.columns: unknown column 'klicks'; expected one of period_start, period_end, asin, search_query, "
             "impressions, clicks, cart_adds, purchases, market_impressions, market_clicks, market_cart_adds, "
