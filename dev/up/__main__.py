@@ -25,7 +25,7 @@ from sqp_provider.core.settings import Settings
 SYNCS = tuple(sync_type.dag_id for sync_type in SyncType)
 # After the syncs of the newest periods: a check beside them would start the same periods once more.
 BESIDE_THE_SYNCS = ("sqp_restatements", "sqp_freshness", "sqp_migrate")
-SYNC_SECONDS = 600
+SYNC_SECONDS = 1800
 
 FAREWELL = """
 The status page  {url}/plugin/sqp-sync
