@@ -1,4 +1,4 @@
-"""What this Airflow is called in the schema that belongs to it."""
+"""The name of this Airflow, which a schema stores as its owner."""
 
 from __future__ import annotations
 
