@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, computed_field
 
 from sqp_provider.core.contract import REJECT_REASONS
-
 from sqp_provider.core.period import SyncType
 
 Moment = Annotated[datetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
