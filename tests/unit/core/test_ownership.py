@@ -20,8 +20,8 @@ def test_another_airflow_is_refused_with_both_ways_out() -> None:
     with pytest.raises(SchemaOwned) as refused:
         refuse_other_airflow("sqp", "staging", "production", SINCE)
     assert str(refused.value) == (
-        "schema sqp belongs to Airflow production since 2026-11-08, this is staging. The target is unchanged. "
+        "schema sqp belongs to Airflow production since 2026-11-08, but this is staging. The target is unchanged. "
         "Pause this Airflow's sqp Dags, or name another target.schema in sqp_config.yaml. "
         "To move the schema here, pause them there, run 'sqp take-over --airflow staging' "
-        "(or trigger the Dag sqp_migrate with take_over), and clear what failed."
+        "(or trigger the Dag sqp_migrate with take_over), and clear the failed task."
     )
