@@ -6,17 +6,15 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from xdist.scheduler import LoadScopeScheduling
 
 from sqp_provider.migrations import migrate
-from tests import owned
+from tests import distribution, owned
 
 owned.enter(os.environ)  # before Airflow is imported, which reads it once
 
@@ -39,31 +37,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     config.stash.get(ALIVE, ExitStack()).close()
 
 
-OWN_AIRFLOW = ("test_alerts.py", "test_up.py", "test_workers.py")
-"""Tests that start an Airflow for themselves."""
-
-ONE_PREPARATION = ("test_compose_demo.py",)
-"""Tests that share what took a while to prepare."""
-
-
-class OneAirflowAtATime(LoadScopeScheduling):
-    """Share the tests out one by one, but leave those with one Airflow on one worker.
-
-    xdist has groups for this, which it writes into ids that pytest 9.2 does not read.
-    """
-
-    def _split_scope(self, nodeid: str) -> str:
-        path = Path(nodeid.split("::")[0])
-        if path.name in OWN_AIRFLOW:
-            return "an Airflow of its own"
-        if path.name in ONE_PREPARATION:
-            return path.name
-        return path.parts[1] if path.parts[1] in ("dags", "e2e") else nodeid
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneAirflowAtATime:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> distribution.Groups:
     """Take the place of what --dist says."""
-    return OneAirflowAtATime(config, log)
+    return distribution.Groups(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let a worker have what takes longest first; without workers the order is that of the folders."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=distribution.rank)
 
 
 @pytest.fixture(scope="session")
