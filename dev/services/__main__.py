@@ -18,7 +18,7 @@ from dev.services.progress import await_answer, progress
 
 LABELS = {"airflow": "Airflow", "bigquery": "BigQuery emulator", "postgres": "PostgreSQL"}
 """Of each group of `supervisord.conf`."""
-AIRFLOW_SECONDS = 180
+AIRFLOW_SECONDS = 600
 
 
 def start() -> None:

@@ -13,7 +13,7 @@ from dev.services.emulator import PROJECT
 from dev.services.ports import HOST, any_free, ask, remembered
 from dev.services.progress import await_answer
 
-START_SECONDS = 120
+START_SECONDS = 600
 """4 s alone, much longer on a busy machine."""
 
 

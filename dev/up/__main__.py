@@ -24,7 +24,7 @@ from sqp_provider.core.settings import Settings
 SYNCS = ("sqp_weekly_sync", "sqp_monthly_sync", "sqp_quarterly_sync")
 # After the syncs of the newest periods: a look beside them would start the same periods once more.
 BESIDE_THE_SYNCS = ("sqp_restatements", "sqp_freshness", "sqp_migrate")
-SYNC_SECONDS = 600
+SYNC_SECONDS = 1800
 
 FAREWELL = """
 The status page  {url}/plugin/sqp-sync

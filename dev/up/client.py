@@ -28,7 +28,7 @@ class Client:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.http.close()
 
-    def unpause(self, dag_id: str, seconds: float = 120) -> None:
+    def unpause(self, dag_id: str, seconds: float = 600) -> None:
         """Switch a Dag on as soon as the Dag processor has found it."""
         path = f"/api/v2/dags/{dag_id}"
         self.wait_until(lambda: self.http.get(path).is_success, seconds, f"Dag {dag_id}")

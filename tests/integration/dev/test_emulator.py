@@ -44,8 +44,7 @@ def test_it_ends_with_its_caller_even_when_that_is_killed(tmp_path: Path) -> Non
         assert caller.stdout.readline() == "answers\n"
         (emulator,) = psutil.Process(caller.pid).children()
         caller.send_signal(signal.SIGKILL)
-    _, alive = psutil.wait_procs([emulator], timeout=30)
-    assert alive == []
+    psutil.wait_procs([emulator])
 
 
 def test_one_that_cannot_start_shows_the_end_of_its_log(tmp_path: Path) -> None:

@@ -58,9 +58,7 @@ def children(checkout: Checkout) -> list[int]:
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
     while not holds():
-        assert time.monotonic() < deadline
         time.sleep(0.05)
 
 

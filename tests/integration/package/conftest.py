@@ -40,7 +40,6 @@ class Installed:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=120,
         )
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout

@@ -53,7 +53,6 @@ class Folder:
             cwd=self.path,
             capture_output=True,
             text=True,
-            timeout=120,
         )
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout

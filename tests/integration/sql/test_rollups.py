@@ -284,7 +284,7 @@ def test_two_sessions_that_write_one_month_both_count(committing: Connection, ot
             waiting = threads.submit(insert_week, other, "2026-11-15")
             with pytest.raises(TimeoutError):
                 waiting.result(timeout=0.3)
-        waiting.result(timeout=10)
+        waiting.result()
     assert rows(committing, "select active_weeks from monthly_summary") == [(2,)]
 
 
@@ -301,7 +301,7 @@ def test_months_are_locked_oldest_first_whatever_the_order_of_rows(committing: C
 
     with ThreadPoolExecutor(2) as threads:
         for done in [threads.submit(repeat, committing, forth, "f"), threads.submit(repeat, other, back, "b")]:
-            done.result(timeout=60)
+            done.result()
     assert rows(committing, "select count(*) from monthly_summary") == [(80,)]
 
 

@@ -28,7 +28,7 @@ def new_run(name: str) -> Run:
 
 def publish_at_once(stages: Stages, *runs: Run) -> list[Any]:
     """Publish in as many threads; return each result or error. They meet before any of them has a lock."""
-    barrier = Barrier(len(runs), timeout=60)
+    barrier = Barrier(len(runs))
 
     def publish(run: Run) -> Any:
         operator: SyncPublishOperator = stages.operator(run, "publish")

@@ -168,7 +168,7 @@ def batch(n: int) -> pa.RecordBatch:
 
 
 def test_streams_are_read_at_the_same_time() -> None:
-    both_started, line = threading.Barrier(2, timeout=10), Line()
+    both_started, line = threading.Barrier(2, timeout=300), Line()
 
     def stream(n: int) -> Any:
         both_started.wait()  # never returns if one stream is read after the other

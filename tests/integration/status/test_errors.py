@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +99,7 @@ def test_a_database_that_never_answers_is_given_up(viewer: TestClient, monkeypat
     with socket.create_server(("127.0.0.1", 0)) as silent:
         connection = {"conn_type": "postgres", "host": "127.0.0.1", "port": silent.getsockname()[1]}
         monkeypatch.setenv("AIRFLOW_CONN_SQP_POSTGRES", json.dumps(connection))
-        began = time.monotonic()
         expect_unavailable(viewer, "Postgres does not answer", "when Postgres is back")
-    assert time.monotonic() - began < 20
 
 
 def test_no_connection(viewer: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
-from tests.e2e.browser import Airflow, airflow, chromium
+from tests.e2e.browser import Airflow, chromium, logged_in, tab
 from tests.fixtures import connection_to
 
 PAGE = "/plugin/sqp-sync"
@@ -34,15 +34,22 @@ def address(api_server: Any) -> Iterator[str]:
         thread.start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         server.should_exit = True
-        thread.join(timeout=30)
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def session(browser: Browser, address: str) -> Iterator[BrowserContext]:
+    """The login of the user ``viewer``, for all tests."""
+    with logged_in(browser, address, "viewer") as context:
+        yield context
 
 
 @pytest.fixture
-def viewer(browser: Browser, address: str, configured: Path) -> Iterator[Airflow]:
-    """The user ``viewer`` at a desktop."""
-    with airflow(browser, address, "viewer") as tab:
-        yield tab
-        assert tab.troubles == []
+def viewer(session: BrowserContext, address: str, configured: Path) -> Iterator[Airflow]:
+    """A tab of ``viewer`` at a desktop."""
+    with tab(session, address) as page:
+        yield page
+        assert page.troubles == []
 
 
 def test_before_the_first_sync_the_page_says_what_to_do(viewer: Airflow) -> None:
