@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
 import httpx
 
-from tests.e2e.airflow_server import AirflowServer
+from tests.e2e.airflow_server import GUARD_SECONDS, AirflowServer
 
 FINISHED = {"success", "failed", "skipped", "upstream_failed", "removed"}
 """Task states that do not change any more."""
@@ -23,10 +23,11 @@ class AirflowUI:
     def __init__(self, server: AirflowServer, dag_id: str, user: str = "admin") -> None:
         self.server = server
         self.dag_id = dag_id
-        login = httpx.post(f"{server.url}/auth/token", json={"username": user, "password": user}).raise_for_status()
+        password = {"username": user, "password": user}
+        login = httpx.post(f"{server.url}/auth/token", json=password, timeout=GUARD_SECONDS).raise_for_status()
         self.token: str = login.json()["access_token"]
         headers = {"Authorization": f"Bearer {self.token}"}
-        self.http = httpx.Client(base_url=f"{server.url}/api/v2", headers=headers, timeout=60)
+        self.http = httpx.Client(base_url=f"{server.url}/api/v2", headers=headers, timeout=GUARD_SECONDS)
 
     def __enter__(self) -> AirflowUI:
         return self
@@ -43,8 +44,18 @@ class AirflowUI:
     def unpause(self) -> None:
         """Switch the Dag on, as soon as the Dag processor has found it."""
         parsed = f"/dags/{self.dag_id}"
-        self.server.wait_until(lambda: self.http.get(parsed).is_success, seconds=300, what=f"Dag {self.dag_id}")
+        self.server.wait_until(lambda: self.http.get(parsed).is_success, f"Dag {self.dag_id}")
         self.call("PATCH", parsed, json={"is_paused": False})
+
+    def unpause_and_wait(self) -> None:
+        """Switch the Dag on, and wait for the run that its schedule starts at once, whatever it ends in."""
+        self.unpause()
+        self.server.wait_until(lambda: self.runs(run_type="scheduled"), f"scheduled run of {self.dag_id}")
+        self.wait(self.runs(run_type="scheduled")[0]["dag_run_id"])
+
+    def pause(self) -> None:
+        """Switch the Dag off."""
+        self.call("PATCH", f"/dags/{self.dag_id}", json={"is_paused": True})
 
     def trigger(self, logical_date: str | None = None, **conf: Any) -> str:
         """Fill in the form and trigger; return the run id."""
@@ -77,18 +88,18 @@ class AirflowUI:
         log = self.call("GET", f"{self._runs(run_id)}/taskInstances/{task_id}/logs/{try_number}")
         return "\n".join(str(line.get("event", line)) for line in log["content"])
 
-    def wait(self, *run_ids: str, seconds: float = 120) -> list[dict[str, Any]]:
+    def wait(self, *run_ids: str) -> list[dict[str, Any]]:
         """Wait until the runs and all their tasks have finished; return the runs."""
 
         def finished(run_id: str) -> bool:
             return self.run(run_id)["state"] in FINISHED and set(self.states(run_id).values()) <= FINISHED
 
-        self._wait(lambda: all(finished(run_id) for run_id in run_ids), seconds, "end", run_ids)
+        self._wait(lambda: all(finished(run_id) for run_id in run_ids), "end", *run_ids)
         return [self.run(run_id) for run_id in run_ids]
 
-    def wait_for(self, run_id: str, task_id: str, state: str = "running", seconds: float = 60) -> dict[str, Any]:
+    def wait_for(self, run_id: str, task_id: str, state: str = "running") -> dict[str, Any]:
         """Wait until a task is in a state; return the task."""
-        self._wait(lambda: self.states(run_id)[task_id] == state, seconds, f"{task_id} {state}", [run_id])
+        self._wait(lambda: self.states(run_id)[task_id] == state, f"{task_id} {state}", run_id)
         return self.tasks(run_id)[task_id]
 
     def clear(self, run_id: str, *task_ids: str, downstream: bool = False, only_failed: bool = False) -> None:
@@ -140,20 +151,16 @@ class AirflowUI:
         backfill_id: int = self.call("POST", "/backfills", json=body)["id"]
         return backfill_id
 
-    def wait_for_backfill(self, backfill_id: int, seconds: float = 120) -> None:
+    def wait_for_backfill(self, backfill_id: int) -> None:
         """Wait until Airflow has closed it: none of its runs is left to do."""
         path = f"/backfills/{backfill_id}"
-        self._wait(lambda: self.call("GET", path)["completed_at"], seconds, "backfill's end", [])
+        self.server.wait_until(lambda: self.call("GET", path)["completed_at"], "backfill's end")
 
     def _runs(self, run_id: str | None = None) -> str:
         return f"/dags/{self.dag_id}/dagRuns" + (f"/{run_id}" if run_id else "")
 
-    def _wait(self, condition: Any, seconds: float, what: str, run_ids: Any) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            if time.monotonic() > deadline:
-                raise AssertionError(f"no {what} within {seconds:.0f} s\n" + "\n".join(map(self._describe, run_ids)))
-            time.sleep(0.5)
+    def _wait(self, condition: Callable[[], object], what: str, *run_ids: str) -> None:
+        self.server.wait_until(condition, what, lambda: "\n".join(map(self._describe, run_ids)))
 
     def _describe(self, run_id: str) -> str:
         lines = [f"=== {run_id}: {self.run(run_id)['state']} {self.states(run_id)}"]

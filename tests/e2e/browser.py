@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect, sync_playwright
 
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 DESKTOP, PHONE = (1280, 900), (390, 844)
@@ -23,6 +23,9 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 Theme = Literal["light", "dark"]
+PATIENCE = 300_000
+"""Milliseconds until a test gives up what it expects on a page; five seconds by default, too few on a busy machine."""
+expect.set_options(timeout=PATIENCE)
 
 
 def chromium_path() -> str:
@@ -82,23 +85,39 @@ def airflow(
     theme: Theme = "light",
     password: str | None = None,
 ) -> Iterator[Airflow]:
-    """Log a user in by Airflow's login page, with the theme chosen in Airflow before. Unless given, the password is
-    the user's name."""
-    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme="light")
-    try:
+    """A tab of a user who has just logged in. Unless given, the password is the user's name."""
+    with logged_in(browser, url, user, password) as context, tab(context, url, size, theme) as page:
+        yield page
+
+
+@contextmanager
+def logged_in(browser: Browser, url: str, user: str, password: str | None = None) -> Iterator[BrowserContext]:
+    """Log a user in by Airflow's login page. Further tabs need no login, and load Airflow's scripts from the cache."""
+    with browser.new_context(color_scheme="light") as context:
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
+        page.goto(url)
+        page.fill("input[name=username]", user)
+        page.fill("input[name=password]", password or user)
+        page.keyboard.press("Enter")
+        page.wait_for_url(lambda address: "/auth/login" not in address)
+        page.close()
+        yield context
+
+
+@contextmanager
+def tab(
+    context: BrowserContext, url: str, size: tuple[int, int] = DESKTOP, theme: Theme = "light"
+) -> Iterator[Airflow]:
+    """Open a tab with the theme chosen in Airflow before."""
+    with context.new_page() as page:
+        page.set_viewport_size({"width": size[0], "height": size[1]})
         requested: list[str] = []
         troubles: list[str] = []
         page.on("request", lambda request: requested.append(request.url))
         page.on("dialog", lambda dialog: (troubles.append(f"dialog {dialog.message}"), dialog.dismiss()))
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("console", lambda m: troubles.append(m.text) if "Content Security Policy" in m.text else None)
-        page.goto(url)
-        page.fill("input[name=username]", user)
-        page.fill("input[name=password]", password or user)
-        page.keyboard.press("Enter")
-        page.wait_for_url(lambda address: "/auth/login" not in address)
+        page.goto(f"{url}/api/v2/version")  # any page of Airflow's origin, whose storage has the theme
         page.evaluate("theme => localStorage.setItem('theme', theme)", theme)
         yield Airflow(page, url, requested, troubles)
-    finally:
-        context.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,17 +12,41 @@ import yaml
 
 from sqp_provider.core.period import Period, SyncType
 from tests.conftest import new_database
-from tests.e2e.airflow_server import AirflowServer
+from tests.e2e.airflow_server import ROOT, AirflowServer
 from tests.e2e.airflow_ui import AirflowUI
 from tests.e2e.synced import FIGURES, Synced
 from tests.fixtures import connection_to
 from tests.landing import Landing
+from tests.webhook import Webhook
+
+LATE_SECONDS = 30
+
+FOLLOWS = """
+from airflow.sdk import DAG, task
+from sqp_provider.assets import published
+
+with DAG("follows", schedule=published("weekly")):
+
+    @task
+    def read(triggering_asset_events=None):
+        return [event.extra for event in triggering_asset_events[published("weekly")]]
+
+    read()
+"""
+"""A Dag of somebody else that follows the asset."""
 
 DAYS_SINCE_SUNDAY = datetime.now(UTC).isoweekday() % 7
 
 DELAY = timedelta(days=(DAYS_SINCE_SUNDAY - 1) % 7)
 """When a week's figures are expected after its end: the newest was due yesterday, so that no midnight makes another due
 while the tests run."""
+
+
+@pytest.fixture(scope="package")
+def webhook() -> Iterator[Webhook]:
+    """Where the alerts arrive."""
+    with Webhook() as webhook:
+        yield webhook
 
 
 @pytest.fixture(scope="package")
@@ -46,9 +71,10 @@ def airflow_server(
     target: str,
     source: Landing,
     dataset: str,
+    webhook: Webhook,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[AirflowServer]:
-    """A running Airflow with the project's Dags, all paused."""
+    """A running Airflow with the project's Dags and one that follows them, all paused, and with alerts on."""
     folder: Path = tmp_path_factory.mktemp("airflow")
     config = folder / "sqp_config.yaml"
     content = {
@@ -58,11 +84,20 @@ def airflow_server(
             "retry_seconds": 1,
             "columns": {"ingested_at": "ingested_at"},
         },
-        "target": {"lock_timeout_seconds": 60},
+        "target": {"lock_timeout_seconds": 1800},
+        "checks": {"reject_rate_fail": 1},
+        "alerts": {"conn_id": "sqp_alerts", "runs_longer_than_minutes": LATE_SECONDS / 60},
         "schedule": {"retries": 1, "retry_delay_seconds": 0, "delay_days": {"weekly": DELAY.days}},
     }
     config.write_text(yaml.safe_dump(content))
-    environment = {"SQP_CONFIG": str(config), "AIRFLOW_CONN_SQP_POSTGRES": connection_to(target)}
+    dags = shutil.copytree(ROOT / "dags", folder / "dags")
+    (dags / "follows.py").write_text(FOLLOWS)
+    environment = {
+        "SQP_CONFIG": str(config),
+        "AIRFLOW_CONN_SQP_POSTGRES": connection_to(target),
+        "AIRFLOW_CONN_SQP_ALERTS": webhook.connection,
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+    }
     with (
         new_database(server_dsn, metadata_template) as metadata,
         AirflowServer(folder / "home", metadata, environment) as server,
@@ -77,14 +112,23 @@ def newest_due(source: Landing) -> Period:
 
 
 @pytest.fixture(scope="package")
-def weekly(airflow_server: AirflowServer, source: Landing, target: str, newest_due: Period) -> Iterator[Synced]:
+def stale(airflow_server: AirflowServer) -> None:
+    """Two runs of sqp_freshness, when every table is stale because nothing has been synced."""
+    with AirflowUI(airflow_server, "sqp_freshness") as ui:
+        ui.unpause_and_wait()
+        ui.wait(ui.trigger())
+        ui.pause()
+
+
+@pytest.fixture(scope="package")
+def weekly(
+    airflow_server: AirflowServer, source: Landing, target: str, newest_due: Period, stale: None
+) -> Iterator[Synced]:
     """The weekly Dag, unpaused after its newest week has landed, which its schedule has run by now."""
     with AirflowUI(airflow_server, "sqp_weekly_sync") as ui:
         synced = Synced(ui, SyncType.WEEKLY, source, target)
         synced.land(newest_due, FIGURES)
-        ui.unpause()
-        airflow_server.wait_until(lambda: ui.runs(run_type="scheduled"), seconds=60, what="scheduled run")
-        ui.wait(ui.runs(run_type="scheduled")[0]["dag_run_id"])
+        ui.unpause_and_wait()
         yield synced
 
 

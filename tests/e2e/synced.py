@@ -116,7 +116,7 @@ class Synced:
     def waits_for_ledger(self) -> None:
         """Wait until a publish stands before the ledger that :meth:`publishes_wait` holds."""
         statement = "select from pg_locks where relation = 'synced_period'::regclass and not granted"
-        self.ui.server.wait_until(lambda: self.query(statement), seconds=30, what="publish that waits for the ledger")
+        self.ui.server.wait_until(lambda: self.query(statement), "publish that waits for the ledger")
 
     def query(self, statement: Any, *values: Any) -> list[dict[str, Any]]:
         """Query the target."""

@@ -30,7 +30,7 @@ def test_backfill_a_year_then_again_with_each_behaviour(sync: Synced) -> None:
         *("--from-date", str(FIRST), "--to-date", str(LAST)),
     )
     assert "Traceback" not in said
-    sync.ui.wait_for_backfill(1, seconds=600)
+    sync.ui.wait_for_backfill(1)
     assert attempts(sync) == dict.fromkeys(year, (1, "completed")) | {MISSING: (1, "failed")}
     assert published(sync) == {day: figures for day, figures in year.items() if day != MISSING}
     assert states(sync) == {"success": 51, "failed": 1}
@@ -41,7 +41,7 @@ def test_backfill_a_year_then_again_with_each_behaviour(sync: Synced) -> None:
         ("failed", FIRST, {MISSING: (2, "completed")}),
         ("completed", AGAIN, {MISSING: (2, "completed")} | {day: (2, "completed") for day in year if day >= AGAIN}),
     ):
-        sync.ui.wait_for_backfill(sync.ui.backfill(first, LAST, reprocess, max_active_runs=8), seconds=300)
+        sync.ui.wait_for_backfill(sync.ui.backfill(first, LAST, reprocess, max_active_runs=8))
         assert attempts(sync) == dict.fromkeys(year, (1, "completed")) | expected, reprocess
     assert published(sync) == year
     assert states(sync) == {"success": 52}

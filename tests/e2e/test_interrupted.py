@@ -39,8 +39,7 @@ def kill(sync: Synced, run_id: str, task_id: str) -> None:
     os.kill(task["pid"], signal.SIGKILL)
     sync.ui.server.wait_until(
         lambda: (now := sync.ui.tasks(run_id)[task_id])["pid"] != task["pid"] or now["state"] != "running",
-        seconds=60,
-        what=f"end of the killed {task_id}",
+        f"end of the killed {task_id}",
     )
 
 
@@ -50,7 +49,7 @@ def test_clear_a_running_run(sync: Synced) -> None:
         run_id = sync.trigger(period)
         sync.ui.wait_for(run_id, "load")
         sync.ui.clear_run(run_id)
-        sync.ui.server.wait_until(lambda: sync.log(run_id)["attempt"] == 2, seconds=60, what="second attempt")
+        sync.ui.server.wait_until(lambda: sync.log(run_id)["attempt"] == 2, "second attempt")
     log = sync.finished(run_id, "success", attempt=2)
     assert [each["status"] for each in log["sync_metadata"]["attempts"]] == ["started"]
     assert sync.published(period) == FIGURES

@@ -51,7 +51,7 @@ def test_mark_a_running_publish(sync: Synced, state: str) -> None:
         process = psutil.Process(sync.ui.wait_for(run_id, "publish")["pid"])
         sync.waits_for_ledger()
         sync.ui.mark_task(run_id, "publish", state)
-        process.wait(timeout=30)
+        process.wait()
     log = sync.finished(run_id, "failed", attempt=1)
     assert log["error_details"]["type"] == ("Killed" if state == "failed" else "NothingPublished")
     assert sync.published(period) == {}

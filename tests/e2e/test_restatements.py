@@ -17,17 +17,10 @@ from tests.landing import Landing
 pytestmark = pytest.mark.e2e
 
 
-def unpause_and_wait(ui: AirflowUI) -> None:
-    """Switch a Dag on and wait for the run that its schedule starts at once, whatever it finds."""
-    ui.unpause()
-    ui.server.wait_until(lambda: ui.runs(run_type="scheduled"), seconds=60, what="scheduled run")
-    ui.wait(ui.runs(run_type="scheduled")[0]["dag_run_id"])
-
-
 @pytest.fixture(scope="module")
 def monthly(airflow_server: AirflowServer, source: Landing, target: str) -> Iterator[Synced]:
     with AirflowUI(airflow_server, "sqp_monthly_sync") as ui:
-        unpause_and_wait(ui)
+        ui.unpause_and_wait()
         yield Synced(ui, SyncType.MONTHLY, source, target)
 
 
@@ -35,7 +28,7 @@ def monthly(airflow_server: AirflowServer, source: Landing, target: str) -> Iter
 def check(airflow_server: AirflowServer, weekly: Synced, monthly: Synced) -> Iterator[AirflowUI]:
     """The Dag, unpaused; its scheduled run has checked once before the tests land anything."""
     with AirflowUI(airflow_server, "sqp_restatements") as ui:
-        unpause_and_wait(ui)
+        ui.unpause_and_wait()
         yield ui
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from sqp_provider.core.period import Period
 from tests.e2e.airflow_server import AirflowServer
-from tests.e2e.browser import DESKTOP, PHONE, Airflow, Theme, airflow, chromium
+from tests.e2e.browser import DESKTOP, PHONE, Airflow, Theme, chromium, logged_in, tab
 from tests.e2e.synced import Synced
 from tests.landing import report_row
 
@@ -31,13 +31,20 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
+@pytest.fixture(scope="module")
+def session(browser: Browser, airflow_server: AirflowServer) -> Iterator[BrowserContext]:
+    """The login of the user ``viewer``, for all tests."""
+    with logged_in(browser, airflow_server.url, "viewer") as context:
+        yield context
+
+
 @pytest.fixture
-def viewer(browser: Browser, airflow_server: AirflowServer) -> Iterator[Airflow]:
-    """The user ``viewer`` at a desktop; nothing it meets may be trouble or lead elsewhere."""
-    with airflow(browser, airflow_server.url, "viewer") as tab:
-        yield tab
-        assert tab.troubles == []
-        assert [address for address in tab.requested if not address.startswith((tab.url, "data:", "blob:"))] == []
+def viewer(session: BrowserContext, airflow_server: AirflowServer) -> Iterator[Airflow]:
+    """A tab of ``viewer`` at a desktop; nothing it meets may be trouble or lead elsewhere."""
+    with tab(session, airflow_server.url) as page:
+        yield page
+        assert page.troubles == []
+        assert [address for address in page.requested if not address.startswith((page.url, "data:", "blob:"))] == []
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +73,7 @@ def failed(weekly: Synced) -> int:
 
 
 def test_the_navigation_leads_to_every_panel(viewer: Airflow, rejected: tuple[Period, str], failed: int) -> None:
+    viewer.page.goto(viewer.url)
     viewer.page.get_by_role("link", name="SQP sync").click()
     frame = viewer.frame
     expect(frame.get_by_role("heading", level=1)).to_have_text("Can last week be trusted?")
@@ -259,14 +267,13 @@ def test_the_page_follows_airflows_theme_at_once(viewer: Airflow, weekly: Synced
     background = "getComputedStyle(document.body).backgroundColor"
     assert viewer.page.frames[-1].evaluate(background) == "rgb(255, 255, 255)"
     viewer.page.evaluate("localStorage.setItem('theme', 'dark')")  # as Airflow's own switch does
-    viewer.page.wait_for_timeout(200)
-    assert viewer.page.frames[-1].evaluate(background) == "rgb(17, 19, 24)"
+    expect(viewer.frame.locator("body")).to_have_css("background-color", "rgb(17, 19, 24)")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_it_fits_desktop_and_phone_light_and_dark(
-    browser: Browser,
+    session: BrowserContext,
     airflow_server: AirflowServer,
     rejected: tuple[Period, str],
     failed: int,
@@ -274,25 +281,25 @@ def test_it_fits_desktop_and_phone_light_and_dark(
     theme: Theme,
 ) -> None:
     pages = {"overview": "", "history": "/sqp-sync/history", "failed": f"/sqp-sync/sync/{failed}"}
-    with airflow(browser, airflow_server.url, "viewer", size, theme) as tab:
+    with tab(session, airflow_server.url, size, theme) as viewer:
         for name, path in pages.items():
-            tab.open(PAGE + path).locator("h1").wait_for()
-            frame = tab.page.frames[-1]
+            viewer.open(PAGE + path).locator("h1").wait_for()
+            frame = viewer.page.frames[-1]
             assert frame.evaluate("document.documentElement.dataset.theme") == theme
             assert frame.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
             if not path:
-                expect_tips_inside(tab, size)
-            tab.screenshot(f"{name}-{'phone' if size == PHONE else 'desktop'}-{theme}")
+                expect_tips_inside(viewer, size)
+            viewer.screenshot(f"{name}-{'phone' if size == PHONE else 'desktop'}-{theme}")
 
 
-def expect_tips_inside(tab: Airflow, size: tuple[int, int]) -> None:
+def expect_tips_inside(viewer: Airflow, size: tuple[int, int]) -> None:
     """The tips of the first and the last cell of each calendar are seen whole."""
-    calendars = tab.frame.locator(".calendar")
+    calendars = viewer.frame.locator(".calendar")
     for calendar in calendars.all():
         for cell in (calendar.locator(".cell").first, calendar.locator(".cell").last):
             cell.hover()
             box = cell.locator(".tip").bounding_box()  # from the corner of the window, not of the frame
-            outer = tab.page.locator("iframe").bounding_box()
+            outer = viewer.page.locator("iframe").bounding_box()
             assert box
             assert outer
             assert outer["x"] <= box["x"]
@@ -300,7 +307,7 @@ def expect_tips_inside(tab: Airflow, size: tuple[int, int]) -> None:
             assert outer["y"] <= box["y"]
             assert box["y"] + box["height"] <= min(outer["y"] + outer["height"], size[1])
     assert calendars.count() > 0
-    tab.page.mouse.move(0, 0)
+    viewer.page.mouse.move(0, 0)
 
 
 def test_without_a_login_the_page_says_so(browser: Browser, airflow_server: AirflowServer) -> None:

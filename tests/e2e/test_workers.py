@@ -94,20 +94,20 @@ def test_kill_a_worker_in_the_middle_of_a_backfill(celery: Synced, newest_due: P
     doomed, survivor = WORKERS
 
     backfill = ui.backfill(weeks[0].first_day, weeks[-1].first_day, max_active_runs=8)
-    ui.server.wait_until(lambda: len(completed(celery)) >= ENOUGH, seconds=240, what=f"{ENOUGH} synced weeks")
+    ui.server.wait_until(lambda: len(completed(celery)) >= ENOUGH, f"{ENOUGH} synced weeks")
     with celery.publishes_wait():
-        ui.server.wait_until(lambda: publishes_on(ui, doomed) == SLOTS, seconds=180, what="publish in every slot")
+        ui.server.wait_until(lambda: publishes_on(ui, doomed) == SLOTS, "publish in every slot")
         lost, done = running_on(ui, doomed), len(completed(celery))
         ui.server.kill(doomed)
         killed = time.monotonic()
-    ui.wait_for_backfill(backfill, seconds=400)
+    ui.wait_for_backfill(backfill)
 
-    ui.server.wait_until(lambda: len(finished(ui)) == WEEKS + 1, seconds=90, what="scheduled run")
+    ui.server.wait_until(lambda: len(finished(ui)) == WEEKS + 1, "scheduled run")
     assert celery.query("select * from sync_log where sync_status <> 'completed'") == []
     assert worker_answers_health_check(celery, doomed, tmp_path) is False
     assert worker_answers_health_check(celery, survivor, tmp_path) is True
     # Redis gives what the dead worker had taken to the other one, and Airflow refuses to run it a second time.
-    ui.server.wait_until(lambda: received_by_both(celery) >= SLOTS, seconds=90, what="second delivery")
+    ui.server.wait_until(lambda: received_by_both(celery) >= SLOTS, "second delivery")
     log.info(
         *("%d weeks in %.0f s; %s killed after %.0f s and %d weeks, lost %s", WEEKS, time.monotonic() - started),
         *(doomed, killed - started, done, sorted(lost)),
