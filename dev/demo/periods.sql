@@ -8,5 +8,6 @@ select
     to_char(published_at, 'YYYY-MM-DD HH24:MI:SS') as published,
     to_char(source_seen_at, 'HH24:MI:SS') as checked_at
 from period_status
+join period_type using (sync_type)
 where state is not null or source_row_count > 0
-order by array_position(array['weekly', 'monthly', 'quarterly'], sync_type), period_start
+order by step, period_start

@@ -19,10 +19,11 @@ from dev.services.lock import locked
 from dev.services.progress import progress
 from dev.up.client import Client
 from dev.up.sample import land
+from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import Settings
 
-SYNCS = ("sqp_weekly_sync", "sqp_monthly_sync", "sqp_quarterly_sync")
-# After the syncs of the newest periods: a look beside them would start the same periods once more.
+SYNCS = tuple(sync_type.dag_id for sync_type in SyncType)
+# After the syncs of the newest periods: a check beside them would start the same periods once more.
 BESIDE_THE_SYNCS = ("sqp_restatements", "sqp_freshness", "sqp_migrate")
 SYNC_SECONDS = 1800
 
@@ -51,29 +52,29 @@ def up() -> None:
 
 
 def switch_on(client: Client) -> None:
-    """Unpause all Dags: their schedules sync the newest periods, then the daily look finds those before."""
+    """Unpause all Dags: their schedules sync the newest periods, then the daily check finds those before."""
     with progress("Dags") as report:
         for dag_id in SYNCS:
             client.unpause(dag_id)
         report("switched on")
-    told: set[str] = set()
+    printed: set[str] = set()
 
-    def all_told() -> bool:
-        for headline in answered(client.headlines(), told):
-            told.add(headline["sync_type"])
+    def all_answered() -> bool:
+        for headline in answered(client.headlines(), printed):
+            printed.add(headline["sync_type"])
             print(f"  {headline['answer']} {headline['reason']} {headline['todo'] or ''}".rstrip(), flush=True)
-        return len(told) == len(SYNCS)
+        return len(printed) == len(SYNCS)
 
-    client.wait_until(all_told, SYNC_SECONDS, "answer for week, month and quarter")
+    client.wait_until(all_answered, SYNC_SECONDS, "answer for week, month and quarter")
     for dag_id in BESIDE_THE_SYNCS:
         client.unpause(dag_id)
 
 
-def answered(headlines: list[dict[str, Any]], told: set[str]) -> Iterator[dict[str, Any]]:
-    """The answers that are not told yet and wait for no run: published, or failed."""
+def answered(headlines: list[dict[str, Any]], printed: set[str]) -> Iterator[dict[str, Any]]:
+    """The headlines that wait for no run, because their period is published or failed, and are not printed yet."""
     for headline in headlines:
-        ended = headline["verdict"] in ("yes", "care") or (headline["verdict"] == "no" and headline["sync_log_id"])
-        if ended and headline["sync_type"] not in told:
+        finished = headline["verdict"] in ("yes", "care") or (headline["verdict"] == "no" and headline["sync_log_id"])
+        if finished and headline["sync_type"] not in printed:
             yield headline
 
 

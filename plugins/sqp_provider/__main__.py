@@ -12,7 +12,8 @@ from pathlib import Path
 from sqp_provider import __version__
 from sqp_provider.core.errors import SyncError
 from sqp_provider.core.settings import Settings
-from sqp_provider.migrations import MigrationError, migrate, take_over
+from sqp_provider.migrations import migrate, take_over
+from sqp_provider.revisions import MigrationError
 
 DONE, FAILED, MISUSED = 0, 1, 2
 """Exit codes: it is done; it could not be done, and standard error says why; the command line is wrong."""
@@ -58,10 +59,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_database(taking_over)
     taking_over.add_argument(
-        "--airflow", required=True, help="what the new owner is called: its setting airflow, else its [api] base_url"
+        "--airflow",
+        required=True,
+        type=_owner,
+        help="what the new owner is called: its setting airflow, else its [api] base_url",
     )
-    taking_over.set_defaults(run=lambda asked: take_over(asked.dsn, _schema(asked), asked.airflow.rstrip("/")))
+    taking_over.set_defaults(run=lambda asked: take_over(asked.dsn, _schema(asked), asked.airflow))
     return parser
+
+
+def _owner(name: str) -> str:
+    """Refuse what an unset variable of a script leaves: no Airflow would be the owner."""
+    if not name.strip("/ "):
+        raise argparse.ArgumentTypeError("the new owner has no name")
+    return name.rstrip("/")
 
 
 def _add_database(parser: argparse.ArgumentParser) -> None:
@@ -87,5 +98,6 @@ def _schema(asked: argparse.Namespace) -> str:
     return str(asked.schema or (settings.target.schema_name if settings else "sqp"))
 
 
-if __name__ == "__main__":
+# Airflow imports each file of a plugins folder without an .airflowignore by its bare name: not this one as a program.
+if __name__ == "__main__" and __package__:
     sys.exit(main())

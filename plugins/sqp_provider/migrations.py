@@ -11,32 +11,23 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import psycopg
-from alembic import command, op
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic import command
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from sqp_provider.core.errors import InvalidSettings
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import Settings
-from sqp_provider.sql_files import files_hash, named_statements, schema_files, sql_folder
+from sqp_provider.revisions import MigrationError, alembic_config, pending_revisions, run_sql
+from sqp_provider.sql_files import files_hash, named_statements, schema_files
 
 log = logging.getLogger(__name__)
 
 OLDEST_POSTGRES = 15
-OUTSIDE_TRANSACTION = re.compile(r"^-- outside a transaction, when (.+)$", re.MULTILINE)
-
-
-class MigrationError(Exception):
-    """The schema could not be migrated; the message says why and what to do."""
 
 
 def migrate(dsn: str, schema: str = "sqp", settings: Settings | None = None) -> list[str]:
@@ -50,15 +41,11 @@ def migrate(dsn: str, schema: str = "sqp", settings: Settings | None = None) -> 
     :return: the ids of the revisions, and the hash of the files if others were in force: ``["0004", "3f2a81c09d5e"]``.
     :raises MigrationError: database unreachable, rights missing, or its revision unknown to this code.
     """
-    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,54}", schema):
-        raise MigrationError(
-            f"Schema name {schema!r} cannot be used: at most 55 lower-case letters, digits and underscores, "
-            "not starting with a digit. The target is unchanged. Change the schema setting."
-        )
-    config = _alembic_config(schema)
+    _refuse_name(schema)
+    config = alembic_config(schema)
     with _connect(dsn) as connection, _clear_errors(schema):
         _wait_for_turn(connection, schema)
-        pending = _pending(connection, config, schema)
+        pending = pending_revisions(connection, config, schema)
         if pending:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
@@ -76,56 +63,43 @@ def take_over(dsn: str, schema: str, airflow: str) -> None:
 
     :raises MigrationError: database unreachable, rights missing, or the schema was never migrated.
     """
+    _refuse_name(schema)
     with _connect(dsn) as connection, _clear_errors(schema):
+        if not connection.scalar(text("select to_regclass(:table)"), {"table": f"{schema}.schema_state"}):
+            raise MigrationError(f"Schema {schema} was never migrated, so it has no owner. Run 'sqp migrate' first.")
+        connection.commit()
         _run_named(connection, schema, "take_over", {"airflow": airflow})
     log.info("Schema %s belongs to Airflow %s.", schema, airflow)
 
 
-def run_sql_of(revision_file: str) -> None:
-    """Run the .sql file beside a revision: ``0001_new_tables.py`` runs ``0001_new_tables.sql``.
-
-    Everything up to the first line ``-- outside a transaction, when <condition>`` runs in the revision's
-    transaction. What follows such a line is one statement, run on its own if the SQL condition holds.
-    """
-    path = Path(revision_file).with_suffix(".sql")
-    log.info("Running %s", path.name)
-    first, *rest = OUTSIDE_TRANSACTION.split(path.read_text(encoding="utf-8"))
-    _run(op.get_bind(), first)
-    if not rest:
-        return
-    with op.get_context().autocommit_block():
-        connection = op.get_bind()
-        # Building an index concurrently waits for older transactions; cutting that short leaves it invalid.
-        _run(connection, "set lock_timeout = 0")
-        for condition, statement in zip(rest[::2], rest[1::2], strict=True):
-            if connection.scalar(text(f"select {condition}")):
-                log.info("Running %s", " ".join(statement.split()))
-                _run(connection, statement)
-
-
-def refuse_downgrade(revision: str) -> NoReturn:
-    """Explain why revisions are not taken back.
-
-    :raises MigrationError: always.
-    """
-    raise MigrationError(
-        f"Revision {revision} cannot be taken back: that would drop columns and tables with synced rows. "
-        "The target is unchanged. Restore a backup, or write a new revision that changes what is wrong."
-    )
+def _refuse_name(schema: str) -> None:
+    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,54}", schema):
+        raise MigrationError(
+            f"Schema name {schema!r} cannot be used: at most 55 lower-case letters, digits and underscores, "
+            "not starting with a digit. The target is unchanged. Change the schema setting."
+        )
 
 
 def _put_in_force(connection: Connection, schema: str) -> list[str]:
-    """Create or replace the functions, views and triggers, in one transaction, unless they are in force already."""
+    """Create or replace the functions, views and triggers, in one transaction.
+
+    Also when the same files are in force already: what somebody has dropped or replaced comes back.
+
+    :return: the files' hash, unless it was recorded before.
+    """
     with connection.begin():
         _enter(connection, schema)
-        if connection.scalar(text("select files from schema_state")) == files_hash():
-            return []
+        before = connection.scalar(text("select files from schema_state"))
         for file in schema_files():
-            log.info("Running %s", file.name)
-            _run(connection, file.read_text(encoding="utf-8"))
-        connection.execute(text("update schema_state set files = :files"), {"files": files_hash()})
+            log.debug("Running %s", file.name)
+            run_sql(connection, file.read_text(encoding="utf-8"))
+        # Not an update: a person may have deleted the row to be rid of the owner.
+        in_force = (
+            "insert into schema_state (files) values (:files) on conflict (only_row) do update set files = :files"
+        )
+        connection.execute(text(in_force), {"files": files_hash()})
     log.info("Schema %s: functions, views and triggers of sql/schema are in force.", schema)
-    return [files_hash()]
+    return [] if before == files_hash() else [files_hash()]
 
 
 def _write_days(connection: Connection, schema: str, settings: Settings) -> None:
@@ -149,23 +123,6 @@ def _enter(connection: Connection, schema: str) -> None:
     """Name the schema once for the transaction; better to fail and be run again than to queue before every reader."""
     connection.execute(text(f'set local search_path = "{schema}", pg_temp'))
     connection.execute(text("set local lock_timeout = '30s'"))
-
-
-def _run(connection: Connection, sql: str) -> None:
-    # Without parameters the text goes to Postgres as it stands: several statements, and % is just a sign.
-    connection.execution_options(no_parameters=True).exec_driver_sql(sql)
-
-
-def _alembic_config(schema: str) -> Config:
-    try:
-        folder = sql_folder("migrations/env.py").joinpath("migrations")
-    except InvalidSettings as error:
-        raise MigrationError(f"No migrations: {error} The target is unchanged.") from error
-    config = Config()
-    config.set_main_option("script_location", str(folder).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    config.attributes["schema"] = schema
-    return config
 
 
 @contextmanager
@@ -227,21 +184,6 @@ def _wait_for_turn(connection: Connection, schema: str) -> None:
         waiting = True
         time.sleep(0.2)
     connection.commit()
-
-
-def _pending(connection: Connection, config: Config, schema: str) -> list[str]:
-    scripts = ScriptDirectory.from_config(config)
-    known = [script.revision for script in scripts.walk_revisions()][::-1]
-    heads = MigrationContext.configure(connection, opts={"version_table_schema": schema}).get_current_heads()
-    connection.commit()
-    unknown = sorted(set(heads) - set(known))
-    if unknown:
-        raise MigrationError(
-            f"Schema {schema} is at revision {', '.join(unknown)}, which this code does not know; "
-            f"its newest is {known[-1]}. The target is unchanged. "
-            "Use the version of the code that wrote it, or a newer one."
-        )
-    return known[known.index(heads[0]) + 1 :] if heads else known
 
 
 @contextmanager

@@ -1,4 +1,4 @@
--- What the daily task deletes; the functions are in schema/8_retention.sql.
+-- The statements of the daily retention; their functions are in schema/8_retention.sql.
 
 
 -- name: delete_rejects
@@ -11,7 +11,7 @@ select delete_old_sync_log(%(keep)s::interval) as deleted;
 
 
 -- name: delete_alerts
--- An open cause stays, or it would be sent again.
+-- An open alert stays, because without it the alert would be sent again.
 delete from sent_alert
 where resolved_at < current_timestamp - %(keep)s::interval;
 
@@ -34,4 +34,4 @@ select target_table, partition_name from deleted_partitions();
 
 
 -- name: drop_partition
-drop table {partition};
+select drop_deleted_partition(%(partition_name)s) as dropped;

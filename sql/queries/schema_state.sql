@@ -1,4 +1,4 @@
--- Which Airflow the schema belongs to, and the days that the settings say of each period type.
+-- The Airflow that owns the schema, and the days that the settings give each period type.
 
 
 -- name: claim

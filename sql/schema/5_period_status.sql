@@ -72,6 +72,8 @@ select
             finished.is_failed
             -- a run that published and only failed to say so has not failed its period
             and (finished.id, finished.attempt) is distinct from (ledger.sync_log_id, ledger.attempt)
+            -- what failed before the period was deleted on purpose is settled
+            and not coalesce(ledger.state = 'deleted' and ledger.published_at > finished.completed_at, false)
             then 'failed'
         when
             ledger.state = 'synced'
@@ -114,6 +116,7 @@ left join lateral (
     select
         run.id,
         run.attempt,
+        run.completed_at,
         run.sync_status = 'failed' and not exists (
             select from counted_run as since
             where
@@ -135,8 +138,8 @@ comment on view period_status is
 'One row for each sync type and period, from the oldest known one to the newest finished one: how it stands, which run '
 'published it, how its last run went, what the source was last seen to hold. Only runs of counted_run count.';
 comment on column period_status.status is
-'running: a run works on it; failed: the latest finished run failed; restated: published, but the source differs, or '
-'somebody else wrote to it or to a week of it; synced: published by its own sync; derived: summed from weeks; '
+'running: a run works on it; failed: the latest finished run failed, and nobody deleted the period since; restated: '
+'published, but the source differs, or somebody else wrote to it or to a week of it; synced: published by its own sync; derived: summed from weeks; '
 'deleted: deleted on purpose; missing: not published.';
 comment on column period_status.state is
 'What the ledger synced_period says: synced, derived, deleted, or null for nothing.';

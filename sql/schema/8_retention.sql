@@ -13,6 +13,7 @@ declare
     v_id bigint;
     v_deleted integer := 0;
 begin
+    set constraints all immediate;  -- a deferred foreign key of yours would fail at COMMIT, and keep all runs
     for v_id in
         select id from sync_log
         where
@@ -26,7 +27,7 @@ begin
             delete from sync_log where id = v_id;
             v_deleted := v_deleted + 1;
         exception
-            when foreign_key_violation then
+            when foreign_key_violation or restrict_violation then  -- Postgres 18 has a code of its own for "restrict"
                 continue;
         end;
     end loop;
@@ -37,7 +38,7 @@ $$;
 
 -- The periods that lie further back than p_keep, quarters before months before weeks. A quarter goes as a whole with its
 -- months and weeks, so that no sum ever lacks a part of what it was summed from. Rows that were there before the first
--- sync count too.
+-- sync count too, on whatever day they begin.
 create or replace function old_periods(p_keep interval) returns table (sync_type text, period_start date)
 language plpgsql
 stable
@@ -50,14 +51,16 @@ begin
     for v_type in select * from period_type order by step desc loop
         -- From index entry to index entry: the rows of a period are not read.
         return query execute format(
-            'with recursive old (period_start) as (
-                select min(period_start) from %1$I where period_start < $1
+            $query$
+            with recursive old (period_start) as (
+                select min(period_start) from %1$I where period_start > '-infinity' and period_start < $1
                 union all
                 select (select min(s.period_start) from %1$I as s where s.period_start > old.period_start and s.period_start < $1)
                 from old
                 where old.period_start is not null
             )
-            select %2$L::text, period_start from old where period_start is not null',
+            select %2$L::text, period_start from old where period_start is not null
+            $query$,
             v_type.target_table, v_type.sync_type
         )
         using v_before;
@@ -67,22 +70,29 @@ $$;
 
 
 -- Deletes a period on purpose and returns how many rows it had. The ledger remembers that, so that the period is neither
--- missing nor synced again by itself. Months and quarters that are derived lose what the week gave them.
+-- missing nor synced again by itself. Months and quarters that are derived lose what the week gave them. Adopted rows
+-- may begin on a day that starts no period, such as a Monday: they go too, but no sync ever writes them again, so the
+-- ledger has nothing to remember.
 create or replace function delete_period(p_sync_type text, p_period_start date) returns bigint
 language plpgsql
 set search_path from current
 as $$
 declare
     v_type period_type := (select t from period_type as t where t.sync_type = p_sync_type);
+    v_is_period boolean := first_day_of(v_type.unit, p_period_start) = p_period_start;
     v_rows bigint;
 begin
-    if v_type is null or first_day_of(v_type.unit, p_period_start) <> p_period_start then
+    if v_type is null or not (v_is_period or has_rows_between(array[v_type.target_table], p_period_start, p_period_start))
+    then
         raise exception 'no % period starts on %', p_sync_type, p_period_start
             using hint = 'Name weekly, monthly or quarterly, and the first day of a period: a Sunday for a week.';
     end if;
     perform lock_period(p_sync_type, p_period_start);
     execute format('delete from %I where period_start = $1', v_type.target_table) using p_period_start;
     get diagnostics v_rows = row_count;
+    if not v_is_period then
+        return v_rows;
+    end if;
     insert into synced_period as ledger (sync_type, period_start, period_end, state)
     values (p_sync_type, p_period_start, (p_period_start + v_type.step)::date - 1, 'deleted')
     on conflict (sync_type, period_start) do update set
@@ -98,7 +108,7 @@ end
 $$;
 
 
--- The partitions that deleted periods have left behind.
+-- The partitions that deleted periods have left behind, unless somebody has written to one since.
 create or replace function deleted_partitions() returns table (target_table text, partition_name text)
 language sql
 stable
@@ -111,5 +121,36 @@ as $$
         on partition.relname = partition_name(t.target_table, ledger.period_start)
         and partition.relnamespace = current_schema()::regnamespace
         and partition.relispartition
-    where ledger.state = 'deleted'
+    where
+        ledger.state = 'deleted'
+        and not has_rows_between(array[partition.oid::regclass], ledger.period_start, ledger.period_end)
+$$;
+
+
+-- Drops one of deleted_partitions(), and returns whether it still was one: while this waited for its locks, the period may
+-- have been synced again. It locks as a publish does, the period first; then as a reader does, the partition last.
+create or replace function drop_deleted_partition(p_partition text) returns boolean
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_type text;
+    v_table text;
+    v_first date;
+begin
+    select ledger.sync_type, t.target_table, ledger.period_start into v_type, v_table, v_first
+    from synced_period as ledger
+    join period_type as t on t.sync_type = ledger.sync_type
+    where partition_name(t.target_table, ledger.period_start) = p_partition;
+    if v_table is null then
+        return false;
+    end if;
+    perform lock_period(v_type, v_first);
+    execute format('lock table only %I, only %I in access exclusive mode', v_table, p_partition);
+    if not exists (select from deleted_partitions() as d where d.partition_name = p_partition) then
+        return false;
+    end if;
+    execute format('drop table %I', p_partition);
+    return true;
+end
 $$;

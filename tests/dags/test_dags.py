@@ -51,7 +51,7 @@ def test_a_dag_file_is_short_and_explains_itself(path: Path, airflow: AirflowRun
 
 @pytest.mark.parametrize("sync_type", SyncType)
 def test_a_sync_dag_is_the_straight_line(sync_type: SyncType, airflow: AirflowRuns) -> None:
-    dag = airflow.parse().dags[f"sqp_{sync_type}_sync"]
+    dag = airflow.parse().dags[sync_type.dag_id]
     assert isinstance(dag.timetable, PeriodTimetable)
     assert dag.timetable.sync_type is sync_type
     line = ["log_start", "extract", "load", "validate", "publish", "log_finish"]

@@ -65,7 +65,7 @@ def test_a_month_and_a_quarter_are_synced_by_their_own_dags(
         airflow.map_columns(report_period="report_period")
     else:  # the rows of other reports are in another table then
         landing.replace(*({name: row[name] for name in COLUMNS} for row in weeks))
-    dag_id = f"sqp_{sync_type}_sync"
+    dag_id = sync_type.dag_id
 
     run = airflow.run(dag_id, period_start=first_day)
     assert (run.state, airflow.states(run)) == ("success", GREEN)

@@ -35,11 +35,12 @@ from tests.landing import WEEK, Landing, report_row
 from tests.stages import Stages
 
 UP = ("tests/integration/dev/test_up.py", 'make("{}")')
+CLEAN = ("tests/integration/dev/checkout.py", 'make("{}")')
 CI = (".ci/run", "make --no-print-directory {}")
 ELSEWHERE = {
     "make up": UP,
     "make down": UP,
-    "make clean": UP,
+    "make clean": CLEAN,
     "make demo": CI,
     "make test": CI,
     "make test-long": CI,

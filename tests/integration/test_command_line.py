@@ -68,6 +68,7 @@ def test_take_over_names_the_new_owner(database: str) -> None:
         (["migrate", "--dsn", NOWHERE], "Cannot connect to Postgres at 127.0.0.1:1/x as sqp"),
         (["migrate", "--dsn", NOWHERE, "--config", "/nowhere.yaml"], "/nowhere.yaml: cannot be read"),
         (["take-over", "--dsn", NOWHERE, "--airflow", "a"], "Cannot connect to Postgres"),
+        (["take-over", "--dsn", NOWHERE, "--airflow", "a", "--schema", 'a"b'], "cannot be used: at most 55"),
     ],
 )
 def test_what_cannot_be_done_exits_with_1_and_says_why(
@@ -81,10 +82,27 @@ def test_a_schema_that_was_never_migrated_cannot_be_taken_over(
     empty_database: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["take-over", "--dsn", empty_database, "--airflow", "a"]) == 1
-    assert 'relation "schema_state" does not exist' in capsys.readouterr().err
+    assert capsys.readouterr().err == ("Schema sqp was never migrated, so it has no owner. Run 'sqp migrate' first.\n")
 
 
-@pytest.mark.parametrize("arguments", [[], ["migrate"], ["take-over", "--dsn", NOWHERE], ["dance"]])
+def test_migrate_works_after_somebody_deleted_the_owner(database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("delete from sqp.schema_state")
+        assert main(["migrate", "--dsn", database]) == 0
+        state = "select airflow, files from sqp.schema_state"
+        assert connection.execute(state).fetchall() == [(None, files_hash())]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["migrate"],
+        ["take-over", "--dsn", NOWHERE],
+        ["take-over", "--dsn", NOWHERE, "--airflow", ""],
+        ["dance"],
+    ],
+)
 def test_wrong_arguments_exit_with_2(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SQP_POSTGRES_DSN", raising=False)
     with pytest.raises(SystemExit) as exited:

@@ -15,7 +15,8 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from sqp_provider import migrations
-from sqp_provider.migrations import MigrationError, migrate, refuse_downgrade
+from sqp_provider.migrations import migrate
+from sqp_provider.revisions import MigrationError, refuse_downgrade
 from sqp_provider.sql_files import files_hash, sql_folder
 
 Connection = psycopg.Connection[Any]

@@ -45,3 +45,9 @@ def test_a_report_asks_for_period_log_row_and_error() -> None:
     form = yaml.safe_load((ROOT / ".github" / "ISSUE_TEMPLATE" / "sync.yml").read_text())
     required = {field["id"] for field in form["body"] if field.get("validations", {}).get("required")}
     assert {"period", "sync-log-id", "error"} <= required
+
+
+def test_the_pages_stay_short_enough_to_be_read() -> None:
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+    words = sum(len(page.read_text(encoding="utf-8").split()) for page in pages)
+    assert words < 12_000, "say each thing once; the decisions of docs/adr do not count"

@@ -11,7 +11,7 @@ import pytest
 from sqp_provider.core.contract import METRICS
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.run import SyncRun
-from sqp_provider.core.settings import SourceSettings
+from sqp_provider.core.source_settings import SourceSettings
 from sqp_provider.source.table import Source
 
 CREATED, STARTED = datetime(2026, 11, 19, 10, 0, tzinfo=UTC), datetime(2026, 11, 19, 10, 10, tzinfo=UTC)

@@ -10,7 +10,10 @@ from sqp_provider.core.errors import Superseded
 from sqp_provider.core.freshness import Freshness
 
 LONGEST_ERROR = 1500
-"""An alert has this many characters of an error's message; ``sync_log`` has all of it."""
+"""An alert has this many characters of an error's message; ``sync_log`` or the task's log has all of it."""
+
+TASK_LOG = "the task's log"
+"""Where an error is in full if no row of ``sync_log`` has it."""
 
 ORDINALS = {2: "second", 3: "third"}
 ENDINGS = {1: "st", 2: "nd", 3: "rd"}
@@ -152,7 +155,7 @@ def failed_task_alert(dag_id: str, task_id: str, error: str, error_type: str, li
     title = f"SQP task failed: {task_id} of {dag_id}"
     body = _lines(
         f"Task: {task_id} of {dag_id}. Error: {error_type}.",
-        f"Reason: {_cut(error)}",
+        f"Reason: {_cut(error, rest_in=TASK_LOG)}",
         "The target is unchanged. The next run tries again. To try earlier, remove the cause and clear the task.",
         f"Run: {link}",
     )
@@ -170,7 +173,7 @@ def unlogged_alert(ti: Any, error: str, link: str) -> Alert:
     title = f"SQP sync failed: {ti.dag_id} could not use its log"
     body = _lines(
         f"Stage: {ti.task_id}. The run could not be written into sync_log.",
-        f"Reason: {_cut(error)}",
+        f"Reason: {_cut(error, rest_in=TASK_LOG)}",
         f"Run: {ti.run_id} of {ti.dag_id}. {link}",
     )
     return Alert("failed", ti.dag_id, f"{ti.task_id} of {ti.run_id}", title, body)
@@ -189,7 +192,7 @@ def callback_alert(kind: str, dag_id: str, task_id: str | None, run_id: str, err
     """Return the default alert of :class:`~sqp_provider.notifications.notifier.AlertNotifier` in another Dag."""
     what = f"{task_id} of {dag_id}" if task_id else dag_id
     outcome = {"failed": "failed", "recovered": "works again"}.get(kind, "needs attention")
-    reason = "Reason: " + _cut(str(error), rest_in="the task's log") if error else ""
+    reason = "Reason: " + _cut(str(error), rest_in=TASK_LOG) if error else ""
     return Alert(kind, what, run_id, f"{what} {outcome}", _lines(reason, f"Run: {run_id}. {link}"))
 
 

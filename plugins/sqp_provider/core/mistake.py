@@ -13,7 +13,8 @@ def mistake(detail: Any) -> str:
 
     ``target.max_delete_fraction: Input should be less than or equal to 1, found 2``
     """
-    key = ".".join(str(part) for part in detail["loc"]) or "file"
+    # Pydantic adds "[key]" where the name of a key is the mistake, not its value.
+    key = ".".join(str(part) for part in detail["loc"] if part != "[key]") or "file"
     if detail["type"] == "missing":
         return f"{key}: is missing"
     if detail["type"] == "extra_forbidden":

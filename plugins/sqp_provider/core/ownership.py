@@ -1,4 +1,4 @@
-"""A schema belongs to one Airflow: two would undo each other's syncs and close each other's runs."""
+"""Check that the schema belongs to this Airflow. Two would undo each other's syncs and close each other's runs."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def refuse_other_airflow(schema: str, airflow: str, owner: str, since: datetime)
     if airflow == owner:
         return
     raise SchemaOwned(
-        f"schema {schema} belongs to Airflow {owner} since {since:%Y-%m-%d}, this is {airflow}. "
+        f"schema {schema} belongs to Airflow {owner} since {since:%Y-%m-%d}, but this is {airflow}. "
         "The target is unchanged. Pause this Airflow's sqp Dags, or name another target.schema in sqp_config.yaml. "
         f"To move the schema here, pause them there, run 'sqp take-over --airflow {airflow}' (or trigger the Dag "
-        "sqp_migrate with take_over), and clear what failed."
+        "sqp_migrate with take_over), and clear the failed task."
     )

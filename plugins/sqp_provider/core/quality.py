@@ -119,7 +119,7 @@ def check_period(
     ]
 
 
-def refuse_failed(sync: SyncRun, staged_label: str, target_label: str, results: Sequence[CheckResult]) -> None:
+def refuse_failed(sync: SyncRun, staged_label: str, results: Sequence[CheckResult]) -> None:
     """Stop the sync when a check failed.
 
     :raises ChecksFailed: names each failed check with both values.
@@ -194,10 +194,10 @@ def _volume_anomaly(rows: int, recent_rows: Sequence[int], settings: CheckSettin
     if len(recent_rows) < 2:
         message = f"{rows:,} rows; fewer than 2 earlier periods are published, so there is nothing to compare with"
         return CheckResult("volume_anomaly", CheckStatus.PASSED, None, Decimal(rows), message)
-    usual = Decimal(str(median(recent_rows)))
+    usual = Decimal(str(median(recent_rows))).normalize()
     away = abs(rows - usual) / usual if usual else Decimal(rows > 0)
     status = CheckStatus.WARNING if away > Decimal(str(settings.volume_anomaly_fraction)) else CheckStatus.PASSED
-    message = f"{rows:,} rows, the median of the last {len(recent_rows)} periods is {usual:,}"
+    message = f"{rows:,} rows, the median of the last {len(recent_rows)} periods is {usual:,f}"
     if status is CheckStatus.WARNING:
         message += "; rows may be missing or may have landed twice, compare with Seller Central"
     metadata = {"recent_rows": list(recent_rows)}

@@ -1,4 +1,4 @@
-"""Whether code and schema belong together."""
+"""Check that code and schema have the same version."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ class SchemaVersion:
 
 
 def refuse_other_version(schema: str, found: SchemaVersion, known: SchemaVersion) -> None:
-    """Compare the version that a schema is at with the one that this code expects.
+    """Stop if the schema has another version than this code expects.
 
-    :raises SchemaMismatch: says which of the two is behind, and what to do about it.
+    :raises SchemaMismatch: says which of the two is older, and what to do.
     """
     if found == known:
         return
     at = f"schema {schema} is at version {found}"
     code = f"this code (airflow-provider-sqp {__version__})"
-    migrate = "Run the Dag sqp_migrate (or 'sqp migrate'), then clear what failed."
+    migrate = "Run the Dag sqp_migrate (or 'sqp migrate'), then clear the failed task."
     if (found.revision or "") > str(known.revision):
         raise SchemaMismatch(
             f"{at}, but {code} knows up to {known}. The target is unchanged. Update the provider here to the "
-            "version that migrated the schema, then clear what failed."
+            "version that migrated the schema, then clear the failed task."
         )
     if found.revision != known.revision or found.files is None:
         raise SchemaMismatch(f"{at}, but {code} needs {known}. The target is unchanged. {migrate}")

@@ -41,7 +41,7 @@ class SyncRun(BaseModel):
     sync_status: str = "started"
     options: SyncOptions = SyncOptions()
     partition_name: str
-    """``weekly_summary_20261108``: what the staged table is called once it is published, by SQL's partition_name()."""
+    """``weekly_summary_20261108``: the name of the staged table after it is published, from SQL's partition_name()."""
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> SyncRun:

@@ -7,35 +7,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 
-from sqp_provider.core.contract import INGESTED_AT, METRICS, REPORT_PERIOD, SOURCE_COLUMNS, Column
 from sqp_provider.core.errors import InvalidSettings
 from sqp_provider.core.mistake import mistake
 from sqp_provider.core.period import PERIOD_TYPES, SyncType
+from sqp_provider.core.source_settings import Section, SourceSettings
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]{0,49}$")]
 """A Postgres schema name; lower case, so that nobody has to quote it at night."""
 
-_PROJECT = r"([A-Za-z0-9][A-Za-z0-9.:-]*\.)?"
-DatasetName = Annotated[str, StringConstraints(pattern=rf"^{_PROJECT}[A-Za-z0-9_]+$", max_length=200)]
-TableName = Annotated[str, StringConstraints(pattern=rf"^{_PROJECT}[A-Za-z0-9_]+\.[\w -]+$", max_length=400)]
-ColumnName = Annotated[str, StringConstraints(pattern=r"^[^`\\\x00-\x1f]+$", max_length=300)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-
-_KEYS = {column.key: column for column in SOURCE_COLUMNS}
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def _of_each_type(default: str) -> dict[SyncType, int]:
@@ -48,88 +30,7 @@ Periods = Annotated[int, Field(ge=0, le=520)]
 AllowedDays = Annotated[int, Field(ge=1, le=3660)]
 
 
-class SourceSettings(_Section):
-    """The BigQuery side."""
-
-    conn_id: str = Field(default="sqp_bigquery", description="Airflow's connection to BigQuery")
-    table: TableName = Field(
-        description="dataset.table, or project.dataset.table", examples=["amazon.search_query_performance"]
-    )
-    staging_dataset: DatasetName = Field(default="sqp_staging", description="where snapshots are written")
-    location: str | None = Field(
-        default=None, description="where jobs run; null: where the staging dataset is", examples=["EU"]
-    )
-    marketplace: str | None = Field(
-        default=None, description="the one marketplace to sync, where it is a column", examples=["ATVPDKIKX0DER"]
-    )
-    maximum_bytes_billed: int | None = Field(
-        default=100 * 2**30, gt=0, description="an extract of more bytes is refused"
-    )
-    retry_seconds: float = Field(default=60, gt=0, description="how long a lost connection is tried again")
-    snapshot_hours: int = Field(default=48, gt=0, le=24 * 30, description="how long a snapshot can be loaded again")
-    read_streams: int = Field(
-        default=1,
-        gt=0,
-        le=8,
-        description="how many streams a load reads at once; more help where the network is slower than COPY, "
-        "and each costs some 50 MB",
-    )
-    columns: dict[str, ColumnName | None] = Field(
-        default_factory=dict,
-        description="logical column: name in the source, or null where the source has none",
-        examples=[{"search_query": "Search Query"}],
-    )
-
-    @field_validator("columns")
-    @classmethod
-    def _known_columns(cls, columns: dict[str, str | None]) -> dict[str, str | None]:
-        for key, name in columns.items():
-            if key not in _KEYS:
-                raise ValueError(f"unknown column {key!r}; expected one of {', '.join(_KEYS)}")
-            if name is None and _KEYS[key].required:
-                raise ValueError(f"column {key!r} is required and cannot be null")
-        return columns
-
-    @model_validator(mode="after")
-    def _complete(self) -> SourceSettings:
-        if not (self.name_of("period_start") or self.name_of("period_end")):
-            raise ValueError("columns.period_start and columns.period_end are both null; expected at least one")
-        if self.name_of("marketplace") and not self.marketplace:
-            raise ValueError(
-                "columns.marketplace is mapped but source.marketplace names none; "
-                "expected one marketplace id, for example ATVPDKIKX0DER, so that two never mix"
-            )
-        if self.marketplace and not self.name_of("marketplace"):
-            raise ValueError("source.marketplace is set but columns.marketplace is not mapped; expected a column name")
-        return self
-
-    def name_of(self, key: str) -> str | None:
-        """Return what the source calls a logical column, or None where it has none.
-
-        ``settings.source.name_of("clicks") == "asin_click_count"``; the optional columns ``report_period``,
-        ``marketplace`` and ``ingested_at`` exist only where the file maps them.
-        """
-        if key in self.columns:
-            return self.columns[key]
-        optional_extra = key in ("report_period", "marketplace", INGESTED_AT.key)
-        return None if optional_extra else _KEYS[key].source_name
-
-    def mapped(self) -> dict[str, tuple[Column, str]]:
-        """Return the columns the extract reads, by key."""
-        names = ((column, self.name_of(column.key)) for column in SOURCE_COLUMNS)
-        return {column.key: (column, name) for column, name in names if name is not None}
-
-    def is_summed_from_weeks(self, sync_type: SyncType) -> bool:
-        """Return whether a month or quarter is summed from weeks: the source does not say which report a row is of."""
-        return sync_type is not SyncType.WEEKLY and self.name_of(REPORT_PERIOD.key) is None
-
-    @property
-    def mapped_metrics(self) -> tuple[str, ...]:
-        """The target names of the counts that the source has."""
-        return tuple(metric.column for metric in METRICS if self.name_of(metric.source.key))
-
-
-class TargetSettings(_Section):
+class TargetSettings(Section):
     """The Postgres side."""
 
     conn_id: str = Field(default="sqp_postgres", description="Airflow's connection to Postgres")
@@ -145,7 +46,7 @@ class TargetSettings(_Section):
         return f"{self.schema_name}_staging"
 
 
-class CheckSettings(_Section):
+class CheckSettings(Section):
     """When a check warns and when it fails; counts and sums must always be exact."""
 
     reject_rate_warn: Fraction = Field(default=0.0, description="malformed rows: warn above this part of a period")
@@ -163,7 +64,7 @@ class CheckSettings(_Section):
         return self
 
 
-class ScheduleSettings(_Section):
+class ScheduleSettings(Section):
     """How long after a period's end Amazon's figures are expected, and how stubborn a task is."""
 
     delay_days: dict[SyncType, Days] = Field(
@@ -187,7 +88,7 @@ class ScheduleSettings(_Section):
         return timedelta(minutes=self.stale_after_minutes)
 
 
-class RestatementSettings(_Section):
+class RestatementSettings(Section):
     """How far back the daily check for restatements goes."""
 
     periods: dict[SyncType, Periods] = Field(
@@ -200,7 +101,7 @@ class RestatementSettings(_Section):
         return self.periods.get(sync_type, sync_type.period_type.checked_periods)
 
 
-class FreshnessSettings(_Section):
+class FreshnessSettings(Section):
     """When a table is stale: in the SQL functions, the sensor, the Dag and on the page alike."""
 
     days_allowed: dict[SyncType, AllowedDays] = Field(
@@ -213,7 +114,7 @@ class FreshnessSettings(_Section):
         return self.days_allowed.get(sync_type, sync_type.period_type.days_allowed)
 
 
-class RetentionSettings(_Section):
+class RetentionSettings(Section):
     """What the daily task deletes."""
 
     log_weeks: int = Field(
@@ -231,7 +132,7 @@ class RetentionSettings(_Section):
 AlertKind = Literal["failed", "stale", "warning", "late", "recovered"]
 
 
-class AlertSettings(_Section):
+class AlertSettings(Section):
     """Whom to notify of what; without a connection nobody is notified."""
 
     conn_id: str | None = Field(
@@ -247,7 +148,7 @@ class AlertSettings(_Section):
     )
 
 
-class Settings(_Section):
+class Settings(Section):
     """The whole of ``dags/sqp_config.yaml``. What it says of each period type may name some types only."""
 
     source: SourceSettings

@@ -35,7 +35,7 @@ CONNECT_SECONDS = 10
 """How long to wait for a connection, unless the connection's extra has ``connect_timeout``. psycopg waits 130 s."""
 
 _SERVER_STOPS = "57P"
-"""How the codes of a server begin that is shutting down or ends a session."""
+"""The first characters of the codes with which a server shuts down or ends a session."""
 
 _REFUSED_LOGIN = re.compile(r"authentication failed|(role|database) \"[^\"]*\" does not exist|no password supplied")
 
@@ -129,9 +129,9 @@ class SqpPostgresHook(PostgresHook):
 
 @contextmanager
 def _committed(connection: psycopg.Connection[Any], conn_id: str) -> Iterator[None]:
-    """Open a transaction and commit it. A connection that is lost during COMMIT gets an error of its own.
+    """Open a transaction and commit it. A connection that is lost during COMMIT raises its own error.
 
-    :raises TargetUnreachable: nobody knows whether the transaction was committed.
+    :raises TargetUnreachable: it is not known whether the transaction was committed.
     """
     committing = False
     try:
@@ -139,12 +139,12 @@ def _committed(connection: psycopg.Connection[Any], conn_id: str) -> Iterator[No
             yield
             committing = True
     except psycopg.OperationalError as error:
-        # With any other code the server itself says that it has rolled back.
+        # Any other code means that the server has rolled back.
         if not committing or (error.sqlstate and not error.sqlstate.startswith(_SERVER_STOPS)):
             raise
         raise TargetUnreachable(
-            f"COMMIT over Postgres connection {conn_id} was cut off: {_found(error)}. Nobody knows yet whether the "
-            "change is in the target. It is tried again, and the retry checks that. If that does not help, see "
+            f"Postgres connection {conn_id} was lost during COMMIT: {_found(error)}. It is not known yet whether the "
+            "change is in the target. Airflow tries the task again, and the retry checks that. If it fails again, see "
             "sqp.period_status for what is published, and clear the task when Postgres is back."
         ) from error
 

@@ -1,4 +1,4 @@
-"""What this Airflow is called in the schema that belongs to it."""
+"""The name of this Airflow, which a schema stores as its owner."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ from sqp_provider.core.settings import Settings
 
 def airflow_name(settings: Settings) -> str:
     """Return the setting ``airflow``, else Airflow's own address, ``https://airflow.example.com``."""
-    return settings.airflow or str(conf.get("api", "base_url", fallback="http://localhost:8080")).rstrip("/")
+    return str(settings.airflow or conf.get("api", "base_url", fallback="http://localhost:8080")).rstrip("/")

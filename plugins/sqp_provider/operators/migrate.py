@@ -10,8 +10,9 @@ from airflow.sdk.exceptions import AirflowFailException
 from sqp_provider.core.settings import Settings
 from sqp_provider.failures import fails_plainly
 from sqp_provider.hooks.postgres import SqpPostgresHook
-from sqp_provider.migrations import MigrationError, migrate, take_over
+from sqp_provider.migrations import migrate, take_over
 from sqp_provider.operators.airflow_name import airflow_name
+from sqp_provider.revisions import MigrationError
 
 
 class SchemaMigrateOperator(BaseOperator):

@@ -1,4 +1,4 @@
-"""Deletes old runs, rejects and, where that is wanted, old periods."""
+"""Delete old runs and rejects, and old periods if the settings say so."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sqp_provider.target.schema_state import SchemaState
 
 
 class RetentionOperator(BaseOperator):
-    """Delete what is older than ``retention`` in the configuration keeps, and return how many rows of each went.
+    """Delete rows that are older than the ``retention`` of the configuration, and return how many of each kind.
 
     :param settings: the checked configuration file.
     """
@@ -27,7 +27,7 @@ class RetentionOperator(BaseOperator):
 
     @fails_plainly
     def execute(self, context: Context) -> dict[str, int]:
-        """Delete them, and say what went."""
+        """Delete these rows and log how many."""
         postgres = SqpPostgresHook(self.settings.target)
         with postgres.transaction() as database:
             SchemaState(database).claim(airflow_name(self.settings))
@@ -43,7 +43,7 @@ class RetentionOperator(BaseOperator):
         return deleted
 
     def drop_partitions(self, retention: Retention) -> None:
-        """Drop what deleted periods left; a table that is read for long keeps it until tomorrow."""
+        """Drop the empty partitions of deleted periods. If the table is being read, they stay until the next run."""
         try:
             for name in retention.drop_partitions():
                 self.log.info("Empty partition %s dropped", name)

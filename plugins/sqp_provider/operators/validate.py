@@ -16,7 +16,6 @@ from sqp_provider.operators import lineage
 from sqp_provider.operators.stage import SyncStageOperator, measured
 from sqp_provider.target.checks import Checks
 from sqp_provider.target.staging import Staging
-from sqp_provider.target.target import Target
 
 
 class SyncValidateOperator(SyncStageOperator):
@@ -41,9 +40,9 @@ class SyncValidateOperator(SyncStageOperator):
         with self.postgres.transaction() as database:
             Staging(database, sync).refuse_unless_of(snapshot)
             self.results = results = self.check(Checks(database, sync), snapshot)
-            labels = Staging(database, sync).label, Target(database, sync).label
+            staged_label = Staging(database, sync).label
         self.report(sync, results)
-        refuse_failed(sync, *labels, results)
+        refuse_failed(sync, staged_label, results)
         return {status.value: count for status, count in _by_status(results).items()}
 
     def check(self, checks: Checks, snapshot: Snapshot) -> list[CheckResult]:

@@ -14,8 +14,8 @@ from sqp_provider.core.contract import MARKETPLACE, MARKETPLACE_NAMES, SOURCE_CO
 from sqp_provider.core.errors import SourceEmpty, SourceUnusable, SyncError
 from sqp_provider.core.period import Period, PeriodType, SyncType
 from sqp_provider.core.run import SyncRun
-from sqp_provider.core.settings import SourceSettings
 from sqp_provider.core.snapshot import PeriodTotals, Snapshot
+from sqp_provider.core.source_settings import SourceSettings
 from sqp_provider.hooks.bigquery import SqpBigQueryHook, explained, qualified
 from sqp_provider.sql_files import bigquery_statement
 

@@ -17,6 +17,7 @@ VERDICTS: Mapping[str, tuple[Verdict, str]] = {
     "running": ("wait", "is being synced"),
     "failed": ("no", "cannot be trusted: its last sync failed"),
     "missing": ("no", "is missing"),
+    "deleted": ("no", "was deleted on purpose"),
 }
 """The answer for each status of the view ``period_status``."""
 
@@ -46,6 +47,8 @@ def _reason(found: PeriodStatus | None) -> str:
     published = "Nothing is published."
     if found and found.state == "derived":
         published = "The rows are summed from the weeks and change with them."
+    elif found and found.state == "deleted":
+        published = f"Its rows were deleted {found.published_at:%Y-%m-%d %H:%M} UTC."
     elif found and found.state:
         published = f"{found.row_count or 0:,} rows, published {found.published_at:%Y-%m-%d %H:%M} UTC."
     if found and found.status in ("restated", "missing") and found.source_row_count is not None:
@@ -66,6 +69,8 @@ def _todo(sync_type: SyncType, found: PeriodStatus | None) -> str | None:
         return "Wait for the run."
     if status == "restated":
         return f"The next run of sqp_restatements syncs it. To sync it now, trigger {dag_id} for it."
+    if status == "deleted":
+        return f"To have it again, trigger {dag_id} for it."
     if status == "missing":
         return f"Check that {dag_id} is unpaused, or trigger it for this {sync_type.period_type.unit}."
     return None

@@ -1,4 +1,4 @@
-"""Deletes what is older than the settings keep."""
+"""Delete rows that are older than the settings allow."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from sqp_provider.hooks.postgres import Database, SqpPostgresHook
 
 @dataclass(frozen=True)
 class Retention:
-    """The log and the summaries of one schema; each period and each partition goes in a transaction of its own."""
+    """The log and the summaries of one schema. Each period and each partition is deleted in its own transaction."""
 
     postgres: SqpPostgresHook
     settings: RetentionSettings
 
     def delete_log(self) -> dict[str, int]:
-        """Delete rejects, then runs with their checks, sent alerts, and what the source was seen to hold.
+        """Delete rejects, runs with their checks, sent alerts, and the totals that checks found at the source.
 
-        :return: how many rows of each, ``{"rejects": 13, "runs": 2, "alerts": 0, "source_periods": 1}``.
+        :return: how many rows of each kind, ``{"rejects": 13, "runs": 2, "alerts": 0, "source_periods": 1}``.
         """
         log, rejects = timedelta(weeks=self.settings.log_weeks), timedelta(weeks=self.settings.rejects_weeks)
         with self.postgres.transaction() as database:
@@ -32,7 +32,7 @@ class Retention:
             }
 
     def delete_periods(self) -> Iterator[tuple[str, date, int]]:
-        """Delete the periods that lie further back than ``summary_weeks``, and yield each with its number of rows."""
+        """Delete the periods that are older than ``summary_weeks``, and yield each with its number of rows."""
         if self.settings.summary_weeks is None:
             return
         keep = {"keep": timedelta(weeks=self.settings.summary_weeks)}
@@ -45,18 +45,19 @@ class Retention:
             yield period["sync_type"], period["period_start"], deleted
 
     def drop_partitions(self) -> Iterator[str]:
-        """Drop the empty partitions of deleted periods, and yield their names.
+        """Drop the empty partitions of deleted periods, and yield their names. One that is in use again stays.
 
-        :raises TargetUnreachable: somebody reads the table for longer than a publish would wait; all stays for the next
-            call.
+        :raises TargetUnreachable: a reader holds the table for longer than a publish would wait. The partition stays
+            until the next call.
         """
         with self.postgres.transaction() as database:
             left = database.connection.execute(database.statement("retention", "deleted_partitions")).fetchall()
         for partition in left:
             with self.postgres.transaction() as database:
                 self._wait_at_most(database, database.settings.lock_timeout_seconds)
-                database.run("retention", "drop_partition", partition=database.table(partition["partition_name"]))
-            yield partition["partition_name"]
+                dropped = database.one("retention", "drop_partition", partition)["dropped"]
+            if dropped:
+                yield partition["partition_name"]
 
     @staticmethod
     def _wait_at_most(database: Database, seconds: float) -> None:

@@ -1,6 +1,6 @@
 """Log, checks, rejects, ledger, period types, alerts, and who the schema belongs to."""
 
-from sqp_provider.migrations import refuse_downgrade, run_sql_of
+from sqp_provider.revisions import refuse_downgrade, run_sql_of
 
 revision = "0001"
 down_revision = None

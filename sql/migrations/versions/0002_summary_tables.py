@@ -1,6 +1,6 @@
 """Weekly, monthly and quarterly summaries, new or adopted."""
 
-from sqp_provider.migrations import refuse_downgrade, run_sql_of
+from sqp_provider.revisions import refuse_downgrade, run_sql_of
 
 revision = "0002"
 down_revision = "0001"

@@ -1,6 +1,6 @@
 """Rows that were there before the first sync."""
 
-from sqp_provider.migrations import refuse_downgrade, run_sql_of
+from sqp_provider.revisions import refuse_downgrade, run_sql_of
 
 revision = "0003"
 down_revision = "0002"

@@ -1,6 +1,6 @@
 """Indexes, built concurrently."""
 
-from sqp_provider.migrations import refuse_downgrade, run_sql_of
+from sqp_provider.revisions import refuse_downgrade, run_sql_of
 
 revision = "0004"
 down_revision = "0003"

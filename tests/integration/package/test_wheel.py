@@ -108,7 +108,9 @@ def test_statements_and_pages_are_those_of_the_wheel(installed: Installed) -> No
 
 
 def test_the_wheel_migrates_a_new_database(installed: Installed, empty_database: str) -> None:
-    installed.run("-m", "sqp_provider.migrations", SQP_POSTGRES_DSN=empty_database)
+    command = str(installed.folder / "bin/sqp")
+    assert __version__ in installed.run(command, "--version")
+    installed.run(command, "migrate", SQP_POSTGRES_DSN=empty_database)
     revisions = sorted(path.stem[:4] for path in (ROOT / "sql/migrations/versions").glob("*.sql"))
     with psycopg.connect(empty_database) as connection:
         assert connection.execute("select version_num from sqp.alembic_version").fetchall() == [(revisions[-1],)]

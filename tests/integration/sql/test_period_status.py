@@ -323,6 +323,15 @@ def test_an_adopted_database_begins_with_its_first_own_run(seed: Connection, see
     assert (status(seed, "2026-11-01"), status(seed)) == ("synced", "missing")
 
 
+def test_what_failed_before_a_period_was_deleted_is_settled(connection: Connection) -> None:
+    log_run(connection, "failed", error="The target is unchanged. Clear 'extract'.")
+    connection.execute("select delete_period('weekly', %s)", [WEEK])
+    status = "select status from period_status where period_start = %s"
+    assert connection.execute(status, [WEEK]).fetchone() == ("deleted",)
+    connection.execute("update synced_period set published_at = '2026-11-18'")
+    assert connection.execute(status, [WEEK]).fetchone() == ("failed",)
+
+
 def test_a_hundred_thousand_runs_are_found_by_the_index(connection: Connection) -> None:
     connection.execute(
         "insert into sync_log (sync_type, sync_status, started_at, completed_at, source_table, target_table,"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
@@ -71,6 +72,16 @@ def test_a_run_stays_while_it_works_or_something_refers_to_it(connection: Connec
     assert one(connection, "select count(*) from data_quality_checks") == 3
 
 
+@pytest.mark.parametrize("constraint", ["on delete restrict", "deferrable initially deferred"])
+def test_a_run_stays_while_a_table_of_yours_refers_to_it(connection: Connection, constraint: str) -> None:
+    yours, old = add_run(connection, 100), add_run(connection, 100)
+    connection.execute(f"create table report (run bigint references sync_log (id) {constraint})")
+    connection.execute("insert into report values (%s)", [yours])
+    assert one(connection, "select delete_old_sync_log('95 days')") == 1
+    assert one(connection, "select array_agg(id) from sync_log") == [yours] != [old]
+    connection.execute("set constraints all immediate")
+
+
 def test_old_periods_are_whole_quarters_with_their_months_and_weeks(connection: Connection) -> None:
     connection.execute("set local timezone to 'UTC'")
     for day in ("2025-12-21", "2025-12-28", "2026-01-04"):
@@ -119,6 +130,22 @@ def test_a_week_that_is_deleted_alone_leaves_its_month_without_it(connection: Co
     assert one(connection, month) == ["b", "c"]
 
 
+def test_adopted_rows_go_whatever_day_they_begin_on(seed: Connection, adopt: Any) -> None:
+    """Weeks that begin on a Monday, and a row that nobody can place."""
+    seed.execute("alter table weekly_summary disable trigger user")
+    for query, start in (("a", "2024-01-08"), ("b", "2024-01-08"), ("c", "-infinity")):
+        seed.execute(
+            "insert into weekly_summary (period_start, period_end, query, asin) values (%s, '2024-01-14', %s, 'B')",
+            [start, query],
+        )
+    adopted = adopt()
+    weeks = adopted.execute("select period_start::text from old_periods('1 day') where sync_type = 'weekly'").fetchall()
+    assert weeks == [("2024-01-08",)]
+    assert one(adopted, "select delete_period('weekly', '2024-01-08')") == 2
+    assert one(adopted, "select array_agg(query) from weekly_summary") == ["c"]
+    assert one(adopted, "select count(*) from synced_period where sync_type = 'weekly'") == 0
+
+
 def test_the_partition_of_a_deleted_period_is_found_and_no_other(connection: Connection) -> None:
     for day in ("2025-12-21", "2025-12-28"):
         one(connection, "select ensure_period_partition('weekly_summary', %s::date, %s::date + 6)", day, day)
@@ -127,6 +154,32 @@ def test_the_partition_of_a_deleted_period_is_found_and_no_other(connection: Con
     assert connection.execute("select * from deleted_partitions()").fetchall() == [
         ("weekly_summary", "weekly_summary_20251221")
     ]
+
+
+def test_a_partition_that_somebody_has_written_to_stays(connection: Connection) -> None:
+    one(connection, "select ensure_period_partition('weekly_summary', '2025-12-21', '2025-12-27')")
+    one(connection, "select delete_period('weekly', '2025-12-21')")
+    add_rows(connection, "2025-12-21")
+    assert connection.execute("select * from deleted_partitions()").fetchall() == []
+    for partition in ("weekly_summary_20251221", "weekly_summary_default"):
+        assert one(connection, "select drop_deleted_partition(%s)", partition) is False
+    assert one(connection, "select count(*) from weekly_summary") == 2
+
+
+def test_a_period_that_is_synced_again_meanwhile_keeps_its_partition(committing: Connection, other: Connection) -> None:
+    one(committing, "select ensure_period_partition('weekly_summary', '2025-12-21', '2025-12-27')")
+    one(committing, "select delete_period('weekly', '2025-12-21')")
+    waits = "select exists (select from pg_locks where not granted and pid = %s)"
+    with ThreadPoolExecutor(1) as threads:
+        with committing.transaction():
+            one(committing, "select lock_period('weekly', '2025-12-21')")
+            dropped = threads.submit(one, other, "select drop_deleted_partition('weekly_summary_20251221')")
+            while not one(committing, waits, other.info.backend_pid):
+                assert not dropped.done()
+            add_rows(committing, "2025-12-21")
+            committing.execute("update synced_period set state = 'synced' where sync_type = 'weekly'")
+        assert dropped.result(timeout=60) is False
+    assert one(committing, "select count(*) from weekly_summary_20251221") == 2
 
 
 @pytest.mark.parametrize(

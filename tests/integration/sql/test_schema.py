@@ -13,7 +13,8 @@ import pytest
 
 from sqp_provider.core.contract import FIGURES, RATES, TEXTS
 from sqp_provider.core.period import SyncType
-from sqp_provider.migrations import MigrationError, migrate
+from sqp_provider.migrations import migrate
+from sqp_provider.revisions import MigrationError
 from sqp_provider.sql_files import files_hash, schema_files, sql_folder
 from tests.integration.sql.catalogue import QUERIES, catalogue
 
@@ -185,6 +186,14 @@ def test_an_edited_function_is_noticed_and_put_in_force(
     assert migrate(database) == [files_hash()]
     assert committing.execute("select rollup_fillfactor(), files from schema_state").fetchone() == (55, files_hash())
     assert migrate(database) == []
+
+
+def test_a_trigger_or_function_that_somebody_dropped_comes_back(committing: Connection, database: str) -> None:
+    built = catalogue(committing)
+    committing.execute("drop trigger update_summaries_on_weekly_insert on weekly_summary")
+    committing.execute("drop function check_data_freshness()")
+    assert migrate(database) == []
+    assert catalogue(committing) == built
 
 
 def test_a_view_can_gain_a_column_but_never_lose_one(

@@ -27,6 +27,7 @@ from tests.stages import Run, Stages
 
 ROWS = 2_000
 CHANGED = 20
+PROBED = 7
 
 
 class Counters:
@@ -34,6 +35,9 @@ class Counters:
 
     def __init__(self, stages: Stages) -> None:
         self.stages = stages
+        self.probes = 0
+        stages.query("drop table if exists public.probe")
+        stages.query(f"create table public.probe as select generate_series(1, {PROBED})")
         self.before: dict[int, dict[str, Any]] = {}
         self.begin()
 
@@ -52,11 +56,16 @@ class Counters:
         return sums
 
     def _read(self) -> dict[int, dict[str, Any]]:
+        self.stages.query("select count(*) from public.probe")
+        self.probes += 1
         self._until_everyone_left()
         rows = self.stages.query(
             "select relid, schemaname, relname, seq_tup_read as scanned, coalesce(idx_tup_fetch, 0) as looked_up,"
             " n_tup_ins + n_tup_upd + n_tup_del as written from pg_stat_user_tables"
         )
+        # A session that ended before this one is counted if this one is: without the probe, a zero would prove nothing.
+        (probe,) = [row for row in rows if row["relname"] == "probe"]
+        assert probe["scanned"] == PROBED * self.probes, "the server has not counted what ended"
         return {row["relid"]: row for row in rows}
 
     def _until_everyone_left(self) -> None:

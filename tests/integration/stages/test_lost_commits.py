@@ -16,7 +16,9 @@ from tests.landing import WEEK, Landing, report_row
 from tests.proxy import CommitCutter, cutting_commits
 from tests.stages import Run, Stages
 
-NOBODY_KNOWS = "Nobody knows yet whether the change is in the target. It is tried again, and the retry checks that."
+NOT_KNOWN = (
+    "It is not known yet whether the change is in the target. Airflow tries the task again, and the retry checks that."
+)
 Loses = Literal["request", "answer"]
 
 
@@ -47,7 +49,7 @@ def test_the_error_does_not_claim_that_the_target_is_unchanged(
     monkeypatch.setenv("AIRFLOW_CONN_SQP_POSTGRES", connection_to(proxy.dsn))
     with pytest.raises(TargetUnreachable) as lost:
         write(lambda opened: setattr(proxy, "armed", True))
-    assert (proxy.cut, NOBODY_KNOWS in str(lost.value)) == (1, True)
+    assert (proxy.cut, NOT_KNOWN in str(lost.value)) == (1, True)
     assert "is unchanged" not in str(lost.value)
     assert len(stages.query("select * from sent_alert")) == (1 if loses == "answer" else 0)
 
@@ -75,7 +77,7 @@ def test_a_publish_that_lost_its_commit_is_right_after_the_retry(
     monkeypatch.setattr(SyncLog, "record_counts", record_and_arm)
     assert not stages.run_task(run, "publish")
     monkeypatch.setattr(SyncLog, "record_counts", record_counts)
-    assert (proxy.cut, NOBODY_KNOWS in str(run.errors["publish"])) == (1, True)
+    assert (proxy.cut, NOT_KNOWN in str(run.errors["publish"])) == (1, True)
     assert len(stages.target()) == (2 if loses == "answer" else 0)
     assert stages.run_task(run, "publish")
     assert run["publish"]["how"] == ("already published" if loses == "answer" else "attached")

@@ -92,7 +92,7 @@ def test_the_migration_dag_takes_over(owned: Stages, monkeypatch: pytest.MonkeyP
 
 
 def test_an_airflow_may_have_a_name_of_its_own(stages: Stages, landing: Landing, settings: Settings) -> None:
-    stages.settings = settings.model_copy(update={"airflow": "production"})
+    stages.settings = settings.model_copy(update={"airflow": "production/"})
     landing.land(report_row("a"))
     assert stages.sync(WEEK).colour == "success"
-    assert owner(stages) == "production"
+    assert owner(stages) == "production"  # as take-over writes it

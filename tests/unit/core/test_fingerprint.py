@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 import pytest
 
 from sqp_provider.core import fingerprint as module
@@ -16,6 +18,11 @@ def test_any_total_matters() -> None:
     texts = {fingerprint({"row_count": a, "sums": {"total_clicks": b}}) for a in (1, 2) for b in (1, 2)}
     assert len(texts) == 4
     assert {len(text) for text in texts} == {32}
+
+
+def test_a_release_keeps_the_fingerprint_so_that_an_upgrade_syncs_nothing_again() -> None:
+    text = b'{"row_count":2,"sums":{"total_clicks":7},"version":1}'
+    assert fingerprint({"sums": {"total_clicks": 7}, "row_count": 2}) == sha256(text).hexdigest()[:32]
 
 
 def test_a_new_contract_version_syncs_everything_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,38 +40,96 @@ MONTH = replace(
 )
 
 
-def test_a_fresh_week() -> None:
-    assert str(WEEK) == (
-        "weekly_summary is fresh: newest period 2026-11-08..2026-11-14, synced, 9 days old (14 days are allowed)."
-        " Last sync (sync_log 12): completed at 2026-11-19 00:01 UTC."
-    )
+STALE = replace(WEEK, is_stale=True, days_old=16)
+EMPTY = replace(
+    STALE,
+    period_start=None,
+    period_end=None,
+    state=None,
+    days_old=None,
+    synced_period_start=None,
+    synced_period_end=None,
+    last_sync_log_id=None,
+    last_status=None,
+    last_finished_at=None,
+)
+LAST = " Last sync (sync_log 12): completed at 2026-11-19 00:01 UTC."
 
 
-def test_a_stale_week_names_the_error_of_the_last_sync_and_what_to_do() -> None:
-    stale = replace(WEEK, is_stale=True, days_old=16, last_status="failed", last_error="no usable rows. Clear it.")
-    assert str(stale).startswith("weekly_summary is stale: newest period 2026-11-08..2026-11-14, synced, 16 days old")
-    assert str(stale).endswith("Last sync (sync_log 12): failed at 2026-11-19 00:01 UTC: no usable rows. Clear it.")
-    assert stale.remedy == (
-        "The target is unchanged. Do what the error of the last sync of sqp_weekly_sync says, or trigger the Dag."
-    )
+@pytest.mark.parametrize(
+    ("freshness", "text"),
+    [
+        (
+            WEEK,
+            "weekly_summary is fresh: newest period 2026-11-08..2026-11-14, synced, 9 days old (14 days are allowed)."
+            + LAST,
+        ),
+        (
+            replace(WEEK, days_old=1),
+            "weekly_summary is fresh: newest period 2026-11-08..2026-11-14, synced, 1 day old (14 days are allowed)."
+            + LAST,
+        ),
+        (
+            replace(STALE, last_status="failed", last_error="no usable rows. Clear it."),
+            "weekly_summary is stale: newest period 2026-11-08..2026-11-14, synced, 16 days old (14 days are allowed)."
+            " Last sync (sync_log 12): failed at 2026-11-19 00:01 UTC: no usable rows. Clear it.",
+        ),
+        (
+            replace(STALE, last_status="started", last_finished_at=None),
+            "weekly_summary is stale: newest period 2026-11-08..2026-11-14, synced, 16 days old (14 days are allowed)."
+            " Last sync (sync_log 12): started.",
+        ),
+        (
+            replace(STALE, state=None, synced_period_start=None, synced_period_end=None),
+            "weekly_summary is stale: newest period 2026-11-08..2026-11-14, not in the ledger, 16 days old "
+            "(14 days are allowed)." + LAST,
+        ),
+        (
+            replace(STALE, days_old=None),
+            "weekly_summary is stale: newest period 2026-11-08..2026-11-14, synced, without a last day." + LAST,
+        ),
+        (EMPTY, "weekly_summary is stale: it has no period that is over. No weekly sync has run yet."),
+        (
+            MONTH,
+            "monthly_summary is fresh: newest period 2026-10-01..2026-10-31, derived from weeks, 23 days old "
+            "(45 days are allowed); newest period synced by its own run: 2026-09-01..2026-09-30." + LAST,
+        ),
+        (
+            replace(MONTH, synced_period_start=None, synced_period_end=None),
+            "monthly_summary is fresh: newest period 2026-10-01..2026-10-31, derived from weeks, 23 days old "
+            "(45 days are allowed); no period was synced by its own run yet." + LAST,
+        ),
+        (
+            replace(MONTH, state="synced"),
+            "monthly_summary is fresh: newest period 2026-10-01..2026-10-31, synced, 23 days old (45 days are allowed)."
+            + LAST,
+        ),
+    ],
+)
+def test_a_table_says_how_it_stands_and_what_its_last_sync_did(freshness: Freshness, text: str) -> None:
+    assert str(freshness) == text
 
 
-def test_an_empty_table_that_was_never_synced() -> None:
-    empty = replace(WEEK, is_stale=True, period_start=None, period_end=None, days_old=None, last_sync_log_id=None)
-    assert str(empty) == "weekly_summary is stale: it has no period that is over. No weekly sync has run yet."
-    assert "Check whether sqp_weekly_sync runs" in replace(empty, last_status=None).remedy
-
-
-def test_a_month_summed_from_weeks_names_the_newest_month_synced_by_its_own_run() -> None:
-    assert str(MONTH).startswith(
-        "monthly_summary is fresh: newest period 2026-10-01..2026-10-31, derived from weeks, 23 days old "
-        "(45 days are allowed); newest period synced by its own run: 2026-09-01..2026-09-30. "
-    )
-    never = replace(MONTH, synced_period_start=None, synced_period_end=None)
-    assert "; no period was synced by its own run yet. " in str(never)
+@pytest.mark.parametrize(
+    ("freshness", "remedy"),
+    [
+        (
+            replace(STALE, last_status="failed"),
+            "The target is unchanged. Do what the error of the last sync of sqp_weekly_sync says, or trigger the Dag.",
+        ),
+        (STALE, "The target is unchanged. Check whether sqp_weekly_sync runs, or trigger the Dag."),
+        (EMPTY, "The target is unchanged. Check whether sqp_weekly_sync runs, or trigger the Dag."),
+        (MONTH, "The target is unchanged. Check whether sqp_monthly_sync runs, or trigger the Dag."),
+    ],
+)
+def test_the_last_sync_decides_what_to_do_about_a_stale_table(freshness: Freshness, remedy: str) -> None:
+    assert freshness.remedy == remedy
 
 
 def test_an_unknown_table_is_refused() -> None:
     assert freshness_of("weekly_summary", [MONTH, WEEK]) is WEEK
-    with pytest.raises(InvalidSettings, match="'weekly': expected one of monthly_summary, weekly_summary"):
+    with pytest.raises(InvalidSettings) as refused:
         freshness_of("weekly", [MONTH, WEEK])
+    assert str(refused.value) == (
+        "table_name 'weekly': expected one of monthly_summary, weekly_summary. The target is unchanged."
+    )

@@ -59,6 +59,25 @@ def test_a_period_says_what_it_is() -> None:
 
 
 @pytest.mark.parametrize(
+    ("sync_type", "day", "columns"),
+    [
+        (SyncType.WEEKLY, date(2026, 12, 27), {"period_end": date(2027, 1, 2)}),
+        (SyncType.MONTHLY, date(2026, 1, 1), {"period_end": date(2026, 1, 31), "year": 2026, "month": 1}),
+        (SyncType.MONTHLY, date(2026, 12, 1), {"period_end": date(2026, 12, 31), "year": 2026, "month": 12}),
+        (SyncType.QUARTERLY, date(2026, 1, 1), {"period_end": date(2026, 3, 31), "year": 2026, "quarter": 1}),
+        (SyncType.QUARTERLY, date(2026, 7, 1), {"period_end": date(2026, 9, 30), "year": 2026, "quarter": 3}),
+        (SyncType.QUARTERLY, date(2026, 10, 1), {"period_end": date(2026, 12, 31), "year": 2026, "quarter": 4}),
+    ],
+)
+def test_every_row_of_a_period_has_its_days_and_number(
+    sync_type: SyncType, day: date, columns: dict[str, date | int]
+) -> None:
+    found = Period.starting(sync_type, day).columns
+    assert found == {"period_start": day} | columns
+    assert not any(isinstance(value, float) for value in found.values())  # 4.0 == 4, but no column is a float
+
+
+@pytest.mark.parametrize(
     ("sync_type", "moment", "delay", "first_day"),
     [
         (SyncType.WEEKLY, datetime(2026, 11, 19), 4, date(2026, 11, 8)),
@@ -99,9 +118,12 @@ def test_looking_back_finds_the_periods_before(sync_type: SyncType, newest: date
     ],
 )
 def test_a_period_beyond_the_calendar_is_refused(sync_type: SyncType, day: date) -> None:
-    with pytest.raises(InvalidPeriod, match="does not lie within the years 1 to 9999") as refused:
+    with pytest.raises(InvalidPeriod) as refused:
         Period.starting(sync_type, day)
-    assert "The target is unchanged. Run again with a day such as 2026-11-08." in str(refused.value)
+    assert str(refused.value) == (
+        f"the {sync_type} period of {day} does not lie within the years 1 to 9999. "
+        "The target is unchanged. Run again with a day such as 2026-11-08."
+    )
 
 
 def test_a_look_back_reads_neighbours_together_and_nothing_between() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -23,7 +24,7 @@ EMPTY = KnownPeriod(state="synced", fingerprint=OLD, row_count=0)
 def failed(how: str, fingerprint: str | None, known: KnownPeriod = NOTHING) -> KnownPeriod:
     """``known``, and its newest run failed on rows of that fingerprint."""
     failure = {"failed_run": "manual__7", "failed_type": how, "failed_fingerprint": fingerprint}
-    return KnownPeriod(**(vars(known) | failure))
+    return replace(known, **failure)
 
 
 def source(rows: int, fingerprint: str = NEW, rejects: int = 0) -> PeriodTotals:
@@ -51,6 +52,21 @@ def source(rows: int, fingerprint: str = NEW, rejects: int = 0) -> PeriodTotals:
         (None, DERIVED, "absent", "leave", "not at the source yet; until then it is summed from weeks"),
         (None, EMPTY, "unchanged", "leave", "it was published as empty, and the source still has no row for it"),
         (source(0), EMPTY, "unchanged", "leave", "it was published as empty, and the source still has no row for it"),
+        (
+            source(19020),
+            replace(SYNCED, row_count=None),
+            "changed",
+            "sync",
+            "fingerprint a1b2c3d4 → e5f60718, rows unknown → 19,020",
+        ),
+        (
+            None,
+            replace(SYNCED, row_count=None),
+            "vanished",
+            "leave",
+            "its rows are published, but the source has none any more. The target is unchanged. "
+            "If the source really lost the rows, sync the period with allow_empty and max_delete_fraction 1",
+        ),
         (source(3), EMPTY, "changed", "sync", "fingerprint a1b2c3d4 → e5f60718, rows 0 → 3"),
     ],
 )
@@ -58,7 +74,7 @@ def test_what_is_found_decides_what_is_done(
     seen: PeriodTotals | None, known: KnownPeriod, found: str, action: str, reason: str
 ) -> None:
     (finding,) = find_restatements([WEEK], {WEEK: seen} if seen else {}, {WEEK: known})
-    assert (finding.found, finding.action, finding.reason) == (found, action, reason)
+    assert str(finding) == f"weekly 2026-11-08..2026-11-14: {found}, {action}: {reason}"
 
 
 @pytest.mark.parametrize("known", [SYNCED, OVERWRITTEN])
@@ -85,10 +101,9 @@ def test_rows_that_somebody_wrote_to_a_week_published_as_empty_are_a_warning() -
 )
 @pytest.mark.parametrize("known", [NOTHING, SYNCED, OVERWRITTEN, DERIVED, failed("ChecksFailed", NEW)])
 def test_a_period_that_a_run_is_syncing_is_left_to_that_run(seen: PeriodTotals | None, known: KnownPeriod) -> None:
-    running = KnownPeriod(**(vars(known) | {"running_run": "manual__7"}))
+    running = replace(known, running_run="manual__7")
     (finding,) = find_restatements([WEEK], {WEEK: seen} if seen else {}, {WEEK: running})
-    assert (finding.found, finding.action) == ("running", "leave")
-    assert finding.reason == "run manual__7 is syncing it"
+    assert str(finding) == "weekly 2026-11-08..2026-11-14: running, leave: run manual__7 is syncing it"
 
 
 @pytest.mark.parametrize(
@@ -116,8 +131,10 @@ def test_rows_that_a_run_has_refused_are_not_tried_again_until_they_change(known
 def test_a_period_that_was_deleted_on_purpose_is_left(seen: PeriodTotals | None) -> None:
     deleted = KnownPeriod(state="deleted")
     (finding,) = find_restatements([WEEK], {WEEK: seen} if seen else {}, {WEEK: deleted})
-    assert (finding.found, finding.action, finding.found.needs_a_person) == ("deleted", "leave", False)
-    assert finding.reason == "it was deleted on purpose; trigger its sync to have it again"
+    assert not finding.found.needs_a_person
+    assert str(finding) == (
+        "weekly 2026-11-08..2026-11-14: deleted, leave: it was deleted on purpose; trigger its sync to have it again"
+    )
 
 
 def test_a_refused_period_names_the_run_to_clear() -> None:

@@ -12,7 +12,7 @@ from sqp_provider.sql_files import newest_revision, sql_folder
 
 KNOWN = SchemaVersion("0009", "3f2a81c09d5e")
 CODE = f"this code (airflow-provider-sqp {__version__})"
-MIGRATE = "Run the Dag sqp_migrate (or 'sqp migrate'), then clear what failed."
+MIGRATE = "Run the Dag sqp_migrate (or 'sqp migrate'), then clear the failed task."
 
 
 def refusal(found: SchemaVersion, schema: str = "sqp") -> str:
@@ -43,7 +43,7 @@ def test_a_newer_schema_wants_a_newer_provider() -> None:
     assert refusal(SchemaVersion("0012", "000000000000")) == (
         f"schema sqp is at version 0012 000000000000, but {CODE} knows up to 0009 3f2a81c09d5e. "
         "The target is unchanged. Update the provider here to the version that migrated the schema, "
-        "then clear what failed."
+        "then clear the failed task."
     )
 
 

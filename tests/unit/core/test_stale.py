@@ -56,13 +56,20 @@ def test_a_closed_row_says_what_since_when_and_what_to_do() -> None:
     }
 
 
-def test_a_row_of_somebody_else_says_so() -> None:
-    message = replace(STRANGE, period_start=None).failure.message
-    assert message.startswith(
-        "weekly without a period (sync_log 12): the row says started since 2026-11-19 00:00:00 UTC"
+@pytest.mark.parametrize(
+    ("row", "named"),
+    [
+        (replace(STRANGE, period_start=None), "weekly without a period"),
+        (replace(OURS, run_id=None), "weekly 2026-11-08"),
+        (replace(OURS, dag_id=None), "weekly 2026-11-08"),
+    ],
+)
+def test_a_row_of_somebody_else_says_so(row: OpenRun, named: str) -> None:
+    assert row.failure.message == (
+        f"{named} (sync_log 12): the row says started since 2026-11-19 00:00:00 UTC and names no Dag run. "
+        "Another program wrote it and did not close it. See sqp.period_status for what is published. "
+        "There is nothing to do. If the other program is still running, let it finish."
     )
-    assert "names no Dag run. Another program wrote it and did not close it." in message
-    assert "There is nothing to do. If the other program is still running, let it finish." in message
 
 
 def test_a_run_without_a_period_is_triggered_without_one() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from sqp_provider.core.period import SyncType
+from sqp_provider.sql_files import sql_folder
 from sqp_provider.status.models import PeriodStatus, Sync
-from sqp_provider.status.view import headline, stage_states
+from sqp_provider.status.templates import FOLDER
+from sqp_provider.status.view import VERDICTS, headline, stage_states
 
 NOW = datetime(2026, 11, 19, tzinfo=UTC)
 
@@ -51,10 +54,28 @@ def sync(status: str, metadata: dict[str, Any] | None = None, error: dict[str, A
         ("running", "wait"),
         ("failed", "no"),
         ("missing", "no"),
+        ("deleted", "no"),
     ],
 )
 def test_each_status_has_its_answer(status: str, verdict: str) -> None:
     assert headline(SyncType.WEEKLY, [week(status)], NOW, timedelta(days=4)).verdict == verdict
+
+
+def test_every_status_of_the_view_has_an_answer_and_a_place_in_the_legend() -> None:
+    view = (sql_folder() / "schema" / "5_period_status.sql").read_text(encoding="utf-8")
+    comment = view.split("comment on column period_status.status is", 1)[1].split("comment on", 1)[0]
+    statuses = set(re.findall(r"(\w+): ", comment))
+    assert statuses == VERDICTS.keys()
+    page = (FOLDER / "templates" / "overview.html.j2").read_text(encoding="utf-8")
+    assert all(f'"{status}"' in page for status in statuses)
+
+
+def test_a_deleted_week_says_when_and_how_to_have_it_again() -> None:
+    deleted = week("deleted", state="deleted", published_at=datetime(2026, 11, 18, 7, tzinfo=UTC))
+    found = headline(SyncType.WEEKLY, [deleted], NOW, timedelta(days=4))
+    assert found.answer == "The week 2026-11-08 to 2026-11-14 was deleted on purpose."
+    assert found.reason == "Its rows were deleted 2026-11-18 07:00 UTC."
+    assert found.todo == "To have it again, trigger sqp_weekly_sync for it."
 
 
 def test_the_answer_is_about_the_newest_week_whose_delay_has_passed() -> None:

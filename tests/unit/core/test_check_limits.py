@@ -1,0 +1,116 @@
+"""How far a period may be from the usual before a check warns or fails."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from sqp_provider.core.quality import CheckResult, CheckStatus, Earlier
+from sqp_provider.core.settings import CheckSettings
+from tests.unit.core.checks import FAILED, PASSED, SOURCE, WARNING, check_of, checked, result
+
+
+@pytest.mark.parametrize(
+    ("rejects", "status", "said"),
+    [
+        (250, PASSED, "250 of 1,250 rows are malformed (20.00%); sync_rejects has the reasons"),
+        (251, WARNING, "251 of 1,251 rows are malformed (20.06%); sync_rejects has the reasons"),
+        (1000, WARNING, "1,000 of 2,000 rows are malformed (50.00%); sync_rejects has the reasons"),
+        (
+            1001,
+            FAILED,
+            "1,001 of 2,001 rows are malformed (50.02%); sync_rejects has the reasons; "
+            "more than checks.reject_rate_fail 50.00%",
+        ),
+    ],
+)
+def test_malformed_rows_are_allowed_up_to_both_limits(rejects: int, status: CheckStatus, said: str) -> None:
+    settings = CheckSettings(reject_rate_warn=0.2, reject_rate_fail=0.5)
+    assert check_of("reject_rate", checked(rejects=rejects, settings=settings)) == result(
+        "reject_rate", status, (1000 + rejects, 1000), f"reject_rate: {said}", rejects=rejects, rows=1000 + rejects
+    )
+
+
+def test_one_reject_warns_and_more_than_one_in_a_hundred_fail_unless_the_settings_say_otherwise() -> None:
+    found = {rejects: check_of("reject_rate", checked(rejects=rejects)).check_status for rejects in (0, 1, 10, 11)}
+    assert found == {0: PASSED, 1: WARNING, 10: WARNING, 11: FAILED}
+
+
+@pytest.mark.parametrize(
+    ("rows", "recent", "status", "usual", "said"),
+    [
+        (1000, [667, 2, 4000], PASSED, "667", "1,000 rows, the median of the last 3 periods is 667"),
+        (1000, [666, 2, 4000], WARNING, "666", "1,000 rows, the median of the last 3 periods is 666"),
+        (1000, [1999, 2001], PASSED, "2000", "1,000 rows, the median of the last 2 periods is 2,000"),
+        (1000, [2000, 2001], WARNING, "2000.5", "1,000 rows, the median of the last 2 periods is 2,000.5"),
+        (1, [0, 0, 0], WARNING, "0", "1 rows, the median of the last 3 periods is 0"),
+        (0, [0, 0, 0], PASSED, "0", "0 rows, the median of the last 3 periods is 0"),
+    ],
+)
+def test_a_volume_beyond_half_of_the_median_warns(
+    rows: int, recent: list[int], status: CheckStatus, usual: str, said: str
+) -> None:
+    volume = SOURCE.model_copy(update={"row_count": rows})
+    advice = "; rows may be missing or may have landed twice, compare with Seller Central"
+    assert check_of("volume_anomaly", checked(volume, earlier=Earlier(tuple(recent)))) == CheckResult(
+        "volume_anomaly",
+        status,
+        Decimal(usual),
+        Decimal(rows),
+        said + (advice if status is WARNING else ""),
+        check_metadata={"recent_rows": recent},
+    )
+
+
+@pytest.mark.parametrize("recent", [(), (20,)])
+def test_a_volume_is_not_compared_with_fewer_than_two_periods(recent: tuple[int, ...]) -> None:
+    assert check_of("volume_anomaly", checked(earlier=Earlier(recent))) == result(
+        "volume_anomaly",
+        PASSED,
+        (None, 1000),
+        "1,000 rows; fewer than 2 earlier periods are published, so there is nothing to compare with",
+    )
+
+
+def test_an_empty_period_has_no_reject_rate() -> None:
+    empty = SOURCE.model_copy(update={"row_count": 0, "key_count": 0})
+    assert check_of("reject_rate", checked(empty)) == result(
+        "reject_rate",
+        PASSED,
+        (0, 0),
+        "reject_rate: 0 of 0 rows are malformed (0.00%); sync_rejects has the reasons",
+        rejects=0,
+        rows=0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("missing", "examples", "named"),
+    [
+        (1, ["B00TEST001"], "(B00TEST001)"),
+        (2, ["B00TEST001", "B00TEST002"], "(B00TEST001, B00TEST002)"),
+        (3, ["B00TEST001", "B00TEST002"], "(B00TEST001, B00TEST002, …)"),
+    ],
+)
+def test_asins_that_are_missing_now_are_named(missing: int, examples: list[str], named: str) -> None:
+    earlier = Earlier((), date(2026, 11, 1), asins=40, asins_missing=missing, examples=examples)
+    assert check_of("asin_coverage", checked(earlier=earlier)) == result(
+        "asin_coverage",
+        WARNING,
+        (40, 40 - missing),
+        f"{missing} of the 40 ASINs of 2026-11-01 are missing {named}; reports arrive ASIN by ASIN and may be late: "
+        "sqp_restatements syncs them when they arrive",
+        "asin",
+    )
+
+
+def test_the_first_period_has_no_asins_to_compare_with() -> None:
+    assert check_of("asin_coverage", checked(earlier=Earlier())) == result(
+        "asin_coverage",
+        PASSED,
+        (None, None),
+        "no earlier period is published, so there is nothing to compare with",
+        "asin",
+    )

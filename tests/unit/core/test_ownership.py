@@ -1,0 +1,27 @@
+"""A schema obeys the Airflow that it belongs to."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from sqp_provider.core.errors import SchemaOwned
+from sqp_provider.core.ownership import refuse_other_airflow
+
+SINCE = datetime(2026, 11, 8, 23, tzinfo=UTC)
+
+
+def test_the_owner_may_sync() -> None:
+    refuse_other_airflow("sqp", "production", "production", SINCE)
+
+
+def test_another_airflow_is_refused_with_both_ways_out() -> None:
+    with pytest.raises(SchemaOwned) as refused:
+        refuse_other_airflow("sqp", "staging", "production", SINCE)
+    assert str(refused.value) == (
+        "schema sqp belongs to Airflow production since 2026-11-08, but this is staging. The target is unchanged. "
+        "Pause this Airflow's sqp Dags, or name another target.schema in sqp_config.yaml. "
+        "To move the schema here, pause them there, run 'sqp take-over --airflow staging' "
+        "(or trigger the Dag sqp_migrate with take_over), and clear the failed task."
+    )
