@@ -51,8 +51,10 @@ class CommitCutter:
                 deaf.set()
             with suppress(OSError):
                 server.sendall(data)
-        client.close()
-        server.close()
+        for end in (client, server):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)  # closing alone would not wake the thread that reads from it
+            end.close()
 
     @staticmethod
     def _return(server: socket.socket, client: socket.socket, deaf: threading.Event) -> None:
