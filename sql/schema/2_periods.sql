@@ -5,12 +5,10 @@
 create or replace function first_day_of(p_unit text, p_day date) returns date
 language sql
 immutable
-as $$
-    select case p_unit
-        when 'week' then p_day - extract(dow from p_day)::integer
-        else date_trunc(p_unit, p_day::timestamp)::date
-    end
-$$;
+return case p_unit
+    when 'week' then p_day - extract(dow from p_day)::integer
+    else date_trunc(p_unit, p_day::timestamp)::date
+end;
 
 
 -- Waits until this transaction is the only one that may write the period. The one place that computes the key;
@@ -29,17 +27,16 @@ $$;
 create or replace function partition_name(p_table text, p_first date) returns text
 language sql
 immutable
-as $$
-    select p_table || '_' || (
-        extract(year from p_first) * 10000 + extract(month from p_first) * 100 + extract(day from p_first)
-    )::integer
-$$;
+return p_table || '_' || (
+    extract(year from p_first) * 10000 + extract(month from p_first) * 100 + extract(day from p_first)
+)::integer;
 
 
 -- Whether a partition other than the default one takes the rows of this day.
 create or replace function day_has_partition(p_table regclass, p_day date) returns boolean
 language sql
 stable
+set search_path from current
 as $$
     select exists (
         select
@@ -57,6 +54,7 @@ $$;
 create or replace function has_rows_between(p_tables regclass[], p_first date, p_last date) returns boolean
 language plpgsql
 stable
+set search_path from current
 as $$
 declare
     v_table regclass;
@@ -93,9 +91,7 @@ $$;
 create or replace function rollup_fillfactor() returns integer
 language sql
 immutable
-as $$
-    select 60
-$$;
+return 60;
 
 
 -- Gives the period an empty partition of its own, e.g. monthly_summary_20261101. True if one was created; false if the

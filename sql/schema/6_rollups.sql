@@ -175,6 +175,7 @@ $$;
 create or replace function rollup_deduplication(p_table text, p_first date, p_touched text) returns text
 language sql
 stable
+set search_path from current
 as $$
     select format(
         $delete$
