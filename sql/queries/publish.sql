@@ -159,6 +159,10 @@ on conflict (sync_type, period_start) do update set
     published_at = excluded.published_at;
 
 
+-- name: derive_adopted
+select derive_adopted(%(period_start)s);
+
+
 -- name: forget_rollups
 -- A month or quarter that was summed at the source before this week's snapshot may lack what the week now has.
 update synced_period set fingerprint = null

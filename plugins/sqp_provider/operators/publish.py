@@ -92,6 +92,7 @@ class SyncPublishOperator(SyncStageOperator):
             target.staging.refuse_unless_of(snapshot)
             result = self.change(target, snapshot)
             target.record_published(snapshot)
+            target.derive_adopted()
             if result.changes and sync.period.sync_type is SyncType.WEEKLY and self.sums_months_from_weeks:
                 target.forget_rollups(snapshot)
             SyncLog(database).record_counts(sync, result, {"outcome": result.how})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -16,7 +17,8 @@ from sqp_provider.core.period import SyncType
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.hooks.postgres import Database
-from sqp_provider.target.encoding import END, HEADER, copied
+from sqp_provider.target.columns import StoredColumns
+from sqp_provider.target.encoding import END, HEADER
 
 REJECTS_KEPT = 10_000
 """How many rejects of one attempt are kept as rows; all of them are counted."""
@@ -33,23 +35,32 @@ class Staging:
         self.target_label = f"{database.settings.schema_name}.{sync.period.sync_type.target_table}"
         self.target = database.table(sync.period.sync_type.target_table)
 
+    @cached_property
+    def columns(self) -> StoredColumns:
+        """The columns of the target."""
+        return StoredColumns.read(self.database, self.sync.period.sync_type)
+
+    @property
+    def copied(self) -> tuple[str, ...]:
+        """The columns that are copied, in their order."""
+        return self.columns.copied(self.sync.period.sync_type)
+
     def create(self, *, bigquery_sync_id: str) -> None:
         """Create the table empty, in place of one that an earlier attempt of this run left."""
-        period = self.sync.period
         self._run("lock_staged", staged_text=sql.Literal(self.label))
         self._run("drop_staged")
         if self.target_is_partitioned():
             self._run("create_partition_to_be", target=self.target)
             self._run("add_bounds", bounds=sql.Identifier(f"{self.sync.staged_name}_bounds"), **self._bounds())
         else:
-            columns = self._list((*period.columns, *copied(period.sync_type)))
-            self._run("create_plain", target=self.target, columns=columns)
+            columns = (*self._constants(bigquery_sync_id), *self.copied)
+            self._run("create_plain", target=self.target, columns=self._list(columns))
         for column, value in self._constants(bigquery_sync_id).items():
             self._run("set_constant", column=sql.Identifier(column), value=sql.Literal(value))
 
     def copy(self, pieces: Generator[bytes]) -> int:
         """Write encoded rows and return how many Postgres stored. ``pieces`` is always closed, also after an error."""
-        columns = self._list(copied(self.sync.period.sync_type))
+        columns = self._list(self.copied)
         statement = self.database.statement("staging", "copy_rows", {"staged": self.name, "columns": columns})
         with closing(pieces), self.database.connection.cursor() as cursor:
             with cursor.copy(statement) as copy:
@@ -130,11 +141,12 @@ class Staging:
         return bool(self.database.one("staging", "target_kind", target_text=target)["partitioned"])
 
     def _constants(self, bigquery_sync_id: str) -> dict[str, Any]:
-        return self.sync.period.columns | {
+        constants = self.sync.period.columns | {
             "bigquery_sync_id": bigquery_sync_id,
             "sync_log_id": self.sync.sync_log_id,
             "last_synced_at": self.sync.started_at,
         }
+        return {column: constants[column] for column in self.columns.written(constants)}
 
     def _bounds(self) -> dict[str, sql.Composable]:
         period = self.sync.period
