@@ -4,11 +4,18 @@
 {% from "fold.sql" import fold %}
 {# Only ASCII letters, because an ASIN has no others, and upper() would turn a dotless i into one. #}
 {% macro ascii_upper(text) %}translate({{ text }}, 'abcdefghijklmnopqrstuvwxyz', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'){% endmacro %}
+{# Whole millionths, rounded half away from zero as Postgres rounds numeric; null if the column cannot hold the rate. #}
 {% macro rate(numerator, denominator) -%}
 case
             when {{ denominator }} is null then null
             when {{ denominator }} = 0 then 0
-            else div((2 * {{ millionths }} * {{ numerator }} + {{ denominator }}), (2 * {{ denominator }}))
+            else nullif(
+                least(
+                    div((2 * {{ millionths }} * {{ numerator }} + {{ denominator }}), (2 * {{ denominator }})),
+                    {{ largest_rate + 1 }}
+                ),
+                {{ largest_rate + 1 }}
+            )
         end
 {%- endmacro %}
 {# A number that landed as text or float; null if it is missing or not a whole number. Commas may separate thousands,
@@ -190,6 +197,9 @@ merged as (  -- rows that normalisation made equal: counts add, the best rank an
 {% for figure in figures %}
 {% if figure.merged != "sum" %}
         {{ figure.merged }}({{ figure.source.key }}) as {{ figure.column }},
+{% elif columns[figure.source.key] and figure.stays_unknown %}
+        if(countif({{ figure.source.key }} is null) > 0, null, cast(sum({{ figure.source.key }}) as int64)) as {{ figure.column }},
+        if(countif({{ figure.source.key }} is null) > 0, 1, 0) as {{ figure.column }}_nulls,
 {% elif columns[figure.source.key] %}
         cast(sum(ifnull({{ figure.source.key }}, 0)) as int64) as {{ figure.column }},
         countif({{ figure.source.key }} is null) as {{ figure.column }}_nulls,
@@ -205,22 +215,6 @@ merged as (  -- rows that normalisation made equal: counts add, the best rank an
     from checked
     where reject_reason is null
     group by period_first, row_first, clean_query, clean_asin
-),
-
-rated as (  -- rates from counts, in whole millionths, rounded half away from zero as Postgres rounds numeric
-    select
-        *,
-{% for r in rates %}
-        {{ rate(r.numerator, r.denominator) }} as {{ r.column }}{{ "," if not loop.last }}
-{% endfor %}
-    from merged
-),
-
-ranged as (
-    select
-        *,
-        greatest({% for r in rates %}ifnull({{ r.column }}, 0){{ ", " if not loop.last }}{% endfor %}) > {{ max_rate * millionths }} as rate_out_of_range
-    from rated
 ),
 
 {% if from_weeks %}
@@ -239,32 +233,28 @@ summed as (  -- the weeks of a month or quarter, as the trigger on weekly_summar
 {% endif %}
 {% endfor %}
 {% for metric in metrics %}
-        cast(sum({{ metric.column }}_nulls) as int64) as {{ metric.column }}_nulls,
+        {{ "max" if metric.stays_unknown else "sum" }}({{ metric.column }}_nulls) as {{ metric.column }}_nulls,
 {% endfor %}
 {% for text in texts %}
         max({{ text.column }}) as {{ text.column }},
 {% endfor %}
         count(*) as active_weeks,
         cast(sum(source_rows) as int64) as source_rows
-    from ranged
-    where not rate_out_of_range
+    from merged
     group by period_start, query, asin
 ),
 
 {% endif %}
 accepted as (
-{% if from_weeks %}
     select
         *,
-{% for r in rates %}
-        least({{ rate(r.numerator, r.denominator) }}, {{ largest_rate }}) as {{ r.column }}{{ "," if not loop.last }}
-{% endfor %}
-    from summed
-{% else %}
-    select *, cast(null as int64) as active_weeks
-    from ranged
-    where not rate_out_of_range
+{% if not from_weeks %}
+        cast(null as int64) as active_weeks,
 {% endif %}
+{% for r in rates %}
+        {{ rate(r.numerator, r.denominator) }} as {{ r.column }}{{ "," if not loop.last }}
+{% endfor %}
+    from {{ "summed" if from_weeks else "merged" }}
 )
 
 select
@@ -282,17 +272,6 @@ select
     cast(null as string) as reject_reason,
     cast(null as string) as raw
 from accepted
-union all
-{{ rejected("period_start", "source_rows", "'rate_out_of_range'") }}
-    to_json_string(struct(
-        row_first as first_day,
-        query as search_query,
-        asin as asin,
-        {% for metric in metrics %}{{ metric.column }} as {{ metric.column }}{{ ", " if not loop.last }}{% endfor %}
-
-    ))
-from ranged
-where rate_out_of_range
 union all
 {# Rows without a key are not copies of each other, and conflicting rows neither, so each of them counts. #}
 {{ rejected(

@@ -23,7 +23,11 @@ select count(*) - count(distinct (query, asin)) from {table} where period_start 
 
 
 -- name: range_check
-select * from {table} where period_start = {first_day} and ({shares_out_of_range} or total_clicks > total_impressions);
+select *
+from {table}
+where
+    period_start = {first_day}
+    and ({rates_too_large} or {shares_out_of_range} or total_clicks > total_impressions);
 
 
 -- name: reject_rate

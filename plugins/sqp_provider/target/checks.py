@@ -136,6 +136,10 @@ def _expressions(count_columns: Sequence[str]) -> dict[str, sql.Composable]:
         ),
         "sums": _each("coalesce(sum({0}), 0) as {0}", metrics),
         "nulls": _each("count(*) filter (where {0} is null) as {1}", [*KEYS, *metrics]),
+        "rates_too_large": sql.SQL(" or ").join(
+            sql.SQL("{} is null and {} > 0").format(sql.Identifier(rate.column), sql.Identifier(rate.denominator))
+            for rate in RATES
+        ),
         "shares_out_of_range": _each("{0} not between 0 and 1", SHARES, " or "),
     }
 

@@ -77,7 +77,13 @@ def _database() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(config={"threads": 1})
     atexit.register(connection.close)  # else its functions outlive it, and Python's end complains
     connection.create_function("fold", fold, ["VARCHAR"], "VARCHAR")  # type: ignore[list-item, arg-type]
-    connection.create_function("quotient", quotient, ["BIGINT", "BIGINT"], "DECIMAL(38, 6)")  # type: ignore[list-item, arg-type]
+    connection.create_function(
+        "quotient",
+        quotient,
+        ["BIGINT", "BIGINT"],  # type: ignore[list-item]
+        "DECIMAL(38, 6)",  # type: ignore[arg-type]
+        null_handling="special",  # type: ignore[arg-type]
+    )
     return connection
 
 
@@ -94,12 +100,15 @@ def fold(text: str) -> str:
     return " ".join(part for part in spaced.split(" ") if part)
 
 
-def quotient(count: int, of: int) -> Decimal:
-    """A rate to six places, ties away from zero, with fifty digits on the way."""
+def quotient(count: int, of: int | None) -> Decimal | None:
+    """A rate to six places, ties away from zero, with fifty digits on the way; unknown if it is too large to store."""
+    if of is None:
+        return None
     if of == 0:
         return Decimal("0.000000")
     exact = Context(prec=50).divide(Decimal(count), Decimal(of))
-    return exact.quantize(Decimal("0.000001"), ROUND_HALF_UP, Context(prec=50))
+    rate = exact.quantize(Decimal("0.000001"), ROUND_HALF_UP, Context(prec=50))
+    return rate if rate <= Decimal("9999.999999") else None
 
 
 def _typed(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -62,10 +62,11 @@ summed as (
         sum(coalesce(asin_click_count, 0))::bigint as total_clicks,
         sum(coalesce(asin_cart_add_count, 0))::bigint as total_cart_adds,
         sum(coalesce(asin_purchase_count, 0))::bigint as total_purchases,
-        sum(coalesce(total_query_impression_count, 0))::bigint as market_impressions,
-        sum(coalesce(total_click_count, 0))::bigint as market_clicks,
-        sum(coalesce(total_cart_add_count, 0))::bigint as market_cart_adds,
-        sum(coalesce(total_purchase_count, 0))::bigint as market_purchases,
+        if(bool_or(total_query_impression_count is null), null, sum(total_query_impression_count))::bigint
+            as market_impressions,
+        if(bool_or(total_click_count is null), null, sum(total_click_count))::bigint as market_clicks,
+        if(bool_or(total_cart_add_count is null), null, sum(total_cart_add_count))::bigint as market_cart_adds,
+        if(bool_or(total_purchase_count is null), null, sum(total_purchase_count))::bigint as market_purchases,
         min(search_query_score) as query_score,
         max(search_query_volume) as query_volume
     from judged
@@ -88,12 +89,6 @@ figures as (
 select
     null as reason, null as rejects, *
 from figures
-where greatest(avg_ctr, avg_cvr, impression_share, click_share, cart_add_share, purchase_share) <= 9999
-union all by name
-select 'rate_out_of_range' as reason, count(*) as rejects
-from figures
-where greatest(avg_ctr, avg_cvr, impression_share, click_share, cart_add_share, purchase_share) > 9999
-having count(*) > 0
 union all by name
 select reason, count(*) as rejects
 from judged
