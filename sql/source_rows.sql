@@ -37,24 +37,6 @@ if(
 {% if unit == "week" %}date_sub({{ day }}, interval (extract(dayofweek from {{ day }}) - 1) day)
 {%- else %}cast(date_trunc({{ day }}, {{ unit }}) as date){% endif %}
 {%- endmacro %}
-{# The columns of a rejected row; its raw text follows. #}
-{% macro rejected(period, source_rows, reason) %}
-select
-    {{ period }},
-    cast(null as string),
-    cast(null as string),
-{% for text in texts %}
-    cast(null as string),
-{% endfor %}
-{% for column in measures %}
-    cast(null as int64),
-{% endfor %}
-{% for metric in metrics %}
-    0,
-{% endfor %}
-    {{ source_rows }},
-    {{ reason }},
-{%- endmacro %}
 {% set from_weeks = reported != period %}
 {% set step = period.step | join(" ") %}
 {% set raw_key = "period_first, first_day, last_day, asin, search_query, report_period, marketplace" %}
@@ -129,6 +111,7 @@ collapsed as (  -- identical copies are one landing
     select
         period_first, row_first, first_day, last_day, asin, search_query, {{ carried | join(", ") }}, unreadable,
         report_period, marketplace, ingested_at,
+        concat({% for key in carried %}ifnull(cast({{ key }} as string), ''), '|', {% endfor %}unreadable) as landed_figures,
         count(*) as copy_count
     from placed
     group by
@@ -136,15 +119,22 @@ collapsed as (  -- identical copies are one landing
         report_period, marketplace, ingested_at
 ),
 
+ranked as (
+    select
+        *,
+        rank() over (partition by {{ raw_key }} order by ingested_at desc nulls last) as place,
+        row_number() over (partition by {{ raw_key }} order by ingested_at desc nulls last) as line,
+        first_value(landed_figures) over (partition by {{ raw_key }} order by ingested_at desc nulls last) as newest_figures,
+        sum(copy_count) over (partition by {{ raw_key }}) as landed_rows
+    from collapsed
+),
+
 newest as (  -- the newest landing of a key wins; rows without a key are not copies of each other
     select
         *,
-        sum(copy_count) over (partition by {{ raw_key }}) as landed_rows
-    from collapsed
-    qualify
-        rank() over (partition by {{ raw_key }} order by ingested_at desc nulls last) = 1
-        or asin is null
-        or search_query is null
+        sum(if(landed_figures != newest_figures, copy_count, 0)) over (partition by {{ raw_key }}) as differing
+    from ranked
+    qualify place = 1 or asin is null or search_query is null
 ),
 
 normalised as (
@@ -159,6 +149,7 @@ normalised as (
 checked as (
     select
         *,
+        if(line = 1, landed_rows - versions + 1, 1) as source_rows,  -- the row itself and the copies it supersedes
         case
 {% if columns.report_period %}
             when ifnull(report_period != lower(@report_period), true) then 'unknown_report_period'
@@ -211,7 +202,9 @@ merged as (  -- rows that normalisation made equal: counts add, the best rank an
 {% for text in texts %}
         max({{ text.source.key }}) as {{ text.column }},
 {% endfor %}
-        cast(sum(landed_rows) as int64) as source_rows
+        count(*) - 1 as merged_rows,
+        cast(sum(differing) as int64) as differing_rows,
+        cast(sum(source_rows) as int64) as source_rows
     from checked
     where reject_reason is null
     group by period_first, row_first, clean_query, clean_asin
@@ -239,6 +232,8 @@ summed as (  -- the weeks of a month or quarter, as the trigger on weekly_summar
         max({{ text.column }}) as {{ text.column }},
 {% endfor %}
         count(*) as active_weeks,
+        cast(count(*) + sum(merged_rows) as int64) - 1 as merged_rows,
+        cast(sum(differing_rows) as int64) as differing_rows,
         cast(sum(source_rows) as int64) as source_rows
     from merged
     group by period_start, query, asin
@@ -268,17 +263,30 @@ select
 {% for metric in metrics %}
     {{ metric.column }}_nulls,
 {% endfor %}
+    merged_rows,
+    differing_rows,
     source_rows,
     cast(null as string) as reject_reason,
     cast(null as string) as raw
 from accepted
 union all
-{# Rows without a key are not copies of each other, and conflicting rows neither, so each of them counts. #}
-{{ rejected(
-    "period_first",
-    "cast(if(asin is null or search_query is null or versions > 1, copy_count, landed_rows) as int64)",
-    "reject_reason"
-) }}
+select
+    period_first,
+    cast(null as string),
+    cast(null as string),
+{% for text in texts %}
+    cast(null as string),
+{% endfor %}
+{% for column in measures %}
+    cast(null as int64),
+{% endfor %}
+{% for metric in metrics %}
+    0,
+{% endfor %}
+    0,
+    0,
+    cast(source_rows as int64),
+    reject_reason,
     to_json_string(struct(
 {% for key in columns if columns[key] %}
         {{ {"period_start": "first_day", "period_end": "last_day"}.get(key, key) }} as {{ key }}{{ "," if not loop.last or unsure }}

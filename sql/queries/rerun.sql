@@ -34,6 +34,12 @@ where
 select reason, count(*) from {rejects} where sync_log_id = {sync_log_id} and attempt = {attempt} group by reason;
 
 
+-- name: superseded_copies
+select sync_metadata -> 'rows' as rows, sync_metadata -> 'snapshot' -> 'differing_rows' as differing_rows
+from {log}
+where id = {sync_log_id};
+
+
 -- name: volume_anomaly
 select period_start, row_count from {ledger} where sync_type = {sync_type} order by period_start desc;
 

@@ -118,6 +118,7 @@ def check_period(
         _duplicate_check(source, target),
         *_range_checks(staged),
         _reject_rate(snapshot, settings),
+        _superseded_copies(snapshot, settings),
         _volume_anomaly(source.row_count, earlier.row_counts, settings),
         _asin_coverage(earlier),
     ]
@@ -194,6 +195,19 @@ def _reject_rate(snapshot: Snapshot, settings: CheckSettings) -> CheckResult:
         status = CheckStatus.PASSED
     values = Decimal(rows), Decimal(snapshot.totals.row_count)
     return CheckResult("reject_rate", status, *values, message, check_metadata={"rejects": rejects, "rows": rows})
+
+
+def _superseded_copies(snapshot: Snapshot, settings: CheckSettings) -> CheckResult:
+    differing, superseded = snapshot.differing_rows, snapshot.balance.superseded
+    message = (
+        f"{differing:,} of {superseded:,} superseded copies have other figures than the newest landing of their row"
+    )
+    status = CheckStatus.PASSED
+    if differing > Decimal(str(settings.differing_copies_warn)) * snapshot.totals.row_count:
+        status = CheckStatus.WARNING
+        message += "; the source was restated, or it mixes two reports, of two accounts for example"
+    metadata = {"superseded": superseded}
+    return CheckResult("superseded_copies", status, Decimal(0), Decimal(differing), message, check_metadata=metadata)
 
 
 def _volume_anomaly(rows: int, recent_rows: Sequence[int], settings: CheckSettings) -> CheckResult:

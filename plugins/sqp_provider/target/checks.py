@@ -108,6 +108,7 @@ class Checks:
                 "target": self._target(),
                 "rejects": self.database.table("sync_rejects"),
                 "ledger": self.database.table("synced_period"),
+                "log": self.database.table("sync_log"),
                 "sync_log_id": sql.Literal(self.sync.sync_log_id),
                 "attempt": sql.Literal(self.sync.attempt),
                 "sync_type": sql.Literal(self.sync.period.sync_type.value),

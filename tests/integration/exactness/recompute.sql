@@ -1,10 +1,14 @@
 -- Every figure of a report from the raw rows, written apart from the project's own SQL: anti-joins instead of windows,
 -- decimal instead of integer arithmetic. fold() and quotient() are Python functions (recompute.py).
-with landed as (  -- copies that agree in everything are one
-    select distinct * from raw
+with arrived as (
+    select * from raw
     where
         start_date between $first_day and $last_day
         or (start_date is null and (end_date is null or end_date between $first_day and $last_day))
+),
+
+landed as (  -- copies that agree in everything are one
+    select distinct * from arrived
 ),
 
 valid_until_replaced as (
@@ -87,8 +91,31 @@ figures as (
 )
 
 select
-    null as reason, null as rejects, *
+    null as reason, null as rejects, null as counted, *
 from figures
+union all by name
+select 'landed' as counted, count(*) as rejects
+from arrived
+union all by name
+select if(reason is null, 'accepted', 'rejected') as counted, count(*) as rejects
+from judged
+group by 1
+union all by name
+select 'differing' as counted, count(*) as rejects
+from arrived as copy
+join judged as winner
+    on winner.reason is null and winner.asin = copy.asin and winner.search_query = copy.search_query
+    and winner.start_date = copy.start_date and winner.end_date = copy.end_date
+where
+    row(
+        copy.search_query_score, copy.search_query_volume, copy.total_query_impression_count,
+        copy.asin_impression_count, copy.total_click_count, copy.asin_click_count, copy.total_cart_add_count,
+        copy.asin_cart_add_count, copy.total_purchase_count, copy.asin_purchase_count
+    ) is distinct from row(
+        winner.search_query_score, winner.search_query_volume, winner.total_query_impression_count,
+        winner.asin_impression_count, winner.total_click_count, winner.asin_click_count, winner.total_cart_add_count,
+        winner.asin_cart_add_count, winner.total_purchase_count, winner.asin_purchase_count
+    )
 union all by name
 select reason, count(*) as rejects
 from judged

@@ -42,13 +42,16 @@ def checked(
     earlier: Earlier = EARLIER,
     settings: CheckSettings | None = None,
     rejects: int = 0,
+    superseded: int = 0,
+    differing: int = 0,
 ) -> list[CheckResult]:
     snapshot = Snapshot(
         table="p.d.t",
         job_id="j",
         totals=source,
         reject_count=rejects,
-        source_rows=1000,
+        source_rows=source.row_count + rejects + superseded,
+        differing_rows=differing,
         fingerprint="f",
         bytes_processed=0,
         snapshot_at=datetime(2026, 11, 18, tzinfo=UTC),

@@ -38,6 +38,13 @@ ALL_PASSED = [
         rows=1000,
     ),
     result(
+        "superseded_copies",
+        PASSED,
+        (0, 0),
+        "0 of 0 superseded copies have other figures than the newest landing of their row",
+        superseded=0,
+    ),
+    result(
         "volume_anomaly",
         PASSED,
         (1000, 1000),
