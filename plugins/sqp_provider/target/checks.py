@@ -109,6 +109,7 @@ class Checks:
                 "target": self._target(),
                 "rejects": self.database.table("sync_rejects"),
                 "ledger": self.database.table("synced_period"),
+                "log": self.database.table("sync_log"),
                 "sync_log_id": sql.Literal(self.sync.sync_log_id),
                 "attempt": sql.Literal(self.sync.attempt),
                 "sync_type": sql.Literal(self.sync.period.sync_type.value),
@@ -133,7 +134,7 @@ def _expressions(
     metrics = [metric.column for metric in METRICS]
     counts = [columns.count(column) for column in count_columns]
     rates = [columns.rate(rate.column, rate_function) for rate in RATES]
-    shares = columns.written(SHARES)
+    written = columns.written(rate.column for rate in RATES)
     return {
         "figures": sql.SQL(", ").join([*counts, *rates]),
         "texts": sql.SQL("concat_ws('|', {})").format(
@@ -141,11 +142,22 @@ def _expressions(
         ),
         "sums": _each("coalesce(sum({0}::bigint), 0) as {0}", metrics),
         "nulls": _each("count(*) filter (where {0} is null) as {1}", [*KEYS, *metrics]),
-        "shares_out_of_range": _each("{0} not between 0 and 1", shares, " or ") if shares else sql.SQL("false"),
+        "rates_too_large": _either(
+            sql.SQL("{} is null and {} > 0").format(sql.Identifier(rate.column), sql.Identifier(rate.denominator))
+            for rate in RATES
+            if rate.column in written
+        ),
+        "shares_out_of_range": _either(
+            sql.SQL("{} not between 0 and 1").format(sql.Identifier(share)) for share in SHARES if share in written
+        ),
     }
 
 
-def _each(template: str, columns: Iterable[str], separator: str = ", ") -> sql.Composed:
-    return sql.SQL(separator).join(
+def _either(conditions: Iterable[sql.Composable]) -> sql.Composed:
+    return sql.SQL(" or ").join([sql.SQL("false"), *conditions])
+
+
+def _each(template: str, columns: Iterable[str]) -> sql.Composed:
+    return sql.SQL(", ").join(
         sql.SQL(template).format(sql.Identifier(column), sql.Identifier(f"{column}_nulls")) for column in columns
     )

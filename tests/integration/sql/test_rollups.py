@@ -81,11 +81,32 @@ def test_a_rate_of_nothing_is_zero_and_a_share_of_the_unknown_is_unknown(connect
     assert rows(connection, "select query_volume from monthly_summary") == [(None,)]
 
 
-def test_absurd_counts_do_not_refuse_the_week(connection: Connection) -> None:
+def test_a_rate_that_its_column_cannot_hold_is_unknown_and_does_not_refuse_the_week(connection: Connection) -> None:
     insert_week(connection, "2026-11-08", impressions=2**31, market=1)
     assert rows(connection, "select impression_share, cart_add_share from quarterly_summary") == [
-        (Decimal("9999.999999"), Decimal("10.000000"))
+        (None, Decimal("10.000000"))
     ]
+
+
+@pytest.mark.parametrize(
+    ("count", "of", "rate"),
+    [
+        (9_999, 1, "9999.000000"),
+        (19_999_999_998, 2_000_000, "9999.999999"),
+        (19_999_999_998_999, 2_000_000_000, "9999.999999"),
+        (19_999_999_999_000, 2_000_000_000, None),  # a tie, which would round to 10,000
+        (10_000, 1, None),
+        (2**62, 1, None),
+        (1, 2**62, "0.000000"),
+        (7, 0, "0"),
+        (7, None, None),
+    ],
+)
+def test_a_rate_is_kept_up_to_the_largest_that_its_column_holds(
+    count: int, of: int | None, rate: str | None, connection: Connection
+) -> None:
+    found = connection.execute("select rate(%s::bigint, %s::bigint)", [count, of]).fetchone()
+    assert found == (rate and Decimal(rate),)
 
 
 def test_a_tie_rounds_away_from_zero(connection: Connection) -> None:
