@@ -39,10 +39,10 @@ class Target:
 
     def lock(self) -> None:
         """Wait for the turn to publish. This wait blocks nobody, so it may be long; later lock waits may not."""
-        self._wait_at_most(TURN_SECONDS)
+        self.database.wait_at_most(TURN_SECONDS)
         self._run("lock_turn", self.period)
         self._run("lock_period", self.period)
-        self._wait_at_most(self.database.settings.lock_timeout_seconds)
+        self.database.wait_at_most(self.database.settings.lock_timeout_seconds)
 
     def refuse_if_superseded(self) -> None:
         """Stop unless this is the newest attempt of the newest run of its period.
@@ -154,12 +154,9 @@ class Target:
         return int(self._one("period_rows", self.period)["rows"])
 
     def _lock_rollup_turns(self) -> None:
-        self._wait_at_most(TURN_SECONDS)
+        self.database.wait_at_most(TURN_SECONDS)
         self._run("lock_rollup_turns")
-        self._wait_at_most(self.database.settings.lock_timeout_seconds)
-
-    def _wait_at_most(self, seconds: float) -> None:
-        self._run("wait_at_most", {"milliseconds": str(int(seconds * 1000))})
+        self.database.wait_at_most(self.database.settings.lock_timeout_seconds)
 
     def _run(self, name: str, values: Mapping[str, Any] | None = None, **names: sql.Composable) -> int:
         return self.database.run("publish", name, values, **(self._names() | names))
