@@ -214,8 +214,8 @@ declare
     v_columns text := array_to_string(rollup_columns(p_type), ', ');
 begin
     return next format(
-        'create table %I (like %I including defaults including constraints) with (fillfactor = %s)',
-        v_partition, p_type.target_table, rollup_fillfactor()
+        'select create_partition_to_be(%L, %L, %L, %L, %s)',
+        v_partition, p_type.target_table, p_first, (p_first + p_type.step)::date - 1, rollup_fillfactor()
     );
     return next format(
         'insert into %I (period_start, query, asin, %s) select %L, query, asin, %s from (%s) as figures',
@@ -372,10 +372,7 @@ begin
                 else rollup_figures_of_one_week(v_type, v_first, p_staged_week)
             end;
             return query select rollup_build(v_type, v_first, v_figures);
-            v_attach := v_attach || format(
-                'alter table %I attach partition %I for values from (%L) to (%L)',
-                v_type.target_table, partition_name(v_type.target_table, v_first), v_first, v_last + 1
-            );
+            v_attach := v_attach || format('select attach_partition(%L, %L, %L)', v_type.target_table, v_first, v_last);
             v_attach := v_attach || format('select record_derived(%L, %L)', v_sync_type, v_first);
             continue;
         end if;

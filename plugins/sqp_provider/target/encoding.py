@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute
 from pgpq import ArrowToPostgresBinaryEncoder
 
-from sqp_provider.core.contract import MAX_RATE, MILLIONTHS, RATES
+from sqp_provider.core.contract import LARGEST_RATE, MILLIONTHS, RATES
 from sqp_provider.core.errors import TargetUnusable
 from sqp_provider.target.columns import too_large_a_rate
 
@@ -77,7 +77,7 @@ def as_stored(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 def _rate(field: pa.Field, column: pa.Array) -> pa.Array:
     """Return rates as the column's type; one that has too many digits for it is left out."""
     limit = too_large_a_rate(field.metadata[b"type"].decode())
-    if limit.is_finite() and limit < MAX_RATE:
+    if limit * MILLIONTHS <= LARGEST_RATE:
         fits = pa.compute.less(column, int((limit * MILLIONTHS).to_integral_value(ROUND_CEILING)))
         column = pa.compute.if_else(fits, column, None)
     if field.type != _MILLIONTHS:
