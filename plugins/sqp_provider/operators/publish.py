@@ -93,7 +93,7 @@ class SyncPublishOperator(SyncStageOperator):
             result = self.change(target, snapshot)
             target.record_published(snapshot)
             if result.changes and sync.period.sync_type is SyncType.WEEKLY and self.sums_months_from_weeks:
-                target.forget_rollups(snapshot)
+                target.mark_outdated(snapshot)
             SyncLog(database).record_counts(sync, result, {"outcome": result.how})
         return result
 

@@ -15,7 +15,7 @@ from sqp_provider.notifications.alerts import notify_run_finished
 from sqp_provider.operators.airflow_name import airflow_name
 from sqp_provider.operators.stage import SyncStageOperator
 from sqp_provider.operators.stale_runs import close_stale_runs
-from sqp_provider.target.periods import Periods, forgotten_periods
+from sqp_provider.target.periods import Periods, doubted_periods
 from sqp_provider.target.schema_state import SchemaState
 
 
@@ -60,7 +60,7 @@ class RestatementCheckOperator(SyncStageOperator):
     def windows(self, context: Context, sync_type: SyncType) -> list[list[Period]]:
         """Return the periods to check, newest first.
 
-        Older periods are added if somebody wrote to them after they were published.
+        Older periods are added if they, or a week of them, changed after they were published.
         """
         run_after: Any = context["dag_run"].run_after
         periods = context["params"]["periods"] or self.settings.restatements.periods_of(sync_type)
@@ -68,8 +68,8 @@ class RestatementCheckOperator(SyncStageOperator):
             return []
         window = Period.latest_due(sync_type, run_after, self.settings.schedule.delay(sync_type)).with_previous(periods)
         with self.postgres.transaction() as database:
-            forgotten = forgotten_periods(database, sync_type)
-        return [window, *stretches((period for period in forgotten if period not in window), longest=periods)]
+            doubted = doubted_periods(database, sync_type)
+        return [window, *stretches((period for period in doubted if period not in window), longest=periods)]
 
     def check(self, sync_type: SyncType, window: list[Period]) -> list[Finding]:
         """Read the source's totals, write them into ``source_period``, and compare them with the ledger."""
