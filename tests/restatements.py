@@ -14,11 +14,14 @@ from tests.stages import Run, Stages
 
 
 def check(stages: Stages, *, due: datetime = datetime(2026, 11, 23, 6, tzinfo=UTC), **params: Any) -> list[Any]:
-    """Check the newest week, or what the params say."""
-    operator = RestatementCheckOperator(task_id="check", settings=stages.settings)
+    """Check the newest week, or what the params say, and return the runs that would start, in their order."""
     run = Run("check", {"sync_types": ["weekly"], "periods": 1, "dry_run": False} | params, running={"running"})
-    context = dict(run.context("check")) | {"dag_run": SimpleNamespace(run_after=due)}
-    return operator.execute(cast("Context", context))
+    context = cast("Context", dict(run.context("check")) | {"dag_run": SimpleNamespace(run_after=due)})
+    operators = [
+        RestatementCheckOperator(task_id=f"check_{sync_type}", sync_type=sync_type, settings=stages.settings)
+        for sync_type in SyncType
+    ]
+    return [triggered for operator in operators for triggered in operator.execute(context)]
 
 
 def stands(stages: Stages, sync_type: SyncType = SyncType.WEEKLY) -> tuple[str, str | None]:
