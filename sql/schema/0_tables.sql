@@ -99,6 +99,7 @@ create table synced_period (
     sync_log_id bigint references sync_log (id),
     attempt integer,
     published_at timestamptz default current_timestamp,
+    week_changed_at timestamptz,         -- snapshot of a week that the source changed after this month or quarter was summed
     primary key (sync_type, period_start)
 );
 

@@ -87,7 +87,7 @@ class SyncPublishOperator(SyncStageOperator):
             target.record_published(snapshot)
             target.derive_adopted()
             if result.changes and sync.period.sync_type is SyncType.WEEKLY and self.sums_months_from_weeks:
-                target.forget_rollups(snapshot)
+                target.mark_outdated(snapshot)
             SyncLog(database).record_counts(
                 sync, result, {"outcome": result.how, "rows": snapshot.balance.model_dump()}
             )

@@ -160,9 +160,10 @@ class Target:
         if self.sync.period.sync_type is SyncType.WEEKLY:
             self._run("derive_adopted", self.period)
 
-    def forget_rollups(self, snapshot: Snapshot) -> None:
+    def mark_outdated(self, snapshot: Snapshot) -> None:
         """Write into the ledger that a synced month or quarter may lack what this week now has."""
-        self._run("forget_rollups", self.period | {"snapshot_at": snapshot.snapshot_at})
+        seen = {"snapshot_at": snapshot.snapshot_at, "fingerprint": snapshot.fingerprint}
+        self._run("mark_outdated", self.period | seen)
 
     def record_confirmed(self, snapshot: Snapshot) -> None:
         """Write into the ledger that a later snapshot was equal. From then on an older snapshot is refused."""

@@ -126,6 +126,7 @@ create table if not exists synced_period (
     sync_log_id bigint references sync_log (id),
     attempt integer,
     published_at timestamptz default current_timestamp,
+    week_changed_at timestamptz,
     primary key (sync_type, period_start)
 );
 

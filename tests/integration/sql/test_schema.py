@@ -205,7 +205,7 @@ def test_a_view_can_gain_a_column_but_never_lose_one(
 ) -> None:
     """People build on the views: what is not appended is refused, and nothing is put in force."""
     committing.execute("create view of_theirs as select status from period_status")
-    edited("    seen.seen_at as source_seen_at\n", "    seen.seen_at as source_seen_at,\n    seen.reject_count\n")
+    edited("    end as cause\n", "    end as cause,\n    seen.reject_count\n")
     migrate(database)
     committing.execute("select reject_count from period_status")
     edited("    seen.row_count as source_row_count,\n", "")
