@@ -111,8 +111,11 @@ as $$
         proowner,
         coalesce(proacl, acldefault('f', proowner)),
         prorettype = 'trigger'::regtype,
-        -- What dashboards and the page call, period_status for them, and whoever repeats a check.
-        proname = any ('{check_data_freshness,table_freshness,get_latest_sync_status,first_day_of,row_hash}')
+        -- What dashboards and the page call, these functions and period_status in turn, and whoever repeats a check.
+        proname = any (
+            '{check_data_freshness,table_freshness,newest_period_before,partitions_of,get_latest_sync_status,
+            first_day_of,row_hash}'
+        )
     from pg_proc
     where pronamespace = current_schema()::regnamespace and xmin::text = pg_current_xact_id()::xid::text
 $$;

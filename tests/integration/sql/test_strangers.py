@@ -21,6 +21,8 @@ FOR_READERS = [
     "check_data_freshness()",
     "first_day_of(text,date)",
     "get_latest_sync_status(character varying)",
+    "newest_period_before(regclass,date)",
+    "partitions_of(regclass)",
     "row_hash(text,text,text)",
     "table_freshness()",
 ]
