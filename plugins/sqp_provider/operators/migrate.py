@@ -31,7 +31,7 @@ class SchemaMigrateOperator(BaseOperator):
     def execute(self, context: Context) -> list[str]:
         """Run the missing revisions; a second run finds none."""
         target = self.settings.target
-        dsn = SqpPostgresHook(target).dsn()
+        dsn = SqpPostgresHook(target, target.migrate_conn_id).dsn()
         try:
             applied = migrate(dsn, target.schema_name, self.settings)
             if context["params"].get("take_over"):
