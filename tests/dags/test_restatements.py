@@ -60,16 +60,13 @@ def test_a_dry_run_only_reports(landing: Landing, airflow: AirflowRuns) -> None:
     ]
 
 
-def test_the_syncs_wait_take_turns_and_resume_their_run(airflow: AirflowRuns) -> None:
+def test_the_syncs_take_turns_and_are_retried(airflow: AirflowRuns) -> None:
     dag = airflow.parse().dags["sqp_restatements"]
     assert (dag.max_active_runs, dag.catchup) == (1, False)
     assert set(dag.params) == {"sync_types", "periods", "dry_run"}
     sync = dag.task_dict["sync"].partial_kwargs
-    assert sync["retries"] == 0
+    assert sync["retries"] == 1
     assert sync["max_active_tis_per_dagrun"] == 3
-    found = {name: sync[name] for name in ("wait_for_completion", "deferrable", "reset_dag_run", "logical_date")}
-    assert found == {"wait_for_completion": True, "deferrable": True, "reset_dag_run": True, "logical_date": None}
-    assert sync["fail_when_dag_is_paused"]
     assert DagSerialization.from_dict(DagSerialization.to_dict(dag)).task_dict["sync"].is_mapped
 
 
