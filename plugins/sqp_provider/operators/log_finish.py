@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import Context
 
@@ -11,13 +11,13 @@ from sqp_provider.core.errors import ChecksFailed, NothingPublished, Superseded
 from sqp_provider.core.failure import Failure
 from sqp_provider.core.run import STAGES, SyncRun
 from sqp_provider.failures import STAGE_ERROR, SyncFailed, fails_plainly
-from sqp_provider.hooks.postgres import Database
 from sqp_provider.notifications.alerts import notify_run_finished
 from sqp_provider.operators.metrics import sync_finished
 from sqp_provider.operators.stage import SyncStageOperator, measured
-from sqp_provider.target.staging import Staging
-from sqp_provider.target.sync_log import SyncLog
-from sqp_provider.target.target import Target
+
+if TYPE_CHECKING:
+    from sqp_provider.hooks.postgres import Database
+    from sqp_provider.target.staging import Staging
 
 FINISHED_WELL = ("success", "skipped")
 
@@ -33,6 +33,9 @@ class SyncLogFinishOperator(SyncStageOperator):
     @measured
     def execute(self, context: Context) -> str:
         """Write the outcome, drop the staged table, send alerts, and return or fail."""
+        from sqp_provider.target.staging import Staging
+        from sqp_provider.target.sync_log import SyncLog
+
         sync = self.read_sync(context)
         error = self.find_error(context)
         with self.postgres.transaction() as database:
@@ -58,6 +61,9 @@ class SyncLogFinishOperator(SyncStageOperator):
 
         That happens when single stages are cleared, because log_start and log_finish run again with each of them.
         """
+        from sqp_provider.target.sync_log import SyncLog
+        from sqp_provider.target.target import Target
+
         log, target = SyncLog(database), Target(database, sync)
         attempt, ti = log.attempt(sync), cast("Any", context["ti"])
         if attempt is None or attempt.outcome or sync.options.dry_run:

@@ -9,10 +9,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from sqp_provider.core.settings import Settings
 from sqp_provider.failures import fails_plainly
-from sqp_provider.hooks.postgres import SqpPostgresHook
-from sqp_provider.migrations import migrate, take_over
 from sqp_provider.operators.airflow_name import airflow_name
-from sqp_provider.revisions import MigrationError
 
 
 class SchemaMigrateOperator(BaseOperator):
@@ -30,6 +27,10 @@ class SchemaMigrateOperator(BaseOperator):
     @fails_plainly
     def execute(self, context: Context) -> list[str]:
         """Run the missing revisions; a second run finds none."""
+        from sqp_provider.hooks.postgres import SqpPostgresHook
+        from sqp_provider.migrations import migrate, take_over
+        from sqp_provider.revisions import MigrationError
+
         target = self.settings.target
         dsn = SqpPostgresHook(target).dsn()
         try:
