@@ -41,7 +41,8 @@ FROM_WEEKS = """
         case when bool_and(market_impressions is not null) then
             nullif(
                 least(
-                    coalesce(round(1. * sum(total_impressions) / nullif(sum(market_impressions), 0), 6), 0), 10000), 10000
+                    coalesce(round(1. * sum(total_impressions) / nullif(sum(market_impressions), 0), 6), 0), 10000
+                ), 10000
             )
         end,
         case when bool_and(market_clicks is not null) then
