@@ -21,9 +21,15 @@ drop table {staged};
 select create_partition_to_be({staged_text}, {target_name}, {first_day}, {last_day});
 
 
+-- name: create_to_compare
+-- For a period that is written row by row. Nobody follows an unlogged table, whatever a publication says; a crash of the
+-- server empties it.
+create unlogged table {staged} (like {target} including defaults including generated);
+
+
 -- name: create_plain
--- For a plain target. Its own key column must not be filled here.
-create table {staged} as
+-- The same for a plain target. Its own key column must not be filled here.
+create unlogged table {staged} as
 select {columns}, bigquery_sync_id, sync_log_id, last_synced_at
 from {target}
 with no data;
@@ -96,7 +102,9 @@ where
 
 
 -- name: period_is_new
-select can_be_attached({target_name}, {first_day}, {last_day}) as is_new;
+select
+    can_be_attached({target_name}, {first_day}, {last_day})
+    and coalesce((select relpersistence = 'p' from pg_class where oid = to_regclass({staged_text})), true) as is_new;
 
 
 -- name: staged_exists
