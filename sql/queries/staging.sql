@@ -8,6 +8,18 @@ from pg_class as c
 where c.oid = {target_text}::regclass;
 
 
+-- name: target_columns
+select
+    a.attname as name,
+    case t.typbasetype
+        when 0 then format_type(t.oid, a.atttypmod) else format_type(t.typbasetype, t.typtypmod)
+    end as type,
+    a.attgenerated <> '' as is_generated
+from pg_attribute as a
+join pg_type as t on t.oid = a.atttypid
+where a.attrelid = {target_text}::regclass and a.attnum > 0 and not a.attisdropped;
+
+
 -- name: lock_staged
 -- Two tries of one attempt must not create the table at the same time.
 select pg_advisory_xact_lock(hashtextextended({staged_text}, 0));
@@ -28,9 +40,9 @@ create unlogged table {staged} (like {target} including defaults including gener
 
 
 -- name: create_plain
--- The same for a plain target. Its own key column must not be filled here.
+-- The same for a plain target: its types, so that what does not fit fails here. Its own key column must not be filled.
 create unlogged table {staged} as
-select {columns}, bigquery_sync_id, sync_log_id, last_synced_at
+select {columns}
 from {target}
 with no data;
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -16,7 +17,8 @@ from sqp_provider.core.period import SyncType
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.hooks.postgres import Database
-from sqp_provider.target.encoding import END, HEADER, copied
+from sqp_provider.target.columns import StoredColumns
+from sqp_provider.target.encoding import END, HEADER
 
 REJECTS_KEPT = 10_000
 """How many rejects of one attempt are kept as rows; all of them are counted."""
@@ -33,6 +35,16 @@ class Staging:
         self.target_label = f"{database.settings.schema_name}.{sync.period.sync_type.target_table}"
         self.target = database.table(sync.period.sync_type.target_table)
 
+    @cached_property
+    def columns(self) -> StoredColumns:
+        """The columns of the target."""
+        return StoredColumns.read(self.database, self.sync.period.sync_type)
+
+    @property
+    def copied(self) -> tuple[str, ...]:
+        """The columns that are copied, in their order."""
+        return self.columns.copied(self.sync.period.sync_type)
+
     def create(self, *, bigquery_sync_id: str) -> None:
         """Create the table empty, in place of one that an earlier attempt of this run left."""
         self._run("lock_staged", staged_text=sql.Literal(self.label))
@@ -42,14 +54,14 @@ class Staging:
         elif self.target_is_partitioned():
             self._run("create_to_compare", target=self.target)
         else:
-            columns = self._list((*self.sync.period.columns, *copied(self.sync.period.sync_type)))
-            self._run("create_plain", target=self.target, columns=columns)
+            columns = (*self._constants(bigquery_sync_id), *self.copied)
+            self._run("create_plain", target=self.target, columns=self._list(columns))
         constants = self._constants(bigquery_sync_id)
         self._alter(self._action("set_constant", column, value) for column, value in constants.items())
 
     def copy(self, pieces: Generator[bytes]) -> int:
         """Write encoded rows and return how many Postgres stored. ``pieces`` is always closed, also after an error."""
-        columns = self._list(copied(self.sync.period.sync_type))
+        columns = self._list(self.copied)
         statement = self.database.statement("staging", "copy_rows", {"staged": self.name, "columns": columns})
         with closing(pieces), self.database.connection.cursor() as cursor:
             with cursor.copy(statement) as copy:
@@ -143,11 +155,12 @@ class Staging:
         return bool(self.database.one("staging", "target_kind", target_text=target)["partitioned"])
 
     def _constants(self, bigquery_sync_id: str) -> dict[str, Any]:
-        return self.sync.period.columns | {
+        constants = self.sync.period.columns | {
             "bigquery_sync_id": bigquery_sync_id,
             "sync_log_id": self.sync.sync_log_id,
             "last_synced_at": self.sync.started_at,
         }
+        return {column: constants[column] for column in self.columns.written(constants)}
 
     def period_names(self) -> dict[str, sql.Composable]:
         """Return what the functions of partitions are called with: both tables and the days of the period."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 from psycopg import sql
@@ -31,11 +32,23 @@ class Target:
         self.staging = Staging(database, sync)
         self.table = database.table(sync.period.sync_type.target_table)
         self.label = self.staging.target_label
-        calendar = [column for column in sync.period.columns if column != "period_start"]
-        self.compared = (*calendar, *values_of(sync.period.sync_type))
-        self.updated = (*self.compared, *_SYNC_COLUMNS)
-        self.inserted = ("period_start", "query", "asin", *self.updated)
         self.period = {"sync_type": sync.period.sync_type.value, "period_start": sync.period.first_day}
+
+    @cached_property
+    def compared(self) -> tuple[str, ...]:
+        """The columns besides the key that make a row right or wrong."""
+        calendar = [column for column in self.sync.period.columns if column != "period_start"]
+        return self.staging.columns.written((*calendar, *values_of(self.sync.period.sync_type)))
+
+    @property
+    def updated(self) -> tuple[str, ...]:
+        """The columns that are written into a row that is there."""
+        return (*self.compared, *_SYNC_COLUMNS)
+
+    @property
+    def inserted(self) -> tuple[str, ...]:
+        """The columns that are written into a new row."""
+        return ("period_start", "query", "asin", *self.updated)
 
     def lock(self) -> None:
         """Wait for the turn to publish. This wait blocks nobody, so it may be long; later lock waits may not."""
@@ -145,9 +158,15 @@ class Target:
             },
         )
 
-    def forget_rollups(self, snapshot: Snapshot) -> None:
+    def derive_adopted(self) -> None:
+        """Sum the month and quarter that were there before the first sync, if all their weeks are synced now."""
+        if self.sync.period.sync_type is SyncType.WEEKLY:
+            self._run("derive_adopted", self.period)
+
+    def mark_outdated(self, snapshot: Snapshot) -> None:
         """Write into the ledger that a synced month or quarter may lack what this week now has."""
-        self._run("forget_rollups", self.period | {"snapshot_at": snapshot.snapshot_at})
+        seen = {"snapshot_at": snapshot.snapshot_at, "fingerprint": snapshot.fingerprint}
+        self._run("mark_outdated", self.period | seen)
 
     def record_confirmed(self, snapshot: Snapshot) -> None:
         """Write into the ledger that a later snapshot was equal. From then on an older snapshot is refused."""
