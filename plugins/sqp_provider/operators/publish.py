@@ -46,7 +46,7 @@ class SyncPublishOperator(SyncStageOperator):
         if sync.options.dry_run:
             result = self.compare(sync, snapshot)
         else:
-            self.make_room_for_rollups(sync)
+            self.make_room(sync)
             result = self.publish(sync, snapshot)
             emit_published(context["outlet_events"], sync, result, self.settings.target.schema_name)
         self.report(sync, snapshot, result)
@@ -140,9 +140,9 @@ class SyncPublishOperator(SyncStageOperator):
             return str(error)
         return None
 
-    def make_room_for_rollups(self, sync: SyncRun) -> None:
-        """Create missing month and quarter partitions first, so that their locks are not held while rows move."""
+    def make_room(self, sync: SyncRun) -> None:
+        """Create missing partitions first, so that their locks are not held while rows are written."""
         from sqp_provider.target.target import Target
 
         with self.postgres.transaction() as database:
-            Target(database, sync).ensure_rollup_partitions()
+            Target(database, sync).make_room()

@@ -107,9 +107,10 @@ def test_rows_that_somebody_else_deleted_are_restored_although_the_source_is_unc
     assert run["publish"]["inserted"] == 10
 
 
-def test_a_week_whose_partition_goes_before_publish_is_attached_with_all_indexes(
+def test_a_week_whose_partition_goes_before_publish_gets_it_again_with_all_indexes(
     landing: Landing, stages: Stages
 ) -> None:
+    """What was staged to be compared is unlogged, and never becomes a partition."""
     landing.land(*TEN)
     stages.sync(WEEK)
     run = Run("manual__goes", NO_OPTIONS | {"period_start": WEEK, "force": True})
@@ -118,7 +119,10 @@ def test_a_week_whose_partition_goes_before_publish_is_attached_with_all_indexes
     stages.query("drop table weekly_summary_20261108")
     for task_id in ("publish", "log_finish"):
         assert stages.run_task(run, task_id), run.errors
-    assert (run["publish"]["how"], len(stages.target())) == ("attached", 10)
+    assert (run["publish"]["how"], len(stages.target())) == ("difference", 10)
+    assert stages.query("select relpersistence from pg_class where relname = 'weekly_summary_20261108'") == [
+        {"relpersistence": "p"}
+    ]
     indexes = "select count(*) as indexes from pg_indexes where tablename = %s"
     assert stages.query(indexes, "weekly_summary_20261108") == stages.query(indexes, "weekly_summary")
 
