@@ -6,7 +6,7 @@ stages through Airflow itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from types import SimpleNamespace
@@ -144,8 +144,11 @@ class Stages:
         run.errors.clear()
         run.ran.clear()
         run.states |= dict.fromkeys(("log_start", *cleared, "log_finish"))
-        if not self.run_task(run, "log_start"):
-            return
+        if self.run_task(run, "log_start"):
+            self.follow_start(run, cleared, marked)
+
+    def follow_start(self, run: Run, cleared: Sequence[str] = TASKS, marked: Mapping[str, str] | None = None) -> None:
+        """Run what follows log_start."""
         for stage in STAGES:
             if stage in cleared and marked and stage in marked:
                 run.forget(stage)

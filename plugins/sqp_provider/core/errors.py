@@ -74,7 +74,11 @@ class NothingPublished(SyncError):
 
 
 class Superseded(SyncError):
-    """A newer attempt or run of the same period has taken over, or newer data is published already."""
+    """A newer attempt of the same run has taken over, or newer data is published already."""
+
+
+class NewerRun(Exception):
+    """A newer run of the same period does it, so this run is skipped."""
 
 
 class RunClosed(SyncError):

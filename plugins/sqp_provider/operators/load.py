@@ -42,7 +42,7 @@ class PostgresStageOperator(SyncStageOperator):
         return_large_buffers()
         sync_type = sync.period.sync_type
         reader = SnapshotReader(self.bigquery, snapshot.table, self.settings.source.read_streams)
-        with self.postgres.transaction() as database:
+        with self.skipped_for_newer_run(sync), self.postgres.transaction() as database:
             staging = Staging(database, sync)
             staging.create(bigquery_sync_id=snapshot.job_id)
             rows = staging.copy(reader.accepted(copied(sync_type), partial(encoded, sync_type=sync_type)))

@@ -82,7 +82,7 @@ class SyncPublishOperator(SyncStageOperator):
 
     def publish(self, sync: SyncRun, snapshot: Snapshot) -> PublishResult:
         """Lock the period, refuse what must not be published, then change target, ledger and log together."""
-        with self.postgres.transaction() as database:
+        with self.skipped_for_newer_run(sync), self.postgres.transaction() as database:
             target = Target(database, sync)
             target.lock()
             target.refuse_if_superseded()
