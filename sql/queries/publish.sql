@@ -30,10 +30,6 @@ where sync_type = %(sync_type)s and period_start = %(period_start)s;
 select count(*) as rows from {target} where period_start = %(period_start)s;
 
 
--- name: period_is_new
-select can_be_attached({target_name}, {first_day}, {last_day}) as is_new;
-
-
 -- name: ensure_rollup_partitions
 -- Months and quarters get their partitions before a trigger writes to them. Empty partitions do no harm.
 select ensure_period_partition(t.target_table, t.first, (t.first + t.step)::date - 1)
@@ -55,12 +51,7 @@ alter table {moved} rename to {partition_name};
 
 
 -- name: attach
-alter table {target} attach partition {partition} for values from ({first_day}) to ({next_first_day});
-
-
--- name: drop_bounds
--- From now on the partition's own bounds say the same.
-alter table {partition} drop constraint {bounds};
+select attach_partition({target_name}, {first_day}, {last_day});
 
 
 -- name: delete_duplicates
@@ -160,6 +151,10 @@ on conflict (sync_type, period_start) do update set
     week_changed_at = case
         when synced_period.week_changed_at > excluded.snapshot_at then synced_period.week_changed_at
     end;
+
+
+-- name: derive_adopted
+select derive_adopted(%(period_start)s);
 
 
 -- name: mark_outdated

@@ -205,6 +205,8 @@ class SyncDetail(Row):
     """One run with everything that is known of it."""
 
     sync: Sync
+    balance: str | None
+    """Where every landed row went: ``20 rows landed = 17 published + 1 rejected + 2 superseded copies + 0 merged``."""
     stages: list[Stage]
     attempts: list[Attempt]
     checks: list[Check]

@@ -9,6 +9,7 @@ from typing import Any
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.publish import SKIPPED
 from sqp_provider.core.run import TASKS
+from sqp_provider.core.snapshot import Balance
 from sqp_provider.status.models import Attempt, Check, Headline, PeriodStatus, Stage, StageState, Sync, Verdict
 
 VERDICTS: Mapping[str, tuple[Verdict, str]] = {
@@ -124,6 +125,12 @@ def _earlier(row: Mapping[str, Any]) -> Attempt:
     return Attempt.model_validate({name: row.get(name) for name in Attempt.model_fields})
 
 
+def balance(sync: Sync) -> str | None:
+    """Return where every landed row went, or None for a run that published nothing."""
+    rows = (sync.sync_metadata or {}).get("rows")
+    return str(Balance.model_validate(rows)) if rows else None
+
+
 def stages(sync: Sync, checks: Sequence[Check]) -> list[Stage]:
     """Return the state of each stage of the current attempt, from what the stages wrote into the database."""
     states = stage_states(sync, checks)
@@ -193,7 +200,7 @@ def _found(sync: Sync, checks: Sequence[Check]) -> dict[str, str]:
     found: dict[str, str] = {}
     if snapshot := metadata.get("snapshot"):
         rows, rejects = snapshot.get("source_rows", 0), snapshot.get("reject_count", 0)
-        found["extract"] = f"{rows:,} source rows, {rejects:,} rejects, {snapshot.get('bytes_processed', 0):,} bytes"
+        found["extract"] = f"{rows:,} rows landed, {rejects:,} rejected, {snapshot.get('bytes_processed', 0):,} bytes"
     own = [check.check_status for check in checks if check.attempt == sync.attempt]
     if own:
         counts = ", ".join(f"{own.count(each)} {each}" for each in ("passed", "warning", "failed") if each in own)
