@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqp_provider.core.errors import Superseded
+from sqp_provider.core.errors import InvalidPeriod, InvalidTrigger, Superseded
 from sqp_provider.core.freshness import Freshness
 from sqp_provider.core.publish import SKIPPED
 
@@ -75,6 +75,11 @@ class FinishedRun:
         return superseded or self.outcome == SKIPPED
 
     @property
+    def was_refused(self) -> bool:
+        """Whether the run failed because its trigger had a mistake: whoever started it sees that."""
+        return self.error_type in (InvalidPeriod.__name__, InvalidTrigger.__name__)
+
+    @property
     def is_clean(self) -> bool:
         """Whether the checks of this run found nothing to warn of; a run that published nothing does not say."""
         idle = self.outcome in ("unchanged", SKIPPED)
@@ -82,7 +87,7 @@ class FinishedRun:
 
     def alert(self, link: str) -> Alert | None:
         """Return the alert of this run's failure or warnings, or None."""
-        if self.is_dry or self.made_way:
+        if self.is_dry or self.made_way or self.was_refused:
             return None
         if self.sync_status == "failed":
             return self._failure(link)

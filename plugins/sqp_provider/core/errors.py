@@ -17,8 +17,12 @@ class InvalidSettings(SyncError):
     """The configuration file has a mistake."""
 
 
-class InvalidPeriod(SyncError):
-    """The requested date starts no period."""
+class InvalidTrigger(SyncError):
+    """Whoever started the run asked for something that no run does, such as an unknown key."""
+
+
+class InvalidPeriod(InvalidTrigger):
+    """The requested date starts no period, or one that has not ended."""
 
 
 class SourceUnusable(SyncError):

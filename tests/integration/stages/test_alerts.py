@@ -204,14 +204,6 @@ def test_a_failure_that_the_row_has_is_not_sent_again_by_the_callback(stages: St
     assert len(webhook.messages) == 1
 
 
-def test_a_run_without_a_period_is_notified_by_the_callback(stages: Stages, webhook: Webhook) -> None:
-    run = stages.sync("2026-11-09")
-    context = cast("dict[str, Any]", run.context("log_start", run.errors["log_start"]))
-    notify_unlogged(cast("Context", context | {"task": stages.operator(run, "log_start")}))
-    assert webhook.titles() == ["SQP sync failed: weekly run manual__1"]
-    assert "starts on 2026-11-08 (Sunday)" in webhook.messages[0]["message"]
-
-
 def test_a_stale_table_is_notified_once_until_it_is_fresh_again(
     stages: Stages, webhook: Webhook, settings: Settings, ti: Any
 ) -> None:

@@ -125,6 +125,8 @@ RUN = "Run: manual__1 of sqp_weekly_sync (sync_log 12). http://airflow/run"
         (replace(FAILED, is_dry=True), None),
         (SUPERSEDED, None),
         (replace(WARNED, outcome="skipped"), None),
+        (replace(FAILED, error_type="InvalidPeriod", period_start=None, period_end=None), None),
+        (replace(FAILED, error_type="InvalidTrigger", period_start=None, period_end=None), None),
     ],
     ids=[
         "warnings",
@@ -137,6 +139,8 @@ RUN = "Run: manual__1 of sqp_weekly_sync (sync_log 12). http://airflow/run"
         "dry run that failed",
         "made way for newer data",
         "skipped for a newer run, with warnings",
+        "mistyped date",
+        "mistyped key",
     ],
 )
 def test_a_run_sends_its_failure_or_its_warnings(run: FinishedRun, alert: Alert | None) -> None:
