@@ -49,7 +49,7 @@ def sync_params(sync_type: SyncType) -> dict[str, Param]:
             format="date",
             title="Period start",
             description=f"First day of the {sync_type} period. Empty: the run's data interval, else the newest "
-            "period that is due.",
+            "period that is due. Leave it empty in a backfill.",
         ),
         "force": Param(False, type="boolean", title="Force", description="Publish even if the source is unchanged."),
         "allow_empty": Param(

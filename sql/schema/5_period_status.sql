@@ -70,7 +70,6 @@ select
         when open_run.sync_type is not null then 'running'
         when
             finished.is_failed
-            -- a run that published and only failed to say so has not failed its period
             and (finished.id, finished.attempt) is distinct from (ledger.sync_log_id, ledger.attempt)
             -- what failed before the period was deleted on purpose is settled
             and not coalesce(ledger.state = 'deleted' and ledger.published_at > finished.completed_at, false)
@@ -129,7 +128,8 @@ left join lateral (
         run.id,
         run.attempt,
         run.completed_at,
-        run.sync_status = 'failed' and not exists (
+        -- a run with an outcome had its period right, and failed afterwards
+        run.sync_status = 'failed' and run.sync_metadata ->> 'outcome' is null and not exists (
             select from counted_run as since
             where
                 since.sync_type = period.sync_type

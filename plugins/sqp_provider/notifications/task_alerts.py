@@ -8,7 +8,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from sqp_provider.core.alerts import Alert, failed_task_alert, working_task_alert
-from sqp_provider.core.errors import SyncError
+from sqp_provider.core.errors import InvalidTrigger, SyncError
 from sqp_provider.core.settings import Settings
 from sqp_provider.failures import TableStale, failure_of
 from sqp_provider.notifications.alerts import harmless, link_to, notify_once, notify_recovery, sent_alerts
@@ -21,8 +21,8 @@ def notify_task_failed(context: Context) -> None:
     While Postgres does not answer, ``sent_alert`` cannot remember what was sent. Then Airflow's states decide: the
     failure is sent unless the task failed in the previous run too.
     """
-    settings = _settings(context)
-    if settings.alerts.conn_id is None:
+    settings, error = _settings(context), context.get("exception")
+    if settings.alerts.conn_id is None or isinstance(getattr(error, "__cause__", None), InvalidTrigger):
         return
     if _can_remember(settings) or not _failed_before(context):
         notify_once(settings, _failure(context), remembered=False)

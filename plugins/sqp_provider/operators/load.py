@@ -42,7 +42,7 @@ class PostgresStageOperator(SyncStageOperator):
         self.skip_if_unchanged(sync, snapshot, force=sync.options.force)
         return_large_buffers()
         reader = SnapshotReader(self.bigquery, snapshot.table, self.settings.source.read_streams)
-        with self.postgres.transaction() as database:
+        with self.skipped_for_newer_run(sync), self.postgres.transaction() as database:
             staging = Staging(database, sync)
             staging.create(bigquery_sync_id=snapshot.job_id)
             types = staging.columns.types(staging.copied)

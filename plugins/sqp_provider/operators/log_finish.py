@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import Context
 
-from sqp_provider.core.attempt import settle
+from sqp_provider.core.attempt import Attempt, settle
 from sqp_provider.core.errors import ChecksFailed, NothingPublished, Superseded
 from sqp_provider.core.failure import Failure
 from sqp_provider.core.run import STAGES, SyncRun
@@ -37,13 +37,27 @@ class SyncLogFinishOperator(SyncStageOperator):
         from sqp_provider.target.sync_log import SyncLog
 
         sync = self.read_sync(context)
-        error = self.find_error(context)
         with self.postgres.transaction() as database:
-            error = error or self.find_nothing_published(database, sync, context)
+            error = self.find_failure(database, sync, context)
             SyncLog(database).finish(sync, error)
             self.clean_up(Staging(database, sync), sync, error)
         notify_run_finished(self.settings, sync.sync_log_id)
         return self.conclude(sync, error)
+
+    def find_failure(self, database: Database, sync: SyncRun, context: Context) -> Failure | None:
+        """Return why the run failed, or None.
+
+        A stage that was killed, or marked by a person, does not matter if the attempt has its outcome already: the
+        period is right. Reading the attempt waits for a publish that is about to commit.
+        """
+        from sqp_provider.target.sync_log import SyncLog
+
+        attempt, error = SyncLog(database).attempt(sync), self.find_error(context)
+        if attempt is None or (error and error.was_reported):
+            return error
+        if attempt.outcome:
+            return None
+        return error or self.find_nothing_published(database, sync, attempt, context)
 
     def find_error(self, context: Context) -> Failure | None:
         """Return the error of the first stage that is neither success nor skipped, or None."""
@@ -56,7 +70,9 @@ class SyncLogFinishOperator(SyncStageOperator):
                 return Failure.model_validate(left) if left else _silent(stage, state)
         return None
 
-    def find_nothing_published(self, database: Database, sync: SyncRun, context: Context) -> Failure | None:
+    def find_nothing_published(
+        self, database: Database, sync: SyncRun, attempt: Attempt, context: Context
+    ) -> Failure | None:
         """Return an error if no stage of this attempt published and the period may differ from the source.
 
         That happens when single stages are cleared, because log_start and log_finish run again with each of them.
@@ -64,10 +80,9 @@ class SyncLogFinishOperator(SyncStageOperator):
         from sqp_provider.target.sync_log import SyncLog
         from sqp_provider.target.target import Target
 
-        log, target = SyncLog(database), Target(database, sync)
-        attempt, ti = log.attempt(sync), cast("Any", context["ti"])
-        if attempt is None or attempt.outcome or sync.options.dry_run:
+        if sync.options.dry_run:
             return None
+        log, target, ti = SyncLog(database), Target(database, sync), cast("Any", context["ti"])
         ledger = target.ledger()
         extracted = ti.xcom_pull(task_ids=STAGES[0], key="return_value") is not None
         try:

@@ -8,6 +8,7 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 
 from sqp_provider.core.settings import Settings
+from sqp_provider.core.trigger import refuse_unknown_keys
 from sqp_provider.failures import fails_plainly
 from sqp_provider.operators.airflow_name import airflow_name
 
@@ -31,6 +32,8 @@ class SchemaMigrateOperator(BaseOperator):
         from sqp_provider.migrations import migrate, take_over
         from sqp_provider.revisions import MigrationError
 
+        dag_run: Any = context["dag_run"]
+        refuse_unknown_keys(dag_run.conf, set(context["dag"].params))
         target = self.settings.target
         dsn = SqpPostgresHook(target).dsn()
         try:

@@ -79,7 +79,7 @@ class SyncPublishOperator(SyncStageOperator):
         from sqp_provider.target.sync_log import SyncLog
         from sqp_provider.target.target import Target
 
-        with self.postgres.transaction() as database:
+        with self.skipped_for_newer_run(sync), self.postgres.transaction() as database:
             target = Target(database, sync)
             target.lock()
             target.refuse_if_superseded()

@@ -10,6 +10,7 @@ from airflow.sdk import Context
 
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.restatement import Finding, find_restatements, stretches
+from sqp_provider.core.trigger import refuse_unknown_keys
 from sqp_provider.failures import fails_plainly
 from sqp_provider.notifications.alerts import notify_run_finished
 from sqp_provider.operators.airflow_name import airflow_name
@@ -38,6 +39,8 @@ class RestatementCheckOperator(SyncStageOperator):
         """Check the type, log what was found, and return the runs to trigger."""
         from sqp_provider.target.schema_state import SchemaState
 
+        dag_run: Any = context["dag_run"]
+        refuse_unknown_keys(dag_run.conf, set(context["dag"].params))
         if self.sync_type.value not in context["params"]["sync_types"]:
             self.log.info("%s is not in sync_types, so nothing was checked", self.sync_type)
             return []

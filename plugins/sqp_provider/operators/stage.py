@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import structlog
 from airflow.sdk import BaseOperator, BaseOperatorLink, Context
 from airflow.sdk.exceptions import AirflowSkipException
 
+from sqp_provider.core.errors import NewerRun
 from sqp_provider.core.fence import refuse_finished_task
 from sqp_provider.core.period import Period, SyncType
-from sqp_provider.core.publish import PublishResult
+from sqp_provider.core.publish import SKIPPED, PublishResult
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.settings import Settings
 from sqp_provider.core.snapshot import Snapshot
@@ -120,7 +122,7 @@ class SyncStageOperator(BaseOperator):
 
         result = PublishResult(how="unchanged", inserted=0, unchanged=snapshot.totals.row_count)
         reason = f"unchanged: the target already has these {snapshot.totals.row_count:,} rows, nothing was written"
-        with self.postgres.transaction() as database:
+        with self.skipped_for_newer_run(sync), self.postgres.transaction() as database:
             target, log = Target(database, sync), SyncLog(database)
             target.lock()
             target.refuse_if_superseded()
@@ -132,6 +134,19 @@ class SyncStageOperator(BaseOperator):
             if not sync.options.dry_run:
                 target.record_confirmed(snapshot)
         raise AirflowSkipException(f"{sync.period} is {reason}. Run it with force to publish it again.")
+
+    @contextmanager
+    def skipped_for_newer_run(self, sync: SyncRun) -> Iterator[None]:
+        """Skip this stage and those after it if a newer run of the period does it. What this stage wrote is undone."""
+        from sqp_provider.target.sync_log import SyncLog
+
+        try:
+            yield
+        except NewerRun as newer:
+            with self.postgres.transaction() as database:
+                nothing = PublishResult(how=SKIPPED, inserted=0)
+                SyncLog(database).record_counts(sync, nothing, {"outcome": nothing.how, "reason": str(newer)})
+            raise AirflowSkipException(str(newer)) from newer
 
     def skip_if_published(self, sync: SyncRun, snapshot: Snapshot) -> None:
         """Skip a stage that was cleared alone after its run had published and dropped the staged table."""

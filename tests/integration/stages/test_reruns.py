@@ -470,21 +470,6 @@ def test_an_old_attempt_that_wakes_up_cannot_publish(landing: Landing, stages: S
     assert stages.query("select to_regclass('sqp_staging.weekly_summary_20261108_2') as staged") == [{"staged": None}]
 
 
-def test_of_two_runs_of_a_week_the_later_one_publishes(landing: Landing, stages: Stages) -> None:
-    landing.land(*TEN)
-    early, late = Run("early", {"period_start": "2026-11-08"}), Run("late", {"period_start": "2026-11-08"})
-    for task in ("log_start", "extract", "load", "validate"):
-        assert stages.run_task(early, task)
-    for task in ("log_start", "extract", "load", "validate"):
-        assert stages.run_task(late, task)
-
-    assert not stages.run_task(early, "publish")
-    assert isinstance(early.errors["publish"].__cause__, Superseded)
-    assert "run late (sync_log 2) of the same period started later" in str(early.errors["publish"])
-    assert stages.run_task(late, "publish")
-    assert len(stages.target()) == 10
-
-
 def test_a_completed_run_drops_what_failed_ones_of_its_week_left(landing: Landing, stages: Stages) -> None:
     landing.land(*TEN, report_row("bad", asin="?"))
     assert stages.sync(WEEK).colour == stages.sync(WEEK).colour == "failed"
