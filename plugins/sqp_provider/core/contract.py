@@ -168,6 +168,11 @@ def values_of(sync_type: SyncType) -> tuple[str, ...]:
     return (*(text.column for text in TEXTS), *measures_of(sync_type))
 
 
+def copied_of(sync_type: SyncType) -> tuple[str, ...]:
+    """Return the columns that differ from row to row and are copied; the others have one value for the whole load."""
+    return ("query", "asin", *values_of(sync_type))
+
+
 REJECT_REASONS = {
     "unknown_report_period": "The report period is not WEEK, MONTH or QUARTER.",
     "unknown_marketplace": "The marketplace column is empty.",

@@ -85,8 +85,9 @@ class SyncPublishOperator(SyncStageOperator):
             target.staging.refuse_unless_of(snapshot)
             result = self.change(target, snapshot)
             target.record_published(snapshot)
+            target.derive_adopted()
             if result.changes and sync.period.sync_type is SyncType.WEEKLY and self.sums_months_from_weeks:
-                target.forget_rollups(snapshot)
+                target.mark_outdated(snapshot)
             SyncLog(database).record_counts(
                 sync, result, {"outcome": result.how, "rows": snapshot.balance.model_dump()}
             )
@@ -99,7 +100,7 @@ class SyncPublishOperator(SyncStageOperator):
 
     def change(self, target: Target, snapshot: Snapshot) -> PublishResult:
         """Attach a period that is new; of one that is there, write the difference."""
-        if target.period_is_new():
+        if target.staging.period_is_new():
             return target.attach(snapshot.totals.row_count)
         result = target.find_difference()
         self.refuse_large_delete(target, result)

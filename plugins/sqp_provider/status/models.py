@@ -72,6 +72,7 @@ class PeriodStatus(Row):
     last_finished_at: Moment | None
     source_row_count: int | None
     source_seen_at: Moment | None
+    cause: str | None
 
 
 class Failure(Row):

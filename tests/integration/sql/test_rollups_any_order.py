@@ -68,6 +68,7 @@ weeks = st.sampled_from(WEEKS)
 queries = st.sampled_from(["a", "ä 'quoted' %"])
 asins = st.sampled_from(["B000000001", "B000000002"])
 count = st.integers(0, 9) | st.sampled_from([128, 2**31])
+small = st.integers(0, 9)  # what the adopted columns can hold, which are integers and rates of one digit
 counts = st.tuples(count, count, count, count, *[st.none() | count] * 6)
 keys = st.tuples(weeks, queries, asins)
 
