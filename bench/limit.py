@@ -12,8 +12,8 @@ from psycopg import sql
 from bench.rows import WEEK
 from bench.statements import statement
 from bench.target import Target
+from sqp_provider.core.contract import copied_of
 from sqp_provider.core.period import SyncType
-from sqp_provider.target.encoding import copied
 
 BLOCK_BYTES = 1 << 20
 
@@ -26,7 +26,7 @@ def prepare(target: Target, encoded: Path) -> Callable[[], None]:
         "period_end": sql.Literal(WEEK + timedelta(days=6)),
         "sync_log_id": sql.Literal(sync_log_id),
     }
-    columns = sql.SQL(", ").join(map(sql.Identifier, copied(SyncType.WEEKLY)))
+    columns = sql.SQL(", ").join(map(sql.Identifier, copied_of(SyncType.WEEKLY)))
     connection = psycopg.connect(target.dsn)
     connection.execute(statement("limit", "create_schema"))
     connection.commit()

@@ -14,13 +14,14 @@ import pyarrow as pa
 from bench.child import in_child
 from bench.memory import Measured
 from bench.target import Target
+from sqp_provider.core.contract import RATES, copied_of
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.run import STAGES, TASKS
 from sqp_provider.core.settings import Settings
 from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.hooks.bigquery import SqpBigQueryHook
 from sqp_provider.source.snapshot_reader import SnapshotReader, as_it_is
-from sqp_provider.target.encoding import END, HEADER, as_stored, copied, encoded, stored_schema
+from sqp_provider.target.encoding import END, HEADER, as_stored, encoded, stored_schema
 from tests.fixtures import connection_to
 from tests.stages import NO_OPTIONS, Run, Stages
 
@@ -85,7 +86,9 @@ def several_weeks(dsn: str, settings: Settings, weeks: list[date]) -> Callable[[
 def write_files(settings: Settings, snapshot: dict[str, Any], folder: Path) -> Callable[[], int]:
     """Return the step that writes a snapshot's rows, as they are stored, into ``week.arrow`` and ``week.pgcopy``."""
     taken = Snapshot.model_validate(snapshot)
-    schema = stored_schema(SyncType.WEEKLY)
+    types = dict.fromkeys(copied_of(SyncType.WEEKLY), "bigint") | {"query": "text", "asin": "text"}
+    types |= {rate.column: "numeric(10,6)" for rate in RATES}
+    schema = stored_schema(types)
 
     def step() -> int:
         rows = 0
@@ -96,9 +99,9 @@ def write_files(settings: Settings, snapshot: dict[str, Any], folder: Path) -> C
             (folder / "week.pgcopy").open("wb") as copy_file,
         ):
             copy_file.write(HEADER)
-            for batch in reader.accepted(copied(SyncType.WEEKLY), as_it_is):
+            for batch in reader.accepted(tuple(types), as_it_is):
                 arrow.write_batch(as_stored(batch, schema))
-                for piece in encoded(batch, SyncType.WEEKLY):
+                for piece in encoded(batch, types):
                     copy_file.write(piece)
                 rows += batch.num_rows
             copy_file.write(END)

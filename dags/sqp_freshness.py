@@ -4,7 +4,7 @@ Every day one task for each table checks what `sqp.check_data_freshness()` says:
 task's log and error name the newest period, its age, the allowed age and the last sync.
 
 `close_stale_runs` closes the rows of `sync_log` that still say `started` although Airflow no longer runs their run.
-`delete_old` deletes what `retention` no longer keeps.
+`delete_old` deletes what `retention` no longer keeps, and analyzes the tables that have grown.
 
 Another Dag can wait for a fresh table with `sqp_provider.sensors.freshness.SqpFreshnessSensor`.
 """

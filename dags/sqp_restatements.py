@@ -1,12 +1,12 @@
 """### Sync the periods that differ from the source
 
-Every day `check` compares the last weeks, months and quarters in BigQuery with the ledger, with one query for each type
-and no snapshot. It starts one `sync`, a run of the type's own Dag, for each period that is missing, was restated, or
-was written to by somebody else. At most `restatements.at_once` syncs run at the same time. If a sync fails, this run is
-red: clear `sync` to run it again. The log of `check` has one line for each period, and `select * from
-sqp.period_status` shows all periods.
+Every day `check_weekly`, `check_monthly` and `check_quarterly` compare the last weeks, months and quarters in BigQuery
+with the ledger, with one query each and no snapshot. `sync_weekly` and the others start one run of the type's own Dag
+for each period that is missing, was restated, or was written to by somebody else: all weeks before the months, the
+months before the quarters, at most `restatements.at_once` at the same time. If a sync fails, this run is red: clear it
+to run it again. The log of a check has one line for each period, and `select * from sqp.period_status` shows all.
 
-`check` leaves a period alone, and says so in its log, if the period is being synced, if the source does not have it, or
+A check leaves a period alone, and says so in its log, if the period is being synced, if the source does not have it, or
 if a run has already refused the same rows (`ChecksFailed`, `DeletesRefused`). Trigger the Dag with *dry run* to see
 what it would sync.
 """

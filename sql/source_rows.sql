@@ -4,11 +4,18 @@
 {% from "fold.sql" import fold %}
 {# Only ASCII letters, because an ASIN has no others, and upper() would turn a dotless i into one. #}
 {% macro ascii_upper(text) %}translate({{ text }}, 'abcdefghijklmnopqrstuvwxyz', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'){% endmacro %}
+{# Whole millionths, rounded half away from zero as Postgres rounds numeric; null if the column cannot hold the rate. #}
 {% macro rate(numerator, denominator) -%}
 case
             when {{ denominator }} is null then null
             when {{ denominator }} = 0 then 0
-            else div((2 * {{ millionths }} * {{ numerator }} + {{ denominator }}), (2 * {{ denominator }}))
+            else nullif(
+                least(
+                    div((2 * {{ millionths }} * {{ numerator }} + {{ denominator }}), (2 * {{ denominator }})),
+                    {{ largest_rate + 1 }}
+                ),
+                {{ largest_rate + 1 }}
+            )
         end
 {%- endmacro %}
 {# A number that landed as text or float; null if it is missing or not a whole number. Commas may separate thousands,
@@ -29,24 +36,6 @@ if(
 {% macro first_of(unit, day) -%}
 {% if unit == "week" %}date_sub({{ day }}, interval (extract(dayofweek from {{ day }}) - 1) day)
 {%- else %}cast(date_trunc({{ day }}, {{ unit }}) as date){% endif %}
-{%- endmacro %}
-{# The columns of a rejected row; its raw text follows. #}
-{% macro rejected(period, source_rows, reason) %}
-select
-    {{ period }},
-    cast(null as string),
-    cast(null as string),
-{% for text in texts %}
-    cast(null as string),
-{% endfor %}
-{% for column in measures %}
-    cast(null as int64),
-{% endfor %}
-{% for metric in metrics %}
-    0,
-{% endfor %}
-    {{ source_rows }},
-    {{ reason }},
 {%- endmacro %}
 {% set from_weeks = reported != period %}
 {% set step = period.step | join(" ") %}
@@ -122,6 +111,7 @@ collapsed as (  -- identical copies are one landing
     select
         period_first, row_first, first_day, last_day, asin, search_query, {{ carried | join(", ") }}, unreadable,
         report_period, marketplace, ingested_at,
+        concat({% for key in carried %}ifnull(cast({{ key }} as string), ''), '|', {% endfor %}unreadable) as landed_figures,
         count(*) as copy_count
     from placed
     group by
@@ -129,15 +119,22 @@ collapsed as (  -- identical copies are one landing
         report_period, marketplace, ingested_at
 ),
 
+ranked as (
+    select
+        *,
+        rank() over (partition by {{ raw_key }} order by ingested_at desc nulls last) as place,
+        row_number() over (partition by {{ raw_key }} order by ingested_at desc nulls last) as line,
+        first_value(landed_figures) over (partition by {{ raw_key }} order by ingested_at desc nulls last) as newest_figures,
+        sum(copy_count) over (partition by {{ raw_key }}) as landed_rows
+    from collapsed
+),
+
 newest as (  -- the newest landing of a key wins; rows without a key are not copies of each other
     select
         *,
-        sum(copy_count) over (partition by {{ raw_key }}) as landed_rows
-    from collapsed
-    qualify
-        rank() over (partition by {{ raw_key }} order by ingested_at desc nulls last) = 1
-        or asin is null
-        or search_query is null
+        sum(if(landed_figures != newest_figures, copy_count, 0)) over (partition by {{ raw_key }}) as differing
+    from ranked
+    qualify place = 1 or asin is null or search_query is null
 ),
 
 normalised as (
@@ -152,6 +149,7 @@ normalised as (
 checked as (
     select
         *,
+        if(line = 1, landed_rows - versions + 1, 1) as source_rows,  -- the row itself and the copies it supersedes
         case
 {% if columns.report_period %}
             when ifnull(report_period != lower(@report_period), true) then 'unknown_report_period'
@@ -190,6 +188,9 @@ merged as (  -- rows that normalisation made equal: counts add, the best rank an
 {% for figure in figures %}
 {% if figure.merged != "sum" %}
         {{ figure.merged }}({{ figure.source.key }}) as {{ figure.column }},
+{% elif columns[figure.source.key] and figure.stays_unknown %}
+        if(countif({{ figure.source.key }} is null) > 0, null, cast(sum({{ figure.source.key }}) as int64)) as {{ figure.column }},
+        if(countif({{ figure.source.key }} is null) > 0, 1, 0) as {{ figure.column }}_nulls,
 {% elif columns[figure.source.key] %}
         cast(sum(ifnull({{ figure.source.key }}, 0)) as int64) as {{ figure.column }},
         countif({{ figure.source.key }} is null) as {{ figure.column }}_nulls,
@@ -201,26 +202,12 @@ merged as (  -- rows that normalisation made equal: counts add, the best rank an
 {% for text in texts %}
         max({{ text.source.key }}) as {{ text.column }},
 {% endfor %}
-        cast(sum(landed_rows) as int64) as source_rows
+        count(*) - 1 as merged_rows,
+        cast(sum(differing) as int64) as differing_rows,
+        cast(sum(source_rows) as int64) as source_rows
     from checked
     where reject_reason is null
     group by period_first, row_first, clean_query, clean_asin
-),
-
-rated as (  -- rates from counts, in whole millionths, rounded half away from zero as Postgres rounds numeric
-    select
-        *,
-{% for r in rates %}
-        {{ rate(r.numerator, r.denominator) }} as {{ r.column }}{{ "," if not loop.last }}
-{% endfor %}
-    from merged
-),
-
-ranged as (
-    select
-        *,
-        greatest({% for r in rates %}ifnull({{ r.column }}, 0){{ ", " if not loop.last }}{% endfor %}) > {{ max_rate * millionths }} as rate_out_of_range
-    from rated
 ),
 
 {% if from_weeks %}
@@ -239,32 +226,30 @@ summed as (  -- the weeks of a month or quarter, as the trigger on weekly_summar
 {% endif %}
 {% endfor %}
 {% for metric in metrics %}
-        cast(sum({{ metric.column }}_nulls) as int64) as {{ metric.column }}_nulls,
+        {{ "max" if metric.stays_unknown else "sum" }}({{ metric.column }}_nulls) as {{ metric.column }}_nulls,
 {% endfor %}
 {% for text in texts %}
         max({{ text.column }}) as {{ text.column }},
 {% endfor %}
         count(*) as active_weeks,
+        cast(count(*) + sum(merged_rows) as int64) - 1 as merged_rows,
+        cast(sum(differing_rows) as int64) as differing_rows,
         cast(sum(source_rows) as int64) as source_rows
-    from ranged
-    where not rate_out_of_range
+    from merged
     group by period_start, query, asin
 ),
 
 {% endif %}
 accepted as (
-{% if from_weeks %}
     select
         *,
-{% for r in rates %}
-        least({{ rate(r.numerator, r.denominator) }}, {{ largest_rate }}) as {{ r.column }}{{ "," if not loop.last }}
-{% endfor %}
-    from summed
-{% else %}
-    select *, cast(null as int64) as active_weeks
-    from ranged
-    where not rate_out_of_range
+{% if not from_weeks %}
+        cast(null as int64) as active_weeks,
 {% endif %}
+{% for r in rates %}
+        {{ rate(r.numerator, r.denominator) }} as {{ r.column }}{{ "," if not loop.last }}
+{% endfor %}
+    from {{ "summed" if from_weeks else "merged" }}
 )
 
 select
@@ -278,28 +263,30 @@ select
 {% for metric in metrics %}
     {{ metric.column }}_nulls,
 {% endfor %}
+    merged_rows,
+    differing_rows,
     source_rows,
     cast(null as string) as reject_reason,
     cast(null as string) as raw
 from accepted
 union all
-{{ rejected("period_start", "source_rows", "'rate_out_of_range'") }}
-    to_json_string(struct(
-        row_first as first_day,
-        query as search_query,
-        asin as asin,
-        {% for metric in metrics %}{{ metric.column }} as {{ metric.column }}{{ ", " if not loop.last }}{% endfor %}
-
-    ))
-from ranged
-where rate_out_of_range
-union all
-{# Rows without a key are not copies of each other, and conflicting rows neither, so each of them counts. #}
-{{ rejected(
-    "period_first",
-    "cast(if(asin is null or search_query is null or versions > 1, copy_count, landed_rows) as int64)",
-    "reject_reason"
-) }}
+select
+    period_first,
+    cast(null as string),
+    cast(null as string),
+{% for text in texts %}
+    cast(null as string),
+{% endfor %}
+{% for column in measures %}
+    cast(null as int64),
+{% endfor %}
+{% for metric in metrics %}
+    0,
+{% endfor %}
+    0,
+    0,
+    cast(source_rows as int64),
+    reject_reason,
     to_json_string(struct(
 {% for key in columns if columns[key] %}
         {{ {"period_start": "first_day", "period_end": "last_day"}.get(key, key) }} as {{ key }}{{ "," if not loop.last or unsure }}

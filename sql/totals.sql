@@ -15,6 +15,8 @@ select
     count(distinct if(reject_reason is null, concat(asin, '|', query), null)) as key_count,
     countif(reject_reason is not null) as reject_count,
     cast(ifnull(sum(source_rows), 0) as int64) as source_rows,
+    cast(ifnull(sum(merged_rows), 0) as int64) as merged_rows,
+    cast(ifnull(sum(differing_rows), 0) as int64) as differing_rows,
     ifnull(bit_xor(if(
         reject_reason is null,
         {% call hash_of() %}asin, '('

@@ -35,11 +35,10 @@ select
   1000,
   case kind
     when 'negative_count' then -1
-    when 'rate_too_large' then 1
     else 40 + copy
   end,
   100000,
-  if(kind = 'rate_too_large', 20000, 4),
+  if(kind = 'count_too_large', 100000000001, 4),
   30,
   2,
   10,

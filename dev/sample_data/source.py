@@ -21,7 +21,7 @@ SOUND_KINDS = ("asin_lower_case",)
 MALFORMED_KINDS = (
     *("asin_null", "asin_bad_characters", "query_empty", "query_white_space", "query_nul", "query_too_long"),
     *("negative_count", "end_date_not_saturday", "start_date_on_monday", "start_date_null"),
-    *("conflicting_copies", "rate_too_large"),
+    *("conflicting_copies", "count_too_large"),
 )
 
 Argument = int | date | Sequence[str]

@@ -22,6 +22,7 @@ from sqlalchemy.pool import NullPool
 
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import Settings
+from sqp_provider.obstacles import refuse_obstacles
 from sqp_provider.revisions import MigrationError, alembic_config, pending_revisions, run_sql
 from sqp_provider.sql_files import files_hash, named_statements, schema_files
 
@@ -39,13 +40,15 @@ def migrate(dsn: str, schema: str = "sqp", settings: Settings | None = None) -> 
     :param schema: created if absent, together with ``<schema>_staging``.
     :param settings: where given, its delays and allowed ages are written for the SQL functions.
     :return: the ids of the revisions, and the hash of the files if others were in force: ``["0004", "3f2a81c09d5e"]``.
-    :raises MigrationError: database unreachable, rights missing, or its revision unknown to this code.
+    :raises MigrationError: database unreachable, rights missing, its revision unknown to this code, or something in the
+        schema that would keep the sync from working.
     """
     _refuse_name(schema)
     config = alembic_config(schema)
     with _connect(dsn) as connection, _clear_errors(schema):
         _wait_for_turn(connection, schema)
         pending = pending_revisions(connection, config, schema)
+        refuse_obstacles(connection, schema)
         if pending:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")

@@ -7,8 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import Param
+from airflow.sdk import Param, chain
 from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert
 
@@ -135,10 +136,25 @@ def restatement_params() -> dict[str, Param]:
 
 
 def sync_restatements(settings: Settings) -> None:
-    """Add the check for restatements, and one sync for each period it finds, to the current Dag."""
-    check = RestatementCheckOperator(task_id="check", **_common_arguments(settings) | NOTIFIED)
-    TriggerDagRunOperator.partial(
-        task_id="sync",
+    """Add a check of each type, and one sync for each period it finds, to the current Dag.
+
+    Weeks are synced before months, and months before quarters, so that each is summed from what is published. A sync
+    that fails stops none of the others, and ``finished``, the only leaf, makes the run red.
+    """
+    common = _common_arguments(settings) | NOTIFIED
+    checks = [
+        RestatementCheckOperator(task_id=f"check_{sync_type}", sync_type=sync_type, **common) for sync_type in SyncType
+    ]
+    syncs = [_sync_each(sync_type, check, settings) for sync_type, check in zip(SyncType, checks, strict=True)]
+    chain(*checks)
+    chain(*syncs)
+    [*checks, *syncs] >> EmptyOperator(task_id="finished", trigger_rule="none_failed")
+
+
+def _sync_each(sync_type: SyncType, check: RestatementCheckOperator, settings: Settings) -> Any:
+    return TriggerDagRunOperator.partial(
+        task_id=f"sync_{sync_type}",
+        trigger_rule="all_done",  # a week that fails does not stop the months
         retries=0,  # the stages of the run it starts have theirs
         logical_date=None,  # a Dag has one run for each logical date, and several start at the same time
         reset_dag_run=True,  # a sync that is cleared runs the same run again; without this it would be skipped

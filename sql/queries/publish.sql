@@ -30,10 +30,6 @@ where sync_type = %(sync_type)s and period_start = %(period_start)s;
 select count(*) as rows from {target} where period_start = %(period_start)s;
 
 
--- name: period_is_new
-select can_be_attached({target_name}, {first_day}, {last_day}) as is_new;
-
-
 -- name: ensure_rollup_partitions
 -- Months and quarters get their partitions before a trigger writes to them. Empty partitions do no harm.
 select ensure_period_partition(t.target_table, t.first, (t.first + t.step)::date - 1)
@@ -55,12 +51,7 @@ alter table {moved} rename to {partition_name};
 
 
 -- name: attach
-alter table {target} attach partition {partition} for values from ({first_day}) to ({next_first_day});
-
-
--- name: drop_bounds
--- From now on the partition's own bounds say the same.
-alter table {partition} drop constraint {bounds};
+select attach_partition({target_name}, {first_day}, {last_day});
 
 
 -- name: delete_duplicates
@@ -156,22 +147,45 @@ on conflict (sync_type, period_start) do update set
     row_count = excluded.row_count,
     sync_log_id = excluded.sync_log_id,
     attempt = excluded.attempt,
-    published_at = excluded.published_at;
+    published_at = excluded.published_at,
+    week_changed_at = case
+        when synced_period.week_changed_at > excluded.snapshot_at then synced_period.week_changed_at
+    end;
 
 
--- name: forget_rollups
--- A month or quarter that was summed at the source before this week's snapshot may lack what the week now has.
-update synced_period set fingerprint = null
+-- name: derive_adopted
+select derive_adopted(%(period_start)s);
+
+
+-- name: mark_outdated
+-- A month or quarter that was summed at the source before this week's snapshot may lack what the week now has. It has
+-- the week if the source was seen to hold the week's rows before the month was summed, or was seen to be unchanged.
+update synced_period as rollup set week_changed_at = greatest(rollup.week_changed_at, %(snapshot_at)s)
+from rollup_type as t
 where
-    (sync_type, period_start) in (
-        select t.sync_type, first_day_of(t.unit, %(period_start)s::date) from rollup_type as t
-    )
-    and state = 'synced'
-    and fingerprint is not null
-    and coalesce(snapshot_at < %(snapshot_at)s, true);
+    rollup.sync_type = t.sync_type
+    and rollup.period_start = first_day_of(t.unit, %(period_start)s::date)
+    and rollup.state = 'synced'
+    and rollup.fingerprint is not null
+    and coalesce(rollup.snapshot_at < %(snapshot_at)s, true)
+    and not exists (
+        select
+        from source_period as week
+        left join source_period as seen
+            on seen.sync_type = rollup.sync_type
+            and seen.period_start = rollup.period_start
+            and seen.fingerprint = rollup.fingerprint
+        where
+            week.sync_type = 'weekly'
+            and week.period_start = %(period_start)s
+            and week.fingerprint = %(fingerprint)s
+            and week.seen_at <= greatest(rollup.snapshot_at, seen.seen_at)
+    );
 
 
 -- name: record_confirmed
 -- A later snapshot had the same rows.
-update synced_period set snapshot_at = greatest(snapshot_at, %(snapshot_at)s)
+update synced_period set
+    snapshot_at = greatest(snapshot_at, %(snapshot_at)s),
+    week_changed_at = case when week_changed_at > %(snapshot_at)s then week_changed_at end
 where sync_type = %(sync_type)s and period_start = %(period_start)s;

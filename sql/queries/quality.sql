@@ -8,6 +8,7 @@ select
     coalesce(bit_xor({row_hash}(asin, row({figures})::text, {texts})), 0) as row_hash,
     {sums},
     {nulls},
+    count(*) filter (where {rates_too_large}) as rates_too_large,
     count(*) filter (where {shares_out_of_range}) as shares_out_of_range,
     count(*) filter (where total_clicks > total_impressions) as clicks_above_impressions
 from {staged};

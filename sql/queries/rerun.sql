@@ -23,11 +23,21 @@ select count(*) - count(distinct (query, asin)) from {table} where period_start 
 
 
 -- name: range_check
-select * from {table} where period_start = {first_day} and ({shares_out_of_range} or total_clicks > total_impressions);
+select *
+from {table}
+where
+    period_start = {first_day}
+    and ({rates_too_large} or {shares_out_of_range} or total_clicks > total_impressions);
 
 
 -- name: reject_rate
 select reason, count(*) from {rejects} where sync_log_id = {sync_log_id} and attempt = {attempt} group by reason;
+
+
+-- name: superseded_copies
+select sync_metadata -> 'rows' as rows, sync_metadata -> 'snapshot' -> 'differing_rows' as differing_rows
+from {log}
+where id = {sync_log_id};
 
 
 -- name: volume_anomaly

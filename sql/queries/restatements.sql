@@ -35,11 +35,11 @@ left join lateral (
 ) as finished on true;
 
 
--- name: forgotten_periods
+-- name: doubted_periods
 -- Periods that their own sync published, and to which, or to a week of which, somebody wrote afterwards.
 select period_start
 from synced_period
-where sync_type = %(sync_type)s and state = 'synced' and fingerprint is null
+where sync_type = %(sync_type)s and state = 'synced' and (fingerprint is null or week_changed_at is not null)
 order by period_start desc;
 
 
@@ -56,3 +56,15 @@ on conflict (sync_type, period_start) do update set
     reject_count = excluded.reject_count,
     seen_at = excluded.seen_at
 where source_period.seen_at <= excluded.seen_at;
+
+
+-- name: settle_outdated
+-- The source was seen to have what is published, after the week's snapshot: the week was in it already.
+update synced_period as ledger set week_changed_at = null
+from source_period as seen
+where
+    ledger.sync_type = %(sync_type)s
+    and ledger.week_changed_at <= seen.seen_at
+    and ledger.fingerprint = seen.fingerprint
+    and seen.sync_type = ledger.sync_type
+    and seen.period_start = ledger.period_start;

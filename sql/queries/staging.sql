@@ -8,49 +8,60 @@ from pg_class as c
 where c.oid = {target_text}::regclass;
 
 
+-- name: target_columns
+select
+    a.attname as name,
+    case t.typbasetype
+        when 0 then format_type(t.oid, a.atttypmod) else format_type(t.typbasetype, t.typtypmod)
+    end as type,
+    a.attgenerated <> '' as is_generated
+from pg_attribute as a
+join pg_type as t on t.oid = a.atttypid
+where a.attrelid = {target_text}::regclass and a.attnum > 0 and not a.attisdropped;
+
+
 -- name: lock_staged
 -- Two tries of one attempt must not create the table at the same time.
 select pg_advisory_xact_lock(hashtextextended({staged_text}, 0));
 
 
 -- name: drop_staged
-drop table if exists {staged};
+drop table {staged};
 
 
 -- name: create_partition_to_be
--- The same columns, defaults and checks as the target, so that ATTACH accepts it as it is.
-create table {staged} (like {target} including defaults including constraints);
+select create_partition_to_be({staged_text}, {target_name}, {first_day}, {last_day});
 
 
 -- name: create_plain
--- For a plain target. Its own key column must not be filled here.
+-- For a plain target: the same types, so that what does not fit fails here. Its own key column must not be filled.
 create table {staged} as
-select {columns}, bigquery_sync_id, sync_log_id, last_synced_at
+select {columns}
 from {target}
 with no data;
 
 
+-- name: alter_staged
+-- All changes in one statement.
+alter table {staged} {actions};
+
+
 -- name: set_constant
 -- A value that is equal in every row of the load is a default, so that it need not be copied.
-alter table {staged} alter column {column} set default {value};
+alter column {column} set default {value}
 
 
--- name: drop_default
-alter table {staged} alter column {column} drop default;
+-- name: drop_constant
+alter column {column} drop default
 
 
--- name: add_bounds
--- Implies the partition's bounds, so that ATTACH need not read any row.
-alter table {staged} add constraint {bounds} check (period_start >= {first_day} and period_start < {next_first_day});
+-- name: add_key
+add primary key (period_start, query, asin)
 
 
 -- name: copy_rows
 -- Freeze is allowed because the table is new in this transaction. Later readers need not mark its rows visible.
 copy {staged} ({columns}) from stdin (format binary, freeze);
-
-
--- name: add_key
-alter table {staged} add primary key (period_start, query, asin);
 
 
 -- name: add_sync_index
@@ -94,6 +105,10 @@ where
     and c.relkind = 'r'
     and starts_with(c.relname, %(prefix)s)
     and s.sync_status <> 'started';
+
+
+-- name: period_is_new
+select can_be_attached({target_name}, {first_day}, {last_day}) as is_new;
 
 
 -- name: staged_exists

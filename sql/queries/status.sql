@@ -68,7 +68,8 @@ select
     p.last_error,
     p.last_finished_at,
     p.source_row_count,
-    p.source_seen_at
+    p.source_seen_at,
+    p.cause
 from period_type as t
 join period_status as p
     on p.sync_type = t.sync_type

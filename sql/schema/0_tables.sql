@@ -90,18 +90,22 @@ create table synced_period (
     sync_type varchar(50) not null,
     period_start date not null,
     period_end date not null,
-    state text not null constraint synced_period_state_check check (state in ('derived', 'synced', 'deleted')),
+    state text not null constraint synced_period_state_check check (
+        state in ('adopted', 'derived', 'synced', 'deleted')
+    ),
     fingerprint text,                    -- null once somebody else wrote to the period
     snapshot_at timestamptz,             -- when the source looked like this; an older snapshot is never published over it
     row_count bigint,                    -- null for derived: counting on every insert would cost too much
     sync_log_id bigint references sync_log (id),
     attempt integer,
     published_at timestamptz default current_timestamp,
+    week_changed_at timestamptz,         -- snapshot of a week that the source changed after this month or quarter was summed
     primary key (sync_type, period_start)
 );
 
 comment on table synced_period is
-'What is published of each period: synced by its own sync, derived from weeks, or deleted on purpose. See period_status.';
+'What is published of each period: synced by its own sync, derived from weeks, adopted as it was before the first sync, '
+'or deleted on purpose. See period_status.';
 
 
 create table source_period (

@@ -1,15 +1,15 @@
 -- Figures of a row: rates, the hash that both sides of a sync compute, and how weeks are summed.
 
 
--- Clicks per impression and the like: 0 of nothing is 0, a part of an unknown whole is unknown. Absurd counts are
--- kept at the largest rate its column holds: a month must not refuse the week that it follows.
+-- Clicks per impression and the like: 0 of nothing is 0, a part of an unknown whole is unknown. A rate that its column
+-- cannot hold is null. The whole quotient is cheap and decides for all rates but absurd ones.
 create or replace function rate(p_count bigint, p_of bigint) returns numeric
 language sql
 immutable
 as $$
     select case
         when p_of = 0 then 0
-        when p_of <> 0 then least(round(p_count::numeric / p_of, 6), 9999.999999)
+        when p_count / p_of < 9999 or round(p_count::numeric / p_of, 6) < 10000 then round(p_count::numeric / p_of, 6)
     end
 $$;
 

@@ -36,20 +36,25 @@ as $$
 $$;
 
 
--- Whether a partition other than the default one takes the rows of this day.
-create or replace function day_has_partition(p_table regclass, p_day date) returns boolean
+-- The partitions of a table with the days that each takes; the default one takes none of its own.
+create or replace function partitions_of(p_table regclass)
+returns table (
+    partition regclass,
+    first_day date,
+    next_first_day date                  -- the first day that it does not take
+)
 language sql
 stable
 as $$
-    select exists (
-        select
-        from pg_inherits as i
-        join pg_class as c on c.oid = i.inhrelid
-        cross join lateral regexp_match(
-            pg_get_expr(c.relpartbound, c.oid), $re$FROM \('(.+)'\) TO \('(.+)'\)$re$
-        ) as bound
-        where i.inhparent = p_table and bound[1]::date <= p_day and bound[2]::date > p_day
-    )
+    select
+        c.oid::regclass,
+        case bound[1] when 'MINVALUE' then '-infinity' else trim(bound[1], '''') end::date,
+        case bound[2] when 'MAXVALUE' then 'infinity' else trim(bound[2], '''') end::date
+    from pg_inherits as i
+    join pg_class as c on c.oid = i.inhrelid
+    left join lateral regexp_match(pg_get_expr(c.relpartbound, c.oid), $re$FROM \((.+)\) TO \((.+)\)$re$) as bound
+        on true
+    where i.inhparent = p_table
 $$;
 
 
@@ -74,8 +79,8 @@ end
 $$;
 
 
--- Whether a partition that is built elsewhere can become the period's: nothing of it is there, and the name is free.
-create or replace function can_be_attached(p_table text, p_first date, p_last date) returns boolean
+-- Whether the period can have a partition of its own: the name is free, and no partition takes one of its days.
+create or replace function can_have_partition(p_table text, p_first date, p_last date) returns boolean
 language sql
 stable
 set search_path from current
@@ -83,8 +88,20 @@ as $$
     select
         exists (select from pg_partitioned_table where partrelid = p_table::regclass)
         and to_regclass(partition_name(p_table, p_first)) is null
-        and not day_has_partition(p_table::regclass, p_first)
-        and not day_has_partition(p_table::regclass, p_last)
+        and not exists (
+            select from partitions_of(p_table::regclass) where first_day <= p_last and next_first_day > p_first
+        )
+$$;
+
+
+-- Whether a partition that is built elsewhere can become the period's: nothing of it is there.
+create or replace function can_be_attached(p_table text, p_first date, p_last date) returns boolean
+language sql
+stable
+set search_path from current
+as $$
+    select
+        can_have_partition(p_table, p_first, p_last)
         and not has_rows_between(array[p_table::regclass], p_first, p_last)
 $$;
 
@@ -98,6 +115,60 @@ as $$
 $$;
 
 
+-- What is true of every row of a period, as the text of a condition. Each partition has it as a check. Attaching the
+-- partition then reads no row, and a filter on period_end, or on year and month, opens only the partitions it needs.
+create or replace function period_condition(p_table text, p_first date, p_last date) returns text
+language sql
+stable
+set search_path from current
+as $$
+    select format('period_start >= %L and period_start < %L and period_end = %L', p_first, p_last + 1, p_last)
+        || case when unit <> 'week' then
+            format(' and year = %s and %I = %s', extract(year from p_first), unit, date_part(unit, p_first))
+        else '' end
+    from period_type
+    where target_table = p_table
+$$;
+
+
+-- Creates the table that becomes the partition of a period: the columns, defaults and checks of the table, and no index
+-- yet.
+--   p_name: quoted, with the schema if it is another one
+create or replace function create_partition_to_be(
+    p_name text, p_table text, p_first date, p_last date, p_fillfactor integer default 100
+) returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+    execute format(
+        'create table %s (like %I including defaults including generated including constraints, constraint %I check (%s))
+        with (fillfactor = %s)',
+        p_name,
+        p_table,
+        partition_name(p_table, p_first) || '_period_check',
+        period_condition(p_table, p_first, p_last),
+        p_fillfactor
+    );
+end
+$$;
+
+
+-- Makes a table that has the name and the rows of a period its partition. Unlike "create table … partition of", this
+-- does not lock out readers of the parent.
+create or replace function attach_partition(p_table text, p_first date, p_last date) returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+    execute format(
+        'alter table %I attach partition %I for values from (%L) to (%L)',
+        p_table, partition_name(p_table, p_first), p_first, p_last + 1
+    );
+end
+$$;
+
+
 -- Gives the period an empty partition of its own, e.g. monthly_summary_20261101. True if one was created; false if the
 -- table is plain, has a partition for it, or holds rows of it in the default partition.
 create or replace function ensure_period_partition(p_table text, p_first date, p_last date) returns boolean
@@ -105,19 +176,17 @@ language plpgsql
 set search_path from current
 as $$
 declare
-    v_partition text := partition_name(p_table, p_first);
+    v_partition text := quote_ident(partition_name(p_table, p_first));
 begin
     if not can_be_attached(p_table, p_first, p_last) then
         return false;
     end if;
-    -- Attaching, unlike "create table … partition of", does not lock out readers of the parent.
-    execute format(
-        'create table %I (like %I including all) with (fillfactor = %s)',
-        v_partition, p_table, case p_table when 'weekly_summary' then 100 else rollup_fillfactor() end
+    perform create_partition_to_be(
+        v_partition, p_table, p_first, p_last,
+        case p_table when 'weekly_summary' then 100 else rollup_fillfactor() end
     );
-    execute format(
-        'alter table %I attach partition %I for values from (%L) to (%L)', p_table, v_partition, p_first, p_last + 1
-    );
+    execute format('alter table %s add primary key (period_start, query, asin)', v_partition);
+    perform attach_partition(p_table, p_first, p_last);  -- makes the other indexes, of no row
     return true;
 exception
     -- Somebody else was faster, or a row in the default partition is in the way.

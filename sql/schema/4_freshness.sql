@@ -1,6 +1,37 @@
 -- How fresh each table is: the age of its newest finished period against period_type.days_allowed.
 
 
+-- The newest period that starts before a day. Partitions are asked from the newest down, one at a time and always through
+-- the table: to open all of them takes a lock for each and its indexes, and a reader may have no right on a partition.
+-- Between them the default partition is asked.
+create or replace function newest_period_before(p_table regclass, p_before date, out period_start date, out period_end date)
+language plpgsql
+stable
+set search_path from current
+as $$
+declare
+    v_from date;
+    v_before date := p_before;
+begin
+    for v_from in
+        select first_day from partitions_of(p_table) where first_day < p_before
+        union all
+        select '-infinity'::date
+        order by first_day desc
+    loop
+        execute format(
+            'select period_start, period_end from %s where period_start >= %L and period_start < %L
+            order by period_start desc limit 1',
+            p_table, v_from, v_before
+        )
+        into period_start, period_end;
+        exit when period_start is not null;
+        v_before := v_from;
+    end loop;
+end
+$$;
+
+
 -- Running periods do not count: a month has rows of the weeks so far, which would hide that the month before is missing.
 -- The period's first day decides, so that rows of the running period are not even read. A function and not a view, so
 -- that nothing stands in the way of whoever replaces a summary table.
@@ -33,12 +64,8 @@ begin
         sync_type := v_type.sync_type;
         table_name := v_type.target_table;
         days_allowed := v_type.days_allowed;
-        execute format(
-            'select period_start, period_end from %I where period_start < $1 order by period_start desc limit 1',
-            v_type.target_table
-        )
-        into period_start, period_end
-        using (current_date + 1 - v_type.step)::date;
+        select newest.period_start, newest.period_end into period_start, period_end
+        from newest_period_before(v_type.target_table, (current_date + 1 - v_type.step)::date) as newest;
         days_old := current_date - period_end;
         is_stale := coalesce(days_old > days_allowed, true);
         state := (

@@ -75,17 +75,7 @@ select
             -- what failed before the period was deleted on purpose is settled
             and not coalesce(ledger.state = 'deleted' and ledger.published_at > finished.completed_at, false)
             then 'failed'
-        when
-            ledger.state = 'synced'
-            and (
-                ledger.fingerprint is null
-                or (
-                    seen.fingerprint is distinct from ledger.fingerprint
-                    and coalesce(seen.seen_at > ledger.snapshot_at, seen.seen_at is not null)
-                    and (seen.row_count, ledger.row_count) is distinct from (0, 0)
-                )
-            )
-            then 'restated'
+        when doubt.status is not null then doubt.status
         else coalesce(ledger.state, 'missing')
     end as status,
     ledger.state,
@@ -97,7 +87,16 @@ select
     last.error_message as last_error,
     last.completed_at as last_finished_at,
     seen.row_count as source_row_count,
-    seen.seen_at as source_seen_at
+    seen.seen_at as source_seen_at,
+    case doubt.status
+        when 'overwritten' then 'somebody else wrote to it after it was published'
+        when 'restated' then
+            case seen.row_count
+                when 0 then 'the source has no rows for it any more'
+                else 'the source has other rows than those published'
+            end
+        when 'outdated' then 'a week of it was published with a later snapshot'
+    end as cause
 from period
 left join synced_period as ledger
     on ledger.sync_type = period.sync_type and ledger.period_start = period.period_start
@@ -105,6 +104,19 @@ left join source_period as seen
     on seen.sync_type = period.sync_type and seen.period_start = period.period_start
 left join open_run
     on open_run.sync_type = period.sync_type and open_run.period_start = period.period_start
+cross join lateral (
+    select
+        case
+            when ledger.state is distinct from 'synced' then null
+            when ledger.fingerprint is null then 'overwritten'
+            when
+                seen.fingerprint is distinct from ledger.fingerprint
+                and coalesce(seen.seen_at > ledger.snapshot_at, seen.seen_at is not null)
+                and (seen.row_count, ledger.row_count) is distinct from (0, 0)
+                then 'restated'
+            when ledger.week_changed_at is not null then 'outdated'
+        end as status
+) as doubt
 left join lateral (
     select run.id, run.sync_status, run.error_message, run.completed_at
     from counted_run as run
@@ -138,9 +150,10 @@ comment on view period_status is
 'One row for each sync type and period, from the oldest known one to the newest finished one: how it stands, which run '
 'published it, how its last run went, what the source was last seen to hold. Only runs of counted_run count.';
 comment on column period_status.status is
-'running: a run works on it; failed: the latest finished run failed, and nobody deleted the period since; restated: '
-'published, but the source differs, or somebody else wrote to it or to a week of it; synced: published by its own sync; derived: summed from weeks; '
-'deleted: deleted on purpose; missing: not published.';
+'running: a run works on it; failed: the latest finished run failed, and nobody deleted the period since; overwritten: '
+'published, and somebody else wrote to it since; restated: published, but the source has other rows; outdated: a month '
+'or quarter that was published before a week of it changed, and not compared since; synced: published by its own sync; '
+'derived: summed from weeks; deleted: deleted on purpose; missing: not published.';
 comment on column period_status.state is
 'What the ledger synced_period says: synced, derived, deleted, or null for nothing.';
 comment on column period_status.row_count is 'Rows when it was published; null for derived.';
@@ -152,3 +165,4 @@ comment on column period_status.last_error is 'Why that run failed, and what to 
 comment on column period_status.last_finished_at is 'When that run finished; null while it works.';
 comment on column period_status.source_row_count is 'Rows the daily check last saw at the source; null: not checked.';
 comment on column period_status.source_seen_at is 'When it checked.';
+comment on column period_status.cause is 'Why a published period is overwritten, restated or outdated, else null.';

@@ -10,15 +10,70 @@ where unit <> 'week';
 comment on view rollup_type is 'The period types whose rows are summed from weeks until a sync of their own publishes them.';
 
 
--- The columns of a month or quarter that its weeks decide, besides its key.
+-- The columns of a month or quarter that its weeks decide, besides its key. What an adopted table generates itself cannot
+-- be written.
 create or replace function rollup_columns(p_type rollup_type) returns text[]
 language sql
 stable
 set search_path from current
 as $$
-    select array['period_end', 'year', p_type.unit, 'active_weeks']
+    select array_agg(name order by position)
+    from unnest(
+        array['period_end', 'year', p_type.unit, 'active_weeks']
         || (select array_agg(name) from summary_figures())
         || array['bigquery_sync_id', 'sync_log_id', 'last_synced_at']
+    ) with ordinality as wanted (name, position)
+    where not exists (
+        select from pg_attribute
+        where attrelid = p_type.target_table::regclass and attname = name and attgenerated <> ''
+    )
+$$;
+
+
+-- A text of one table, to be compared with the column of another by that one's index: adopted tables may differ in type
+-- and collation. Without a length, because a cast to varchar(500) would cut longer texts.
+--   p_value: the column of p_from, such as figures.query
+create or replace function as_in(p_table regclass, p_column text, p_value text, p_from regclass) returns text
+language sql
+stable
+as $$
+    select case
+        when (here.atttypid, here.attcollation) = (there.atttypid, there.attcollation) then p_value
+        else format(
+            '%s::%s collate %I.%I',
+            p_value,
+            case here.atttypid when 'bpchar'::regtype then 'bpchar' else 'text' end,
+            l.collnamespace::regnamespace,
+            l.collname
+        )
+    end
+    from pg_attribute as here
+    join pg_attribute as there on there.attrelid = p_from and there.attname = p_column
+    join pg_collation as l on l.oid = here.attcollation
+    where here.attrelid = p_table and here.attname = p_column
+$$;
+
+
+-- A figure as the type of its column: an adopted table may have integers, and rates of one digit and four decimal places.
+-- A rate that has more digits is left out; a count that does not fit is an error. A numeric's typmod holds its precision
+-- in the upper 16 bits and its scale in the lower 11, plus 4.
+create or replace function as_stored(p_table regclass, p_column text) returns text
+language sql
+stable
+as $$
+    select case
+        when atttypid = 'numeric'::regtype and atttypmod <> -1
+            then format(
+                'case when abs(round(figures.%1$I, %3$s)) < 1e%4$s then figures.%1$I::%2$s end',
+                attname,
+                format_type(atttypid, atttypmod),
+                (atttypmod - 4) & 2047,
+                ((atttypmod - 4) >> 16) - ((atttypmod - 4) & 2047)
+            )
+        else format('figures.%I::%s', attname, format_type(atttypid, atttypmod))
+    end
+    from pg_attribute
+    where attrelid = p_table and attname = p_column
 $$;
 
 
@@ -90,7 +145,7 @@ as $$
             )
             from unnest(p_sources) as source,
                 (
-                    select string_agg(quote_ident(name), ', ') as names
+                    select string_agg(format('%1$I::%2$s as %1$I', name, split_part(type, ' ', 1)), ', ') as names
                     from summary_figures()
                     where rule <> 'rate'
                 ) as summed
@@ -127,7 +182,7 @@ as $$
         $merge$
         merge into %1$I as rollup
         using (%2$s) as figures
-        on rollup.period_start = %3$L and rollup.query = figures.query and rollup.asin = figures.asin
+        on rollup.period_start = %3$L and rollup.query = %7$s and rollup.asin = %8$s
         when matched and figures.active_weeks = 0 then
             delete
         when matched and (%4$s) is distinct from (%5$s) then
@@ -139,8 +194,10 @@ as $$
         rollup_figures(p_type, p_first, p_touched, p_sources),
         p_first,
         string_agg(format('rollup.%I', name), ', '),
-        string_agg(format('figures.%I', name), ', '),
-        string_agg(quote_ident(name), ', ')
+        string_agg(as_stored(p_type.target_table, name), ', '),
+        string_agg(quote_ident(name), ', '),
+        as_in(p_type.target_table, 'query', 'figures.query', 'weekly_summary'),
+        as_in(p_type.target_table, 'asin', 'figures.asin', 'weekly_summary')
     )
     from unnest(rollup_columns(p_type)) as name
 $$;
@@ -157,8 +214,8 @@ declare
     v_columns text := array_to_string(rollup_columns(p_type), ', ');
 begin
     return next format(
-        'create table %I (like %I including defaults including constraints) with (fillfactor = %s)',
-        v_partition, p_type.target_table, rollup_fillfactor()
+        'select create_partition_to_be(%L, %L, %L, %L, %s)',
+        v_partition, p_type.target_table, p_first, (p_first + p_type.step)::date - 1, rollup_fillfactor()
     );
     return next format(
         'insert into %I (period_start, query, asin, %s) select %L, query, asin, %s from (%s) as figures',
@@ -182,13 +239,36 @@ as $$
         using (
             select copy.ctid, row_number() over (partition by copy.query, copy.asin order by copy.ctid) as number
             from %1$I as copy
-            join (%3$s) as touched on copy.query = touched.query and copy.asin = touched.asin
+            join (%3$s) as touched on copy.query = %4$s and copy.asin = %5$s
             where copy.period_start = %2$L
         ) as copies
         where rollup.ctid = copies.ctid and copies.number > 1
         $delete$,
-        p_table, p_first, p_touched
+        p_table, p_first, p_touched,
+        as_in(p_table, 'query', 'touched.query', 'weekly_summary'),
+        as_in(p_table, 'asin', 'touched.asin', 'weekly_summary')
     )
+$$;
+
+
+-- All keys that a month or quarter has, or will have, as the text of a query.
+create or replace function rollup_keys(p_type rollup_type, p_first date, p_sources regclass[]) returns text
+language sql
+stable
+set search_path from current
+as $$
+    select string_agg(
+        format(
+            'select %s as query, %s as asin from %s as source where period_start between %L and %L',
+            as_in('weekly_summary', 'query', 'source.query', source),
+            as_in('weekly_summary', 'asin', 'source.asin', source),
+            source,
+            p_first,
+            (p_first + p_type.step)::date - 1
+        ),
+        ' union '
+    )
+    from unnest(p_sources || p_type.target_table::regclass) as source
 $$;
 
 
@@ -204,10 +284,15 @@ begin
     execute format('select exists (select from %I where period_start = %L)', v_type.target_table, p_first)
     into v_has_rows;
     if v_has_rows then
-        insert into synced_period as ledger (sync_type, period_start, period_end, state)
-        values (p_sync_type, p_first, (p_first + v_type.step)::date - 1, 'derived')
-        on conflict (sync_type, period_start) do update
-        set period_end = excluded.period_end, state = excluded.state, published_at = excluded.published_at;
+        insert into synced_period as ledger (sync_type, period_start, period_end, state, fingerprint)
+        values (p_sync_type, p_first, (p_first + v_type.step)::date - 1, 'derived', 'the sum of its weeks')
+        on conflict (sync_type, period_start) do update set
+            period_end = excluded.period_end,
+            state = excluded.state,
+            fingerprint = excluded.fingerprint,
+            row_count = null,
+            sync_log_id = null,
+            published_at = excluded.published_at;
     else
         delete from synced_period where sync_type = p_sync_type and period_start = p_first;
     end if;
@@ -215,10 +300,32 @@ end
 $$;
 
 
+-- The statements that make rows of a month or quarter equal to its weeks.
+--   p_touched: a query for query, asin; null for all keys
+create or replace function rollup_update(p_type rollup_type, p_first date, p_touched text, p_sources regclass[])
+returns setof text
+language plpgsql
+stable
+set search_path from current
+as $$
+declare
+    v_touched text := coalesce(p_touched, rollup_keys(p_type, p_first, p_sources));
+begin
+    if (select relkind from pg_class where oid = p_type.target_table::regclass) = 'r' then
+        return next rollup_deduplication(p_type.target_table, p_first, v_touched);
+    end if;
+    return next rollup_merge(p_type, p_first, v_touched, p_sources);
+    return next format('select record_derived(%L, %L)', p_type.sync_type, p_first);
+end
+$$;
+
+
 -- The statements that bring the months and quarters of the given weeks up to date, ready to be executed in order.
--- Locks them all first, months before quarters and older before newer, so that two publishes cannot deadlock;
--- leaves out those that their own sync has published and those that were deleted on purpose. The caller executes them, because only a trigger function
--- itself sees its transition tables; it needs read committed, so that what it waited for is seen.
+-- Locks them all first, months before quarters and older before newer, so that two publishes cannot deadlock. Leaves
+-- alone what its own sync has published, what was deleted on purpose, and rows that somebody else made. A month that has
+-- no rows, or to which somebody else wrote, is summed anew from all its weeks. The caller executes the statements,
+-- because only a trigger function itself sees its transition tables; it needs read committed, so that what it waited for
+-- is seen.
 --   p_weeks: the first days of the weeks touched    p_touched: a query for period_start, query, asin
 --   p_sources: the tables that hold weeks
 --   p_staged_week: one of the sources, a week that is about to be attached. A new month or quarter is then built first
@@ -234,7 +341,8 @@ declare
     v_sync_type text;
     v_first date;
     v_last date;
-    v_touched text;
+    v_ledger synced_period;
+    v_has_rows boolean;
     v_figures text;
     v_attach text[] := '{}';
 begin
@@ -245,37 +353,116 @@ begin
         order by t.step, first
     loop
         v_type := (select t from rollup_type as t where t.sync_type = v_sync_type);
-        perform lock_period(v_type.sync_type, v_first);
-        continue when exists (
-            select from synced_period as ledger
-            where ledger.sync_type = v_type.sync_type and period_start = v_first and state <> 'derived'
-        );
         v_last := (v_first + v_type.step)::date - 1;
-        v_touched := format(
-            'select %s query, asin from (%s) as touched where period_start between %L and %L',
-            case when p_staged_week is null then 'distinct' end, p_touched, v_first, v_last
+        perform lock_period(v_sync_type, v_first);
+        v_ledger := (
+            select ledger from synced_period as ledger
+            where ledger.sync_type = v_sync_type and ledger.period_start = v_first
         );
+        continue when v_ledger.state <> 'derived';
+        v_has_rows := has_rows_between(array[v_type.target_table::regclass], v_first, v_first);
+        if v_ledger.state is null and v_has_rows then
+            return next format('select record_adopted(%L, %L)', v_sync_type, v_first);
+            continue;
+        end if;
         if p_staged_week is not null and can_be_attached(v_type.target_table, v_first, v_last) then
             v_figures := case
                 when has_rows_between(array['weekly_summary'::regclass], v_first, v_last)
-                    then rollup_figures(v_type, v_first, v_touched, p_sources)
+                    then rollup_figures(v_type, v_first, null, p_sources)
                 else rollup_figures_of_one_week(v_type, v_first, p_staged_week)
             end;
             return query select rollup_build(v_type, v_first, v_figures);
-            v_attach := v_attach || format(
-                'alter table %I attach partition %I for values from (%L) to (%L)',
-                v_type.target_table, partition_name(v_type.target_table, v_first), v_first, v_last + 1
-            );
-            v_attach := v_attach || format('select record_derived(%L, %L)', v_type.sync_type, v_first);
+            v_attach := v_attach || format('select attach_partition(%L, %L, %L)', v_type.target_table, v_first, v_last);
+            v_attach := v_attach || format('select record_derived(%L, %L)', v_sync_type, v_first);
             continue;
         end if;
-        if (select relkind from pg_class where oid = v_type.target_table::regclass) = 'r' then
-            return next rollup_deduplication(v_type.target_table, v_first, v_touched);
-        end if;
-        return next rollup_merge(v_type, v_first, v_touched, p_sources);
-        return next format('select record_derived(%L, %L)', v_type.sync_type, v_first);
+        return query select rollup_update(
+            v_type,
+            v_first,
+            case when v_has_rows and v_ledger.fingerprint is not null then format(
+                'select %s query, asin from (%s) as touched where period_start between %L and %L',
+                case when p_staged_week is null then 'distinct' end, p_touched, v_first, v_last
+            ) end,
+            p_sources
+        );
     end loop;
     return query select unnest(v_attach);
+end
+$$;
+
+
+-- Notes in the ledger that a month or quarter has rows which no sync and no sum of ours has made.
+create or replace function record_adopted(p_sync_type text, p_first date) returns void
+language sql
+set search_path from current
+as $$
+    insert into synced_period (sync_type, period_start, period_end, state)
+    select sync_type, p_first, (p_first + step)::date - 1, 'adopted' from period_type
+    where sync_type = p_sync_type
+$$;
+
+
+-- Whether every week of a month or quarter, up to the newest one, was published by a sync or deleted on purpose, and no
+-- other row lies between them.
+create or replace function all_weeks_are_synced(p_type rollup_type, p_first date) returns boolean
+language plpgsql
+stable
+set search_path from current
+as $$
+declare
+    v_last date := (p_first + p_type.step)::date - 1;
+    v_newest date := (
+        select max(period_start) from synced_period
+        where sync_type = 'weekly' and period_start between p_first and v_last
+    );
+    v_week date;
+begin
+    if v_newest is null or has_rows_between(array['weekly_summary'::regclass], v_newest + 1, v_last) then
+        return false;
+    end if;
+    for v_week in
+        select first_day_of('week', p_first) + 7 * number
+        from generate_series(0, (v_newest - first_day_of('week', p_first)) / 7) as number
+    loop
+        if v_week >= p_first and not exists (
+            select from synced_period
+            where sync_type = 'weekly' and period_start = v_week and state in ('synced', 'deleted')
+        ) or has_rows_between(
+            array['weekly_summary'::regclass], greatest(v_week + 1, p_first), least(v_week + 6, v_newest - 1)
+        ) then
+            return false;
+        end if;
+    end loop;
+    return true;
+end
+$$;
+
+
+-- Sums the adopted month and quarter of a week from their weeks, once all of these are synced; from then on they are
+-- derived.
+create or replace function derive_adopted(p_week date) returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_type rollup_type;
+    v_first date;
+    v_statement text;
+begin
+    for v_type in select * from rollup_type order by step loop
+        v_first := first_day_of(v_type.unit, p_week);
+        perform lock_period(v_type.sync_type, v_first);
+        if exists (
+            select from synced_period
+            where sync_type = v_type.sync_type and period_start = v_first and state = 'adopted'
+        ) and all_weeks_are_synced(v_type, v_first) then
+            for v_statement in
+                select rollup_update(v_type, v_first, null, array['weekly_summary'::regclass])
+            loop
+                execute v_statement;
+            end loop;
+        end if;
+    end loop;
 end
 $$;
 

@@ -16,8 +16,8 @@ from tests.landing import Landing, report_row
 from tests.webhook import Webhook
 
 CHECK_FAILED, CHECK_WORKS = (
-    "SQP task failed: check of sqp_restatements",
-    "SQP task works again: check of sqp_restatements",
+    "SQP task failed: check_weekly of sqp_restatements",
+    "SQP task works again: check_weekly of sqp_restatements",
 )
 CLOSING = "close_stale_runs of sqp_freshness"
 READING = [f"{table}_summary of sqp_freshness" for table in ("monthly", "quarterly", "weekly")]
@@ -38,7 +38,7 @@ def check(airflow: AirflowRuns, day: int) -> DagRun:
     due = datetime(2030, 12, day, 6, tzinfo=UTC)
     conf: dict[str, Any] = {"sync_types": ["weekly"], "periods": 1}
     dag = bag.dags["sqp_restatements"]
-    run: DagRun = dag.test(logical_date=due, run_after=due, run_conf=conf, mark_success_pattern="sync")
+    run: DagRun = dag.test(logical_date=due, run_after=due, run_conf=conf, mark_success_pattern="sync_.*")
     return run
 
 
@@ -50,7 +50,7 @@ def test_a_check_that_fails_is_notified_once_until_it_works_again(
     assert [check(alerting, day).state for day in (1, 2)] == ["failed", "failed"]
     assert webhook.titles() == [CHECK_FAILED]
     message = webhook.messages[0]["message"]
-    assert message.startswith("Task: check of sqp_restatements. Error: SourceUnusable.\nReason: ")
+    assert message.startswith("Task: check_weekly of sqp_restatements. Error: SourceUnusable.\nReason: ")
     assert "https://airflow.example.com/dags/sqp_restatements/runs/" in message
     landing.create()
     landing.land(report_row("q"))

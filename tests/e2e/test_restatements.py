@@ -39,7 +39,7 @@ def checked(check: AirflowUI, sync_type: str, periods: int) -> list[dict[str, An
     assert run["state"] == "success"
     path = f"/dags/{check.dag_id}/dagRuns/{run_id}/taskInstances"
     tasks: list[dict[str, Any]] = check.call("GET", path)["task_instances"]
-    return [task for task in tasks if task["task_id"] == "sync" and task["state"] != "skipped"]
+    return [task for task in tasks if task["task_id"] == f"sync_{sync_type}" and task["state"] != "skipped"]
 
 
 def started_for(synced: Synced, period: Period) -> list[dict[str, Any]]:

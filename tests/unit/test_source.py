@@ -20,7 +20,16 @@ CREATED, STARTED = datetime(2026, 11, 19, 10, 0, tzinfo=UTC), datetime(2026, 11,
 @pytest.mark.parametrize(("started", "snapshot_at"), [(STARTED, STARTED), (None, CREATED)])
 def test_a_snapshot_is_as_old_as_the_start_of_its_query(started: datetime | None, snapshot_at: datetime) -> None:
     """A job that waited in a queue read its tables when it started; the emulator's jobs never wait."""
-    counts = ("row_count", "key_count", "row_hash", "reject_count", "reject_hash", "source_rows")
+    counts = (
+        "row_count",
+        "key_count",
+        "row_hash",
+        "reject_count",
+        "reject_hash",
+        "source_rows",
+        "merged_rows",
+        "differing_rows",
+    )
     columns = [metric.column for metric in METRICS]
     row = dict.fromkeys([*counts, *columns, *(f"{column}_nulls" for column in columns)], 0)
     hook = SimpleNamespace(project_id="p", retry=None, rows=lambda statement: [row])

@@ -33,7 +33,7 @@ def test_no_step_of_the_extract_is_called_like_a_column(sync_type: SyncType) -> 
     statement = extract(sync_type)
     steps = set(re.findall(r"^(?:with )?(\w+) as \(", statement, re.MULTILINE)) | {"landed_row"}
     columns = set(re.findall(r"^(?! *from ).* as (\w+),?$", statement, re.MULTILINE))
-    assert {"mapped", "placed", "collapsed", "newest", "normalised", "checked", "merged", "rated", "accepted"} <= steps
+    assert {"mapped", "placed", "collapsed", "newest", "normalised", "checked", "merged", "accepted"} <= steps
     assert {"copy_count", "landed_rows", "versions", "avg_ctr"} <= columns
     assert steps & columns == set()
 

@@ -36,6 +36,11 @@ class Figure:
     merged: Literal["sum", "min", "max"]
     over_weeks: Literal["sum", "known_sum", "min", "max"]
 
+    @property
+    def stays_unknown(self) -> bool:
+        """Whether a count that the source lacks is unknown, as a market total is, and not 0."""
+        return self.over_weeks == "known_sum"
+
 
 @dataclass(frozen=True)
 class Text:
@@ -103,7 +108,7 @@ TEXTS: tuple[Text, ...] = ()
 """The texts that a row carries besides its key."""
 
 METRICS = tuple(figure for figure in FIGURES if figure.merged == "sum")
-"""The counts: they add over rows, load as 0 where the source has NULL, and both sides compare their sums."""
+"""The counts: they add over rows, and both sides compare their sums. An own count that the source lacks loads as 0."""
 
 RATES = (
     Rate("avg_ctr", "total_clicks", "total_impressions"),
@@ -134,11 +139,8 @@ KEYS = ("period_start", "query", "asin")
 MILLIONTHS = 1_000_000
 """Rates travel as whole millionths, so that no binary float ever rounds a tie the wrong way."""
 
-MAX_RATE = 9_999
-"""``numeric(10,6)`` holds rates below 10,000; a row with a larger one is a reject, not a lost batch."""
-
 LARGEST_RATE = 9_999_999_999
-"""9,999.999999 in millionths, the largest that ``numeric(10,6)`` holds; in a roll-up of weeks it stands for more."""
+"""9,999.999999 in millionths, the largest that ``numeric(10,6)`` holds; a larger rate is stored as NULL."""
 
 MAX_QUERY_BYTES = 2_600
 """A btree entry of Postgres takes 2,704 bytes; the key also holds the date, the ASIN and the headers."""
@@ -166,6 +168,11 @@ def values_of(sync_type: SyncType) -> tuple[str, ...]:
     return (*(text.column for text in TEXTS), *measures_of(sync_type))
 
 
+def copied_of(sync_type: SyncType) -> tuple[str, ...]:
+    """Return the columns that differ from row to row and are copied; the others have one value for the whole load."""
+    return ("query", "asin", *values_of(sync_type))
+
+
 REJECT_REASONS = {
     "unknown_report_period": "The report period is not WEEK, MONTH or QUARTER.",
     "unknown_marketplace": "The marketplace column is empty.",
@@ -179,6 +186,5 @@ REJECT_REASONS = {
     "negative_count": "A figure is negative.",
     "count_too_large": f"A figure is above {MAX_COUNT:,}.",
     "conflicting_copies": "The same key landed with different figures, and nothing says which row is newer.",
-    "rate_out_of_range": f"A rate is above {MAX_RATE:,}.",
 }
 """Why a source row is kept in ``sync_rejects`` instead of the target; in the order they are tested."""

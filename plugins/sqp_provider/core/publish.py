@@ -46,6 +46,9 @@ def refuse_large_delete(
     month as it does for a week, so its month has other rows than the sum of its weeks. An empty month is still refused:
     it would stay empty whatever weeks come.
 
+    The part is counted of the larger of the two, what is published and what arrives. So the complete week of 1,000 rows
+    may replace a first landing of 44, of which 12 are gone, but 10 rows may not replace 1,000.
+
     :param ledger: ``state`` of the period, or None.
     :raises DeletesRefused: says how many rows, and how to allow the publish for one run.
     """
@@ -55,10 +58,12 @@ def refuse_large_delete(
     rows_before = result.updated + result.deleted + result.unchanged
     requested = sync.options.max_delete_fraction
     allowed = configured_fraction if requested is None else requested
-    if rows_before and result.deleted > allowed * rows_before:
+    larger = max(rows_before, rows_staged)
+    if result.deleted > allowed * larger:
         raise DeletesRefused(
-            f"{sync.period}: publishing would delete {result.deleted:,} of {rows_before:,} rows of {target} "
-            f"({result.deleted / rows_before:.1%}), more than max_delete_fraction {allowed:.1%}. "
+            f"{sync.period}: publishing would delete {result.deleted:,} of {rows_before:,} rows of {target}, and "
+            f"{rows_staged:,} rows arrive. {result.deleted / larger:.1%} of the larger number is more than "
+            f"max_delete_fraction {allowed:.1%}. "
             "The target is unchanged. "
             "If the source really lost these rows, trigger the Dag for this period with max_delete_fraction 1."
         )

@@ -10,11 +10,14 @@ from enum import StrEnum
 from statistics import median
 from typing import Any
 
-from sqp_provider.core.contract import KEYS, METRICS
+from sqp_provider.core.contract import KEYS, METRICS, RATES, SHARES
 from sqp_provider.core.errors import ChecksFailed
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.settings import CheckSettings
 from sqp_provider.core.snapshot import Snapshot, Totals
+
+UNKNOWN = {rate.denominator: rate.column for rate in RATES if rate.column in SHARES}
+"""The market totals, with the share that is unknown where the source lacks the total."""
 
 LARGEST_PCT = Decimal("99999999.99")
 """The largest value of ``difference_pct numeric(10,2)``. A larger one is clamped, so that the check can be recorded."""
@@ -61,6 +64,7 @@ class Staged:
     """The target side: the totals of the staged rows, and how many of them are out of range."""
 
     totals: Totals
+    rates_too_large: int
     shares_out_of_range: int
     clicks_above_impressions: int
 
@@ -75,7 +79,7 @@ class Staged:
             sums={column: int(row[column]) for column in columns},
             nulls={column: row[f"{column}_nulls"] for column in (*KEYS, *columns)},
         )
-        return cls(totals, row["shares_out_of_range"], row["clicks_above_impressions"])
+        return cls(totals, row["rates_too_large"], row["shares_out_of_range"], row["clicks_above_impressions"])
 
 
 @dataclass(frozen=True)
@@ -110,10 +114,11 @@ def check_period(
         _equal("row_count", source.row_count, target.row_count, "rows"),
         _equal("row_hash", source.row_hash, target.row_hash, "hash over every row"),
         *(_equal("sum_validation", source.sums[c], target.sums[c], f"sum of {c}", c) for c in mapped),
-        *_null_checks(snapshot, staged, mapped),
+        *_null_checks(source, target, mapped),
         _duplicate_check(source, target),
         *_range_checks(staged),
         _reject_rate(snapshot, settings),
+        _superseded_copies(snapshot, settings),
         _volume_anomaly(source.row_count, earlier.row_counts, settings),
         _asin_coverage(earlier),
     ]
@@ -142,17 +147,18 @@ def _equal(check: str, source: int, target: int, what: str, column: str | None =
     return CheckResult(check, CheckStatus.FAILED, *values, message, column)
 
 
-def _null_checks(snapshot: Snapshot, staged: Staged, mapped: Sequence[str]) -> Iterator[CheckResult]:
+def _null_checks(source: Totals, target: Totals, mapped: Sequence[str]) -> Iterator[CheckResult]:
     for column in (*KEYS, *mapped):
-        source, target = snapshot.totals.nulls.get(column, 0), staged.totals.nulls[column]
-        if target:
-            status, message = CheckStatus.FAILED, f"null_check: {column} is NULL in {target:,} staged rows"
-        elif source:
-            status = CheckStatus.WARNING
-            message = f"{column} is NULL in {source:,} source rows and was loaded as 0; ask whoever lands the report"
-        else:
+        landed, staged = source.nulls.get(column, 0), target.nulls[column]
+        status, message = CheckStatus.WARNING, f"{column} is NULL in {landed:,} source rows and was loaded as 0"
+        if staged != (landed if column in UNKNOWN else 0):
+            status, message = CheckStatus.FAILED, f"null_check: {column} is NULL in {staged:,} staged rows"
+        elif not landed:
             status, message = CheckStatus.PASSED, f"{column} is never NULL"
-        yield CheckResult("null_check", status, Decimal(source), Decimal(target), message, column)
+        elif column in UNKNOWN:
+            message = f"{column} is unknown in {landed:,} rows, and so is {UNKNOWN[column]}"
+        advice = "; ask whoever lands the report" if status is CheckStatus.WARNING else ""
+        yield CheckResult("null_check", status, Decimal(landed), Decimal(staged), message + advice, column)
 
 
 def _duplicate_check(source: Totals, target: Totals) -> CheckResult:
@@ -165,6 +171,7 @@ def _duplicate_check(source: Totals, target: Totals) -> CheckResult:
 
 def _range_checks(staged: Staged) -> Iterator[CheckResult]:
     for found, column, rule in (
+        (staged.rates_too_large, "rate", "a rate above 9,999.999999, which is stored as NULL"),
         (staged.shares_out_of_range, "share", "a share outside 0 to 1"),
         (staged.clicks_above_impressions, "total_clicks", "more clicks than impressions"),
     ):
@@ -188,6 +195,19 @@ def _reject_rate(snapshot: Snapshot, settings: CheckSettings) -> CheckResult:
         status = CheckStatus.PASSED
     values = Decimal(rows), Decimal(snapshot.totals.row_count)
     return CheckResult("reject_rate", status, *values, message, check_metadata={"rejects": rejects, "rows": rows})
+
+
+def _superseded_copies(snapshot: Snapshot, settings: CheckSettings) -> CheckResult:
+    differing, superseded = snapshot.differing_rows, snapshot.balance.superseded
+    message = (
+        f"{differing:,} of {superseded:,} superseded copies have other figures than the newest landing of their row"
+    )
+    status = CheckStatus.PASSED
+    if differing > Decimal(str(settings.differing_copies_warn)) * snapshot.totals.row_count:
+        status = CheckStatus.WARNING
+        message += "; the source was restated, or it mixes two reports, of two accounts for example"
+    metadata = {"superseded": superseded}
+    return CheckResult("superseded_copies", status, Decimal(0), Decimal(differing), message, check_metadata=metadata)
 
 
 def _volume_anomaly(rows: int, recent_rows: Sequence[int], settings: CheckSettings) -> CheckResult:

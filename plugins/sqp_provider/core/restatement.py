@@ -144,7 +144,7 @@ def _judge_difference(period: Period, seen: PeriodTotals, known: KnownPeriod) ->
         return Finding(
             period,
             Found.OVERWRITTEN,
-            f"it, or one of its weeks, was written to after it was published; the source has {rows} rows",
+            f"somebody else wrote to it after it was published; the source has {rows} rows",
         )
     was = "unknown" if known.row_count is None else f"{known.row_count:,}"
     return Finding(

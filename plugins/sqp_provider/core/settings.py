@@ -38,7 +38,10 @@ class TargetSettings(Section):
         default="sqp", alias="schema", description="the schema of the summaries; it belongs to one Airflow"
     )
     lock_timeout_seconds: float = Field(default=10, gt=0, description="how long one attempt to publish waits")
-    max_delete_fraction: Fraction = Field(default=0.2, description="a publish that deletes more is refused")
+    max_delete_fraction: Fraction = Field(
+        default=0.2,
+        description="a publish that deletes more is refused; a part of what is published or, if more, of what arrives",
+    )
 
     @property
     def staging_schema(self) -> str:
@@ -51,6 +54,9 @@ class CheckSettings(Section):
 
     reject_rate_warn: Fraction = Field(default=0.0, description="malformed rows: warn above this part of a period")
     reject_rate_fail: Fraction = Field(default=0.01, description="malformed rows: fail above this part of a period")
+    differing_copies_warn: Fraction = Field(
+        default=0.1, description="superseded copies with other figures: warn above this part of a period"
+    )
     volume_anomaly_fraction: float = Field(default=0.5, gt=0, description="warn beyond ± this part of the median")
     volume_anomaly_periods: int = Field(default=8, ge=2, description="how many published periods make the median")
 

@@ -24,15 +24,55 @@ class Totals(BaseModel):
     nulls: dict[str, int]
 
 
+class Balance(BaseModel):
+    """Where every landed row of a period went; the sum of the others is ``landed``.
+
+    ``superseded`` are copies of a row that is there once, ``merged`` are rows that became one with another: spellings
+    of a query, or the weeks of a month.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    landed: int
+    published: int
+    rejected: int
+    superseded: int
+    merged: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.landed:,} rows landed = {self.published:,} published + {self.rejected:,} rejected "
+            f"+ {self.superseded:,} superseded copies + {self.merged:,} merged"
+        )
+
+
 class PeriodTotals(BaseModel):
-    """The totals of one period at the source; a snapshot taken at the same moment has the same."""
+    """The totals of one period at the source; a snapshot taken at the same moment has the same.
+
+    :param source_rows: how many rows landed, copies included.
+    :param differing_rows: how many superseded copies have other figures than the row that superseded them.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     totals: Totals
     reject_count: int
     source_rows: int
+    merged_rows: int = 0
+    differing_rows: int = 0
     fingerprint: str
+
+    @property
+    def balance(self) -> Balance:
+        """Where every landed row goes when the period is published."""
+        rows = self.totals.row_count
+        return Balance(
+            landed=self.source_rows,
+            published=rows,
+            rejected=self.reject_count,
+            superseded=self.source_rows - rows - self.reject_count - self.merged_rows,
+            merged=self.merged_rows,
+        )
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> PeriodTotals:
@@ -49,6 +89,8 @@ class PeriodTotals(BaseModel):
             totals=totals,
             reject_count=row["reject_count"],
             source_rows=row["source_rows"],
+            merged_rows=row["merged_rows"],
+            differing_rows=row["differing_rows"],
             fingerprint=fingerprint(totals.model_dump() | {"rejects": [row["reject_count"], row["reject_hash"]]}),
         )
 

@@ -78,6 +78,10 @@ class Database:
             raise TargetUnusable(f"statement {file}.{name} returned no row. The target is unchanged.")
         return row
 
+    def wait_at_most(self, seconds: float) -> None:
+        """Let the lock waits that follow in this transaction fail after some seconds."""
+        self.run("publish", "wait_at_most", {"milliseconds": str(int(seconds * 1000))})
+
 
 class SqpPostgresHook(PostgresHook):
     """The Postgres provider's hook, bound to the configured schema."""

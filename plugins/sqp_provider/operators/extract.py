@@ -66,11 +66,11 @@ class BigQuerySnapshotOperator(SyncStageOperator):
     def report(self, sync: SyncRun, snapshot: Snapshot) -> None:
         """Log what the snapshot holds."""
         self.log.info(
-            "%s: %s source rows gave %s rows and %s rejects; %s bytes scanned, fingerprint %s",
+            "%s: %s rows landed, %s rejected, %s rows to publish; %s bytes scanned, fingerprint %s",
             sync.period,
             f"{snapshot.source_rows:,}",
-            f"{snapshot.totals.row_count:,}",
             f"{snapshot.reject_count:,}",
+            f"{snapshot.totals.row_count:,}",
             f"{snapshot.bytes_processed:,}",
             snapshot.fingerprint,
         )

@@ -14,7 +14,7 @@ from sqp_provider.failures import fails_plainly
 from sqp_provider.operators.stage import SyncStageOperator, measured
 from sqp_provider.source.memory import return_large_buffers
 from sqp_provider.source.snapshot_reader import SnapshotReader
-from sqp_provider.target.encoding import copied, encoded
+from sqp_provider.target.encoding import encoded
 from sqp_provider.target.staging import Staging
 from sqp_provider.target.target import Target
 
@@ -40,12 +40,12 @@ class PostgresStageOperator(SyncStageOperator):
         snapshot, sync, started = Snapshot.model_validate(self.snapshot), self.read_sync(context), time.monotonic()
         self.skip_if_unchanged(sync, snapshot, force=sync.options.force)
         return_large_buffers()
-        sync_type = sync.period.sync_type
         reader = SnapshotReader(self.bigquery, snapshot.table, self.settings.source.read_streams)
         with self.postgres.transaction() as database:
             staging = Staging(database, sync)
             staging.create(bigquery_sync_id=snapshot.job_id)
-            rows = staging.copy(reader.accepted(copied(sync_type), partial(encoded, sync_type=sync_type)))
+            types = staging.columns.types(staging.copied)
+            rows = staging.copy(reader.accepted(staging.copied, partial(encoded, types=types)))
             rejects_kept = staging.keep_rejects(reader.rejected()) if snapshot.reject_count else 0
             staging.add_key()
             Target(database, sync).refuse_if_superseded()

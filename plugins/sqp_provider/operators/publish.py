@@ -52,19 +52,12 @@ class SyncPublishOperator(SyncStageOperator):
         return result.model_dump(mode="json")
 
     def report(self, sync: SyncRun, snapshot: Snapshot, result: PublishResult) -> None:
-        """Log how many rows are published and rejected, and what was changed for that."""
+        """Log where every landed row went, and what was changed for that."""
         if result.how == "dry run":
             self.log.info("%s: nothing was written, %s", sync.period, result)
             return
-        rows = result.inserted + result.updated + result.unchanged
-        self.log.info(
-            "%s: %s rows published, %s rejected (see sync %s); %s",
-            sync.period,
-            f"{rows:,}",
-            f"{snapshot.reject_count:,}",
-            sync.sync_log_id,
-            result,
-        )
+        self.log.info("%s: %s (see sync %s)", sync.period, snapshot.balance, sync.sync_log_id)
+        self.log.info("%s: %s", sync.period, result)
 
     def counts(self, result: dict[str, Any]) -> dict[str, int]:
         """Return how many rows of the target changed; a dry run changes none."""
@@ -92,9 +85,12 @@ class SyncPublishOperator(SyncStageOperator):
             target.staging.refuse_unless_of(snapshot)
             result = self.change(target, snapshot)
             target.record_published(snapshot)
+            target.derive_adopted()
             if result.changes and sync.period.sync_type is SyncType.WEEKLY and self.sums_months_from_weeks:
-                target.forget_rollups(snapshot)
-            SyncLog(database).record_counts(sync, result, {"outcome": result.how})
+                target.mark_outdated(snapshot)
+            SyncLog(database).record_counts(
+                sync, result, {"outcome": result.how, "rows": snapshot.balance.model_dump()}
+            )
         return result
 
     @property
@@ -104,7 +100,7 @@ class SyncPublishOperator(SyncStageOperator):
 
     def change(self, target: Target, snapshot: Snapshot) -> PublishResult:
         """Attach a period that is new; of one that is there, write the difference."""
-        if target.period_is_new():
+        if target.staging.period_is_new():
             return target.attach(snapshot.totals.row_count)
         result = target.find_difference()
         self.refuse_large_delete(target, result)

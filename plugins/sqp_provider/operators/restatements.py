@@ -15,7 +15,7 @@ from sqp_provider.notifications.alerts import notify_run_finished
 from sqp_provider.operators.airflow_name import airflow_name
 from sqp_provider.operators.stage import SyncStageOperator
 from sqp_provider.operators.stale_runs import close_stale_runs
-from sqp_provider.target.periods import Periods, forgotten_periods
+from sqp_provider.target.periods import Periods, doubted_periods
 from sqp_provider.target.schema_state import SchemaState
 
 
@@ -24,23 +24,28 @@ class RestatementCheckOperator(SyncStageOperator):
 
     The window ends with the newest period whose publication delay had passed when the run was due. Params:
     ``sync_types``, ``periods`` (instead of the configured window) and ``dry_run`` (report, and return nothing).
+
+    :param sync_type: the type to check.
     """
 
     template_fields: Sequence[str] = ()
+    sync_type: SyncType
+
+    def __init__(self, *, sync_type: SyncType, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.sync_type = sync_type
 
     @fails_plainly
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Check each type, log what was found, and return the runs to trigger."""
+        """Check the type, log what was found, and return the runs to trigger."""
+        if self.sync_type.value not in context["params"]["sync_types"]:
+            self.log.info("%s is not in sync_types, so nothing was checked", self.sync_type)
+            return []
         with self.postgres.transaction() as database:
             SchemaState(database).claim(airflow_name(self.settings))
         self.source.refuse_if_unusable()
         self.close_stale_runs(context)
-        findings = [
-            finding
-            for sync_type in self.sync_types(context)
-            for window in self.windows(context, sync_type)
-            for finding in self.check(sync_type, window)
-        ]
+        findings = [finding for window in self.windows(context) for finding in self.check(window)]
         self.report(findings)
         to_sync = [finding.period for finding in findings if finding.action == "sync"]
         if context["params"]["dry_run"]:
@@ -53,30 +58,26 @@ class RestatementCheckOperator(SyncStageOperator):
         for run in close_stale_runs(self.postgres, context["ti"], self.log, after=after):
             notify_run_finished(self.settings, run.sync_log_id)
 
-    def sync_types(self, context: Context) -> list[SyncType]:
-        """Return the types to check, in the order of :class:`~sqp_provider.core.period.SyncType`."""
-        return [sync_type for sync_type in SyncType if sync_type.value in context["params"]["sync_types"]]
-
-    def windows(self, context: Context, sync_type: SyncType) -> list[list[Period]]:
+    def windows(self, context: Context) -> list[list[Period]]:
         """Return the periods to check, newest first.
 
-        Older periods are added if somebody wrote to them after they were published.
+        Older periods are added if they, or a week of them, changed after they were published.
         """
-        run_after: Any = context["dag_run"].run_after
+        sync_type, run_after = self.sync_type, context["dag_run"].run_after
         periods = context["params"]["periods"] or self.settings.restatements.periods_of(sync_type)
         if not periods:
             return []
         window = Period.latest_due(sync_type, run_after, self.settings.schedule.delay(sync_type)).with_previous(periods)
         with self.postgres.transaction() as database:
-            forgotten = forgotten_periods(database, sync_type)
-        return [window, *stretches((period for period in forgotten if period not in window), longest=periods)]
+            doubted = doubted_periods(database, sync_type)
+        return [window, *stretches((period for period in doubted if period not in window), longest=periods)]
 
-    def check(self, sync_type: SyncType, window: list[Period]) -> list[Finding]:
+    def check(self, window: list[Period]) -> list[Finding]:
         """Read the source's totals, write them into ``source_period``, and compare them with the ledger."""
         seen_at = datetime.now(UTC)
-        source = self.source.window_totals(sync_type, window)
+        source = self.source.window_totals(self.sync_type, window)
         with self.postgres.transaction() as database:
-            periods = Periods(database, sync_type, window)
+            periods = Periods(database, self.sync_type, window)
             periods.record_seen(source, seen_at)
             known = periods.known()
         return find_restatements(window, source, known)

@@ -1,4 +1,4 @@
-"""Delete old runs and rejects, and old periods if the settings say so."""
+"""Delete old runs and rejects, old periods if the settings say so, and keep the tables' statistics."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from sqp_provider.hooks.postgres import SqpPostgresHook
 from sqp_provider.operators.airflow_name import airflow_name
 from sqp_provider.target.retention import Retention
 from sqp_provider.target.schema_state import SchemaState
+from sqp_provider.target.statistics import Statistics
 
 
 class RetentionOperator(BaseOperator):
     """Delete rows that are older than the ``retention`` of the configuration, and return how many of each kind.
+
+    Then analyze the summary tables that have grown: autovacuum analyzes partitions, never the table that they make.
 
     :param settings: the checked configuration file.
     """
@@ -40,6 +43,7 @@ class RetentionOperator(BaseOperator):
         self.drop_partitions(retention)
         deleted |= retention.delete_log()
         self.log.info("Deleted: %s", ", ".join(f"{count:,} {what}" for what, count in deleted.items()))
+        self.refresh_statistics(Statistics(postgres))
         return deleted
 
     def drop_partitions(self, retention: Retention) -> None:
@@ -49,3 +53,11 @@ class RetentionOperator(BaseOperator):
                 self.log.info("Empty partition %s dropped", name)
         except TargetUnreachable as error:
             self.log.warning("An empty partition stays until the next run: %s", error)
+
+    def refresh_statistics(self, statistics: Statistics) -> None:
+        """Analyze the tables that have grown. If one is locked, its statistics stay until the next run."""
+        try:
+            for table in statistics.refresh():
+                self.log.info("%s analyzed", table)
+        except TargetUnreachable as error:
+            self.log.warning("Statistics stay until the next run: %s", error)

@@ -115,7 +115,8 @@ class SyncStageOperator(BaseOperator):
             log.record_snapshot(sync, snapshot)
             if force or not target.holds(snapshot):
                 return
-            log.record_counts(sync, result, {"outcome": result.how, "reason": reason})
+            rows = snapshot.balance.model_dump()
+            log.record_counts(sync, result, {"outcome": result.how, "reason": reason, "rows": rows})
             if not sync.options.dry_run:
                 target.record_confirmed(snapshot)
         raise AirflowSkipException(f"{sync.period} is {reason}. Run it with force to publish it again.")

@@ -72,6 +72,7 @@ class PeriodStatus(Row):
     last_finished_at: Moment | None
     source_row_count: int | None
     source_seen_at: Moment | None
+    cause: str | None
 
 
 class Failure(Row):
@@ -204,6 +205,8 @@ class SyncDetail(Row):
     """One run with everything that is known of it."""
 
     sync: Sync
+    balance: str | None
+    """Where every landed row went: ``20 rows landed = 17 published + 1 rejected + 2 superseded copies + 0 merged``."""
     stages: list[Stage]
     attempts: list[Attempt]
     checks: list[Check]

@@ -11,7 +11,7 @@ from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import Settings
 from sqp_provider.status.models import Headline, PeriodStatus, SyncDetail
 from sqp_provider.status.queries import StatusReader
-from sqp_provider.status.view import attempts, headline, stages
+from sqp_provider.status.view import attempts, balance, headline, stages
 
 
 def headlines(settings: Settings, periods: Sequence[PeriodStatus]) -> list[Headline]:
@@ -31,6 +31,7 @@ def sync_detail(reader: StatusReader, sync_log_id: int) -> SyncDetail:
     checks = reader.checks(sync_log_id)
     return SyncDetail(
         sync=sync,
+        balance=balance(sync),
         stages=stages(sync, checks),
         attempts=attempts(sync),
         checks=checks,

@@ -8,12 +8,15 @@ from typing import Any
 
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.run import TASKS
+from sqp_provider.core.snapshot import Balance
 from sqp_provider.status.models import Attempt, Check, Headline, PeriodStatus, Stage, StageState, Sync, Verdict
 
 VERDICTS: Mapping[str, tuple[Verdict, str]] = {
     "synced": ("yes", "can be trusted"),
     "derived": ("care", "is summed from its weeks; it is not Amazon's own report"),
     "restated": ("care", "is published, but the source has changed since"),
+    "overwritten": ("care", "is published, but somebody else has written to it since"),
+    "outdated": ("care", "is published, but a week of it was published later"),
     "running": ("wait", "is being synced"),
     "failed": ("no", "cannot be trusted: its last sync failed"),
     "missing": ("no", "is missing"),
@@ -52,8 +55,9 @@ def _reason(found: PeriodStatus | None) -> str:
     elif found and found.state:
         published = f"{found.row_count or 0:,} rows, published {found.published_at:%Y-%m-%d %H:%M} UTC."
     if found and found.status in ("restated", "missing") and found.source_row_count is not None:
+        same = " other" if found.source_row_count == found.row_count else ""
         seen = f"{found.source_seen_at:%Y-%m-%d %H:%M} UTC"
-        published += f" The source had {found.source_row_count:,} rows at the last check, {seen}."
+        published += f" The source had {found.source_row_count:,}{same} rows at the last check, {seen}."
     if found and found.status == "failed":
         published += " The target is unchanged." if found.state else ""
     return published
@@ -61,19 +65,17 @@ def _reason(found: PeriodStatus | None) -> str:
 
 def _todo(sync_type: SyncType, found: PeriodStatus | None) -> str | None:
     """Say what a person should do, or None when there is nothing to do."""
-    status = found.status if found else "missing"
     dag_id = sync_type.dag_id
-    if status == "failed":
-        return "Open the sync: its error says what to do."
-    if status == "running":
-        return "Wait for the run."
-    if status == "restated":
-        return f"The next run of sqp_restatements syncs it. To sync it now, trigger {dag_id} for it."
-    if status == "deleted":
-        return f"To have it again, trigger {dag_id} for it."
-    if status == "missing":
-        return f"Check that {dag_id} is unpaused, or trigger it for this {sync_type.period_type.unit}."
-    return None
+    sync_now = f"To sync it now, trigger {dag_id} for it."
+    return {
+        "failed": "Open the sync: its error says what to do.",
+        "running": "Wait for the run.",
+        "restated": f"The next run of sqp_restatements syncs it. {sync_now}",
+        "overwritten": f"The next run of sqp_restatements syncs it. {sync_now}",
+        "outdated": f"The next run of sqp_restatements compares it with the source. {sync_now}",
+        "deleted": f"To have it again, trigger {dag_id} for it.",
+        "missing": f"Check that {dag_id} is unpaused, or trigger it for this {sync_type.period_type.unit}.",
+    }.get(found.status if found else "missing")
 
 
 def _run_of(found: PeriodStatus | None) -> int | None:
@@ -88,6 +90,8 @@ def period_label(period: PeriodStatus) -> str:
     ``week 2026-11-08 to 2026-11-14: synced, 19,001 rows, published 2026-11-18 06:02 UTC``
     """
     parts = [period.status]
+    if period.cause:
+        parts.append(period.cause)
     if period.row_count is not None:
         parts.append(f"{period.row_count:,} rows")
     if period.published_at:
@@ -118,6 +122,12 @@ def attempts(sync: Sync) -> list[Attempt]:
 
 def _earlier(row: Mapping[str, Any]) -> Attempt:
     return Attempt.model_validate({name: row.get(name) for name in Attempt.model_fields})
+
+
+def balance(sync: Sync) -> str | None:
+    """Return where every landed row went, or None for a run that published nothing."""
+    rows = (sync.sync_metadata or {}).get("rows")
+    return str(Balance.model_validate(rows)) if rows else None
 
 
 def stages(sync: Sync, checks: Sequence[Check]) -> list[Stage]:
@@ -181,7 +191,7 @@ def _found(sync: Sync, checks: Sequence[Check]) -> dict[str, str]:
     found: dict[str, str] = {}
     if snapshot := metadata.get("snapshot"):
         rows, rejects = snapshot.get("source_rows", 0), snapshot.get("reject_count", 0)
-        found["extract"] = f"{rows:,} source rows, {rejects:,} rejects, {snapshot.get('bytes_processed', 0):,} bytes"
+        found["extract"] = f"{rows:,} rows landed, {rejects:,} rejected, {snapshot.get('bytes_processed', 0):,} bytes"
     own = [check.check_status for check in checks if check.attempt == sync.attempt]
     if own:
         counts = ", ".join(f"{own.count(each)} {each}" for each in ("passed", "warning", "failed") if each in own)

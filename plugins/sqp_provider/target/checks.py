@@ -15,6 +15,7 @@ from sqp_provider.core.quality import CheckResult, CheckStatus, Earlier, Staged
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.settings import CheckSettings
 from sqp_provider.hooks.postgres import Database
+from sqp_provider.target.columns import StoredColumns
 from sqp_provider.target.staging import Staging
 
 
@@ -108,6 +109,7 @@ class Checks:
                 "target": self._target(),
                 "rejects": self.database.table("sync_rejects"),
                 "ledger": self.database.table("synced_period"),
+                "log": self.database.table("sync_log"),
                 "sync_log_id": sql.Literal(self.sync.sync_log_id),
                 "attempt": sql.Literal(self.sync.attempt),
                 "sync_type": sql.Literal(self.sync.period.sync_type.value),
@@ -117,30 +119,45 @@ class Checks:
         return statement.as_string(self.database.connection)
 
     def _expressions(self) -> dict[str, sql.Composable]:
-        expressions = _expressions(counts_of(self.sync.period.sync_type))
+        sync_type = self.sync.period.sync_type
+        columns = StoredColumns.read(self.database, sync_type)
+        expressions = _expressions(columns, counts_of(sync_type), self.database.table("rate"))
         return expressions | {"row_hash": self.database.table("row_hash")}
 
     def _target(self) -> sql.Identifier:
         return self.database.table(self.sync.period.sync_type.target_table)
 
 
-def _expressions(count_columns: Sequence[str]) -> dict[str, sql.Composable]:
+def _expressions(
+    columns: StoredColumns, count_columns: Sequence[str], rate_function: sql.Composable
+) -> dict[str, sql.Composable]:
     metrics = [metric.column for metric in METRICS]
-    counts = [sql.Identifier(column) for column in count_columns]
-    # the cast matters only for an adopted table whose rates have more decimal places
-    rates = [sql.SQL("{}::numeric(10, 6)").format(sql.Identifier(rate.column)) for rate in RATES]
+    counts = [columns.count(column) for column in count_columns]
+    rates = [columns.rate(rate.column, rate_function) for rate in RATES]
+    written = columns.written(rate.column for rate in RATES)
     return {
         "figures": sql.SQL(", ").join([*counts, *rates]),
         "texts": sql.SQL("concat_ws('|', {})").format(
             sql.SQL(", ").join(sql.Identifier(text) for text in ("query", *(text.column for text in TEXTS)))
         ),
-        "sums": _each("coalesce(sum({0}), 0) as {0}", metrics),
+        "sums": _each("coalesce(sum({0}::bigint), 0) as {0}", metrics),
         "nulls": _each("count(*) filter (where {0} is null) as {1}", [*KEYS, *metrics]),
-        "shares_out_of_range": _each("{0} not between 0 and 1", SHARES, " or "),
+        "rates_too_large": _either(
+            sql.SQL("{} is null and {} > 0").format(sql.Identifier(rate.column), sql.Identifier(rate.denominator))
+            for rate in RATES
+            if rate.column in written
+        ),
+        "shares_out_of_range": _either(
+            sql.SQL("{} not between 0 and 1").format(sql.Identifier(share)) for share in SHARES if share in written
+        ),
     }
 
 
-def _each(template: str, columns: Iterable[str], separator: str = ", ") -> sql.Composed:
-    return sql.SQL(separator).join(
+def _either(conditions: Iterable[sql.Composable]) -> sql.Composed:
+    return sql.SQL(" or ").join([sql.SQL("false"), *conditions])
+
+
+def _each(template: str, columns: Iterable[str]) -> sql.Composed:
+    return sql.SQL(", ").join(
         sql.SQL(template).format(sql.Identifier(column), sql.Identifier(f"{column}_nulls")) for column in columns
     )

@@ -28,8 +28,7 @@ class OpenRuns:
         :return: False if the row has changed since it was read, so that nothing was written.
         :raises TargetUnreachable: a session has locked the staged table, so the run is still running.
         """
-        seconds = self.database.settings.lock_timeout_seconds
-        self.database.run("publish", "wait_at_most", {"milliseconds": str(int(seconds * 1000))})
+        self.database.wait_at_most(self.database.settings.lock_timeout_seconds)
         seen = {"sync_log_id": run.sync_log_id, "attempt": run.attempt, "started_at": run.started_at}
         if self.database.row("stale", "lock_open", seen) is None:
             return False

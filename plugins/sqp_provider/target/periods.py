@@ -12,9 +12,9 @@ from sqp_provider.core.snapshot import PeriodTotals
 from sqp_provider.hooks.postgres import Database
 
 
-def forgotten_periods(database: Database, sync_type: SyncType) -> list[Period]:
-    """Return the periods that somebody wrote to after they were published, newest first."""
-    statement = database.statement("restatements", "forgotten_periods")
+def doubted_periods(database: Database, sync_type: SyncType) -> list[Period]:
+    """Return the periods that were written to, or a week of which changed, after they were published, newest first."""
+    statement = database.statement("restatements", "doubted_periods")
     rows = database.connection.execute(statement, {"sync_type": sync_type.value})
     return [Period.starting(sync_type, row["period_start"]) for row in rows]
 
@@ -50,3 +50,4 @@ class Periods:
         ]
         with self.database.connection.cursor() as cursor:
             cursor.executemany(self.database.statement("restatements", "record_seen"), rows)
+        self.database.run("restatements", "settle_outdated", {"sync_type": self.sync_type.value})

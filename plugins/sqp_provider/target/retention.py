@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from sqp_provider.core.settings import RetentionSettings
-from sqp_provider.hooks.postgres import Database, SqpPostgresHook
+from sqp_provider.hooks.postgres import SqpPostgresHook
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Retention:
             old = database.connection.execute(database.statement("retention", "old_periods"), keep).fetchall()
         for period in old:
             with self.postgres.transaction() as database:
-                self._wait_at_most(database, database.settings.lock_timeout_seconds)
+                database.wait_at_most(database.settings.lock_timeout_seconds)
                 deleted = database.one("retention", "delete_period", period)["deleted"]
             yield period["sync_type"], period["period_start"], deleted
 
@@ -54,11 +54,7 @@ class Retention:
             left = database.connection.execute(database.statement("retention", "deleted_partitions")).fetchall()
         for partition in left:
             with self.postgres.transaction() as database:
-                self._wait_at_most(database, database.settings.lock_timeout_seconds)
+                database.wait_at_most(database.settings.lock_timeout_seconds)
                 dropped = database.one("retention", "drop_partition", partition)["dropped"]
             if dropped:
                 yield partition["partition_name"]
-
-    @staticmethod
-    def _wait_at_most(database: Database, seconds: float) -> None:
-        database.run("publish", "wait_at_most", {"milliseconds": str(int(seconds * 1000))})

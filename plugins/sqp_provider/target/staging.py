@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -16,7 +17,8 @@ from sqp_provider.core.period import SyncType
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.hooks.postgres import Database
-from sqp_provider.target.encoding import END, HEADER, copied
+from sqp_provider.target.columns import StoredColumns
+from sqp_provider.target.encoding import END, HEADER
 
 REJECTS_KEPT = 10_000
 """How many rejects of one attempt are kept as rows; all of them are counted."""
@@ -33,23 +35,31 @@ class Staging:
         self.target_label = f"{database.settings.schema_name}.{sync.period.sync_type.target_table}"
         self.target = database.table(sync.period.sync_type.target_table)
 
+    @cached_property
+    def columns(self) -> StoredColumns:
+        """The columns of the target."""
+        return StoredColumns.read(self.database, self.sync.period.sync_type)
+
+    @property
+    def copied(self) -> tuple[str, ...]:
+        """The columns that are copied, in their order."""
+        return self.columns.copied(self.sync.period.sync_type)
+
     def create(self, *, bigquery_sync_id: str) -> None:
         """Create the table empty, in place of one that an earlier attempt of this run left."""
-        period = self.sync.period
         self._run("lock_staged", staged_text=sql.Literal(self.label))
-        self._run("drop_staged")
+        self.drop()
         if self.target_is_partitioned():
-            self._run("create_partition_to_be", target=self.target)
-            self._run("add_bounds", bounds=sql.Identifier(f"{self.sync.staged_name}_bounds"), **self._bounds())
+            self._run("create_partition_to_be", staged_text=sql.Literal(self.label), **self.period_names())
         else:
-            columns = self._list((*period.columns, *copied(period.sync_type)))
-            self._run("create_plain", target=self.target, columns=columns)
-        for column, value in self._constants(bigquery_sync_id).items():
-            self._run("set_constant", column=sql.Identifier(column), value=sql.Literal(value))
+            columns = (*self._constants(bigquery_sync_id), *self.copied)
+            self._run("create_plain", target=self.target, columns=self._list(columns))
+        constants = self._constants(bigquery_sync_id)
+        self._alter(self._action("set_constant", column, value) for column, value in constants.items())
 
     def copy(self, pieces: Generator[bytes]) -> int:
         """Write encoded rows and return how many Postgres stored. ``pieces`` is always closed, also after an error."""
-        columns = self._list(copied(self.sync.period.sync_type))
+        columns = self._list(self.copied)
         statement = self.database.statement("staging", "copy_rows", {"staged": self.name, "columns": columns})
         with closing(pieces), self.database.connection.cursor() as cursor:
             with cursor.copy(statement) as copy:
@@ -60,25 +70,29 @@ class Staging:
             return cursor.rowcount
 
     def add_key(self) -> None:
-        """Add the key and the indexes that the target has, drop the load's defaults, and collect statistics.
+        """Add the key, drop the load's defaults, and collect statistics.
+
+        The target's other indexes are of no use to a period that will be compared, so only a new period gets them.
 
         :raises ChecksFailed: the snapshot repeats a key.
         """
         self._run("speed_up_index")
+        key = self.database.statement("staging", "add_key")
         try:
-            self._run("add_key")
+            self._alter([key, *(self._action("drop_constant", column) for column in self._constants(""))])
         except UniqueViolation as error:
             raise ChecksFailed(
                 f"{self.sync.period}: duplicate_check failed on {self.label}: the snapshot repeats a key "
                 f"({error.diag.message_detail}). The target is unchanged. "
                 "Clear 'extract' to take a new snapshot."
             ) from error
-        if self.sync.period.sync_type is SyncType.WEEKLY:
-            self._run("add_sync_index")
-        self._run("add_reference_index")
-        for column in self._constants(""):
-            self._run("drop_default", column=sql.Identifier(column))
+        if self.period_is_new():
+            self._add_indexes()
         self._run("analyze_staged")
+
+    def period_is_new(self) -> bool:
+        """Return whether the staged table can become the period's partition as it is."""
+        return bool(self.database.one("staging", "period_is_new", None, **self.period_names())["is_new"])
 
     def keep_rejects(self, batches: Iterable[pa.RecordBatch]) -> int:
         """Write up to :data:`REJECTS_KEPT` rejects with their raw rows and return how many were kept."""
@@ -111,8 +125,9 @@ class Staging:
             )
 
     def drop(self) -> None:
-        """Drop the staged table if it exists."""
-        self._run("drop_staged")
+        """Drop the staged table if it exists. Without one, nothing is run that an event trigger would see."""
+        if self.exists():
+            self._run("drop_staged")
 
     def drop_leftovers(self) -> None:
         """Drop the staged tables of finished runs of the same period, which a completed run makes useless."""
@@ -130,18 +145,33 @@ class Staging:
         return bool(self.database.one("staging", "target_kind", target_text=target)["partitioned"])
 
     def _constants(self, bigquery_sync_id: str) -> dict[str, Any]:
-        return self.sync.period.columns | {
+        constants = self.sync.period.columns | {
             "bigquery_sync_id": bigquery_sync_id,
             "sync_log_id": self.sync.sync_log_id,
             "last_synced_at": self.sync.started_at,
         }
+        return {column: constants[column] for column in self.columns.written(constants)}
 
-    def _bounds(self) -> dict[str, sql.Composable]:
+    def period_names(self) -> dict[str, sql.Composable]:
+        """Return what the functions of partitions are called with: the table and the days of the period."""
         period = self.sync.period
         return {
+            "target_name": sql.Literal(period.sync_type.target_table),
             "first_day": sql.Literal(period.first_day),
-            "next_first_day": sql.Literal(period.next_first_day),
+            "last_day": sql.Literal(period.last_day),
         }
+
+    def _add_indexes(self) -> None:
+        if self.sync.period.sync_type is SyncType.WEEKLY:
+            self._run("add_sync_index")
+        self._run("add_reference_index")
+
+    def _action(self, name: str, column: str, value: Any = None) -> sql.Composed:
+        names = {"column": sql.Identifier(column), "value": sql.Literal(value)}
+        return self.database.statement("staging", name, names)
+
+    def _alter(self, actions: Iterable[sql.Composed]) -> None:
+        self._run("alter_staged", actions=sql.SQL(", ").join(actions))
 
     def _run(self, name: str, **names: sql.Composable) -> None:
         self.database.run("staging", name, None, staged=self.name, **names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 from psycopg import sql
@@ -31,18 +32,30 @@ class Target:
         self.staging = Staging(database, sync)
         self.table = database.table(sync.period.sync_type.target_table)
         self.label = self.staging.target_label
-        calendar = [column for column in sync.period.columns if column != "period_start"]
-        self.compared = (*calendar, *values_of(sync.period.sync_type))
-        self.updated = (*self.compared, *_SYNC_COLUMNS)
-        self.inserted = ("period_start", "query", "asin", *self.updated)
         self.period = {"sync_type": sync.period.sync_type.value, "period_start": sync.period.first_day}
+
+    @cached_property
+    def compared(self) -> tuple[str, ...]:
+        """The columns besides the key that make a row right or wrong."""
+        calendar = [column for column in self.sync.period.columns if column != "period_start"]
+        return self.staging.columns.written((*calendar, *values_of(self.sync.period.sync_type)))
+
+    @property
+    def updated(self) -> tuple[str, ...]:
+        """The columns that are written into a row that is there."""
+        return (*self.compared, *_SYNC_COLUMNS)
+
+    @property
+    def inserted(self) -> tuple[str, ...]:
+        """The columns that are written into a new row."""
+        return ("period_start", "query", "asin", *self.updated)
 
     def lock(self) -> None:
         """Wait for the turn to publish. This wait blocks nobody, so it may be long; later lock waits may not."""
-        self._wait_at_most(TURN_SECONDS)
+        self.database.wait_at_most(TURN_SECONDS)
         self._run("lock_turn", self.period)
         self._run("lock_period", self.period)
-        self._wait_at_most(self.database.settings.lock_timeout_seconds)
+        self.database.wait_at_most(self.database.settings.lock_timeout_seconds)
 
     def refuse_if_superseded(self) -> None:
         """Stop unless this is the newest attempt of the newest run of its period.
@@ -75,14 +88,9 @@ class Target:
             return False
         return self._rows() == int(ledger["row_count"])
 
-    def period_is_new(self) -> bool:
-        """Return whether the staged table can become the period's partition as it is."""
-        name, last_day = self.sync.period.sync_type.target_table, sql.Literal(self.sync.period.last_day)
-        return bool(self._one("period_is_new", target_name=sql.Literal(name), last_day=last_day)["is_new"])
-
     def ensure_rollup_partitions(self) -> None:
         """Create missing partitions of a week's month and quarter, unless the week's attach creates them."""
-        if self.sync.period.sync_type is SyncType.WEEKLY and not self.period_is_new():
+        if self.sync.period.sync_type is SyncType.WEEKLY and not self.staging.period_is_new():
             self._lock_rollup_turns()
             self._run("ensure_rollup_partitions", self.period)
 
@@ -95,12 +103,10 @@ class Target:
             self._lock_rollup_turns()
             self._run("refresh_rollups", staged_text=sql.Literal(self.staging.label))
         schema, name = self.database.settings.schema_name, self.sync.partition_name
-        partition, bounds = sql.Identifier(schema, name), sql.Identifier(f"{self.sync.staged_name}_bounds")
-        self._run("move_staged", staged=self.staging.name, schema=sql.Identifier(schema))
+        self._run("move_staged", schema=sql.Identifier(schema))
         moved = sql.Identifier(schema, self.sync.staged_name)
         self._run("rename_staged", moved=moved, partition_name=sql.Identifier(name))
-        self._run("attach", partition=partition)
-        self._run("drop_bounds", partition=partition, bounds=bounds)
+        self._run("attach")
         return PublishResult(how="attached", inserted=rows)
 
     def find_difference(self) -> PublishResult:
@@ -149,9 +155,15 @@ class Target:
             },
         )
 
-    def forget_rollups(self, snapshot: Snapshot) -> None:
+    def derive_adopted(self) -> None:
+        """Sum the month and quarter that were there before the first sync, if all their weeks are synced now."""
+        if self.sync.period.sync_type is SyncType.WEEKLY:
+            self._run("derive_adopted", self.period)
+
+    def mark_outdated(self, snapshot: Snapshot) -> None:
         """Write into the ledger that a synced month or quarter may lack what this week now has."""
-        self._run("forget_rollups", self.period | {"snapshot_at": snapshot.snapshot_at})
+        seen = {"snapshot_at": snapshot.snapshot_at, "fingerprint": snapshot.fingerprint}
+        self._run("mark_outdated", self.period | seen)
 
     def record_confirmed(self, snapshot: Snapshot) -> None:
         """Write into the ledger that a later snapshot was equal. From then on an older snapshot is refused."""
@@ -161,12 +173,9 @@ class Target:
         return int(self._one("period_rows", self.period)["rows"])
 
     def _lock_rollup_turns(self) -> None:
-        self._wait_at_most(TURN_SECONDS)
+        self.database.wait_at_most(TURN_SECONDS)
         self._run("lock_rollup_turns")
-        self._wait_at_most(self.database.settings.lock_timeout_seconds)
-
-    def _wait_at_most(self, seconds: float) -> None:
-        self._run("wait_at_most", {"milliseconds": str(int(seconds * 1000))})
+        self.database.wait_at_most(self.database.settings.lock_timeout_seconds)
 
     def _run(self, name: str, values: Mapping[str, Any] | None = None, **names: sql.Composable) -> int:
         return self.database.run("publish", name, values, **(self._names() | names))
@@ -178,9 +187,7 @@ class Target:
         return {
             "target": self.table,
             "staged": self.staging.name,
-            "first_day": sql.Literal(self.sync.period.first_day),
-            "next_first_day": sql.Literal(self.sync.period.next_first_day),
-        }
+        } | self.staging.period_names()
 
 
 def _list(columns: Iterable[str]) -> sql.Composed:

@@ -22,6 +22,17 @@ create table if not exists sync_log (
 );
 
 alter table sync_log
+    add column if not exists completed_at timestamptz,
+    add column if not exists period_start date,
+    add column if not exists period_end date,
+    add column if not exists records_processed integer default 0,
+    add column if not exists records_inserted integer default 0,
+    add column if not exists records_updated integer default 0,
+    add column if not exists records_failed integer default 0,
+    add column if not exists error_message text,
+    add column if not exists error_details jsonb,
+    add column if not exists sync_metadata jsonb,
+    add column if not exists created_at timestamptz default current_timestamp,
     add column if not exists dag_id text,
     add column if not exists run_id text,
     add column if not exists attempt integer not null default 1;
@@ -55,7 +66,18 @@ create table if not exists data_quality_checks (
     created_at timestamptz default current_timestamp
 );
 
-alter table data_quality_checks add column if not exists attempt integer;
+alter table data_quality_checks
+    add column if not exists source_value numeric,
+    add column if not exists target_value numeric,
+    add column if not exists difference numeric,
+    add column if not exists difference_pct numeric(10, 2),
+    add column if not exists table_name varchar(255),
+    add column if not exists column_name varchar(255),
+    add column if not exists check_query text,
+    add column if not exists check_message text,
+    add column if not exists check_metadata jsonb,
+    add column if not exists created_at timestamptz default current_timestamp,
+    add column if not exists attempt integer;
 
 create index if not exists idx_quality_checks_sync on data_quality_checks (sync_log_id);
 create index if not exists idx_quality_checks_status on data_quality_checks (check_status);
@@ -104,15 +126,17 @@ create table if not exists synced_period (
     sync_log_id bigint references sync_log (id),
     attempt integer,
     published_at timestamptz default current_timestamp,
+    week_changed_at timestamptz,
     primary key (sync_type, period_start)
 );
 
 alter table synced_period
     drop constraint if exists synced_period_state_check,
-    add constraint synced_period_state_check check (state in ('derived', 'synced', 'deleted'));
+    add constraint synced_period_state_check check (state in ('adopted', 'derived', 'synced', 'deleted'));
 
 comment on table synced_period is
-'What is published of each period: synced by its own sync, derived from weeks, or deleted on purpose. See period_status.';
+'What is published of each period: synced by its own sync, derived from weeks, adopted as it was before the first sync, '
+'or deleted on purpose. See period_status.';
 
 
 create table if not exists source_period (

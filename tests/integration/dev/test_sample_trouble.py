@@ -32,8 +32,7 @@ def faults(row: Row) -> set[str]:
         "start_date_null": start is None,
         "start_date_on_monday": start is not None and start.isoweekday() == 1,
         "end_date_not_saturday": end.isoweekday() != 6,
-        "rate_too_large": row["asin_impression_count"] > 0
-        and row["asin_click_count"] / row["asin_impression_count"] > 9_999.999999,
+        "count_too_large": max(row[name] for name in (*OWN, *MARKET)) > 10**11,
     }
     return {kind for kind, wrong in found.items() if wrong}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -41,6 +42,10 @@ class Expected:
 
     rows: list[dict[str, Any]]
     rejects: dict[str, int]
+    balance: dict[str, int]
+    """Where the landed rows went."""
+    differing: int
+    """How many superseded copies differ from the row that superseded them."""
 
 
 def recompute(raw: Sequence[Mapping[str, Any]], period: Period) -> Expected:
@@ -48,9 +53,17 @@ def recompute(raw: Sequence[Mapping[str, Any]], period: Period) -> Expected:
     days = {"first_day": period.first_day, "last_day": period.last_day}
     found = _run(_SQL, "raw", [_typed(row) for row in raw], _SCHEMA, **days)
     native = {} if period.sync_type is SyncType.WEEKLY else {"active_weeks": None}
-    rows = [row for row in found if row["reason"] is None]
+    rows = [row for row in found if row["reason"] is None and row["counted"] is None]
     rejects = {row["reason"]: row["rejects"] for row in found if row["reason"]}
-    return Expected(_as_target(rows, period.columns | native), rejects)
+    counted = Counter({row["counted"]: row["rejects"] for row in found if row["counted"]})
+    balance = {
+        "landed": counted["landed"],
+        "published": len(rows),
+        "rejected": counted["rejected"],
+        "superseded": counted["landed"] - counted["accepted"] - counted["rejected"],
+        "merged": counted["accepted"] - len(rows),
+    }
+    return Expected(_as_target(rows, period.columns | native), rejects, balance, counted["differing"])
 
 
 def roll_up(weeks: Sequence[Mapping[str, Any]], period: Period) -> list[dict[str, Any]]:
@@ -77,13 +90,20 @@ def _database() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(config={"threads": 1})
     atexit.register(connection.close)  # else its functions outlive it, and Python's end complains
     connection.create_function("fold", fold, ["VARCHAR"], "VARCHAR")  # type: ignore[list-item, arg-type]
-    connection.create_function("quotient", quotient, ["BIGINT", "BIGINT"], "DECIMAL(38, 6)")  # type: ignore[list-item, arg-type]
+    connection.create_function(
+        "quotient",
+        quotient,
+        ["BIGINT", "BIGINT"],  # type: ignore[list-item]
+        "DECIMAL(38, 6)",  # type: ignore[arg-type]
+        null_handling="special",  # type: ignore[arg-type]
+    )
     return connection
 
 
 def _as_target(rows: list[dict[str, Any]], constants: Mapping[str, Any]) -> list[dict[str, Any]]:
     found = [
-        dict(constants) | {key: value for key, value in row.items() if key not in ("reason", "rejects")} for row in rows
+        dict(constants) | {key: value for key, value in row.items() if key not in ("reason", "rejects", "counted")}
+        for row in rows
     ]
     return sorted(found, key=lambda row: (row["query"].encode(), row["asin"]))
 
@@ -94,12 +114,15 @@ def fold(text: str) -> str:
     return " ".join(part for part in spaced.split(" ") if part)
 
 
-def quotient(count: int, of: int) -> Decimal:
-    """A rate to six places, ties away from zero, with fifty digits on the way."""
+def quotient(count: int, of: int | None) -> Decimal | None:
+    """A rate to six places, ties away from zero, with fifty digits on the way; unknown if it is too large to store."""
+    if of is None:
+        return None
     if of == 0:
         return Decimal("0.000000")
     exact = Context(prec=50).divide(Decimal(count), Decimal(of))
-    return exact.quantize(Decimal("0.000001"), ROUND_HALF_UP, Context(prec=50))
+    rate = exact.quantize(Decimal("0.000001"), ROUND_HALF_UP, Context(prec=50))
+    return rate if rate <= Decimal("9999.999999") else None
 
 
 def _typed(row: Mapping[str, Any]) -> dict[str, Any]:

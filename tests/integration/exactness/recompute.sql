@@ -1,10 +1,14 @@
 -- Every figure of a report from the raw rows, written apart from the project's own SQL: anti-joins instead of windows,
 -- decimal instead of integer arithmetic. fold() and quotient() are Python functions (recompute.py).
-with landed as (  -- copies that agree in everything are one
-    select distinct * from raw
+with arrived as (
+    select * from raw
     where
         start_date between $first_day and $last_day
         or (start_date is null and (end_date is null or end_date between $first_day and $last_day))
+),
+
+landed as (  -- copies that agree in everything are one
+    select distinct * from arrived
 ),
 
 valid_until_replaced as (
@@ -62,10 +66,11 @@ summed as (
         sum(coalesce(asin_click_count, 0))::bigint as total_clicks,
         sum(coalesce(asin_cart_add_count, 0))::bigint as total_cart_adds,
         sum(coalesce(asin_purchase_count, 0))::bigint as total_purchases,
-        sum(coalesce(total_query_impression_count, 0))::bigint as market_impressions,
-        sum(coalesce(total_click_count, 0))::bigint as market_clicks,
-        sum(coalesce(total_cart_add_count, 0))::bigint as market_cart_adds,
-        sum(coalesce(total_purchase_count, 0))::bigint as market_purchases,
+        if(bool_or(total_query_impression_count is null), null, sum(total_query_impression_count))::bigint
+            as market_impressions,
+        if(bool_or(total_click_count is null), null, sum(total_click_count))::bigint as market_clicks,
+        if(bool_or(total_cart_add_count is null), null, sum(total_cart_add_count))::bigint as market_cart_adds,
+        if(bool_or(total_purchase_count is null), null, sum(total_purchase_count))::bigint as market_purchases,
         min(search_query_score) as query_score,
         max(search_query_volume) as query_volume
     from judged
@@ -86,14 +91,31 @@ figures as (
 )
 
 select
-    null as reason, null as rejects, *
+    null as reason, null as rejects, null as counted, *
 from figures
-where greatest(avg_ctr, avg_cvr, impression_share, click_share, cart_add_share, purchase_share) <= 9999
 union all by name
-select 'rate_out_of_range' as reason, count(*) as rejects
-from figures
-where greatest(avg_ctr, avg_cvr, impression_share, click_share, cart_add_share, purchase_share) > 9999
-having count(*) > 0
+select 'landed' as counted, count(*) as rejects
+from arrived
+union all by name
+select if(reason is null, 'accepted', 'rejected') as counted, count(*) as rejects
+from judged
+group by 1
+union all by name
+select 'differing' as counted, count(*) as rejects
+from arrived as copy
+join judged as winner
+    on winner.reason is null and winner.asin = copy.asin and winner.search_query = copy.search_query
+    and winner.start_date = copy.start_date and winner.end_date = copy.end_date
+where
+    row(
+        copy.search_query_score, copy.search_query_volume, copy.total_query_impression_count,
+        copy.asin_impression_count, copy.total_click_count, copy.asin_click_count, copy.total_cart_add_count,
+        copy.asin_cart_add_count, copy.total_purchase_count, copy.asin_purchase_count
+    ) is distinct from row(
+        winner.search_query_score, winner.search_query_volume, winner.total_query_impression_count,
+        winner.asin_impression_count, winner.total_click_count, winner.asin_click_count, winner.total_cart_add_count,
+        winner.asin_cart_add_count, winner.total_purchase_count, winner.asin_purchase_count
+    )
 union all by name
 select reason, count(*) as rejects
 from judged

@@ -81,6 +81,10 @@ def assert_equal_to_recomputation(stages: Stages, run: Run, raw: list[dict[str, 
         "select reason from sync_rejects where sync_log_id = %s and attempt = %s", run["log_start"], 1
     )
     assert Counter(reject["reason"] for reject in rejects) == Counter(expected.rejects)
+    metadata = stages.log(run)["sync_metadata"]
+    assert metadata["rows"] == expected.balance
+    assert metadata["snapshot"]["differing_rows"] == expected.differing
+    assert run["extract"]["source_rows"] == sum(expected.balance.values()) - expected.balance["landed"]
 
 
 def with_copies(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

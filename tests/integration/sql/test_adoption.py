@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 import psycopg
 import pytest
 
-from sqp_provider.migrations import MigrationError, migrate
+from sqp_provider.migrations import migrate
 
 Connection = psycopg.Connection[Any]
 Adopt = Callable[[], Connection]
@@ -77,33 +76,6 @@ def test_missing_columns_are_added_with_their_defaults(seed: Connection, adopt: 
     ]
 
 
-def test_narrow_columns_are_widened_and_wide_ones_kept(seed: Connection, adopt: Adopt) -> None:
-    adopt()
-    found = types(seed, "weekly_summary")
-    assert found["id"] == "integer"
-    assert found["total_impressions"] == "bigint"
-    assert found["query"] == found["asin"] == "text"
-    assert found["avg_ctr"] == "numeric(10,6)"
-    assert found["click_share"] == "numeric(14,6)"
-    assert types(seed, "monthly_summary")["month"] == "integer"
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ("numeric", "numeric"),
-        ("numeric(8, 6)", "numeric(10,6)"),
-        ("numeric(20, 10)", "numeric(20,10)"),
-        ("numeric(3, 2)", "numeric(10,6)"),
-        ("double precision", "numeric"),
-    ],
-)
-def test_a_rate_never_loses_digits(seed: Connection, adopt: Adopt, before: str, after: str) -> None:
-    seed.execute(f"alter table quarterly_summary alter column avg_ctr type {before}")
-    adopt()
-    assert types(seed, "quarterly_summary")["avg_ctr"] == after
-
-
 def test_a_table_that_needs_no_change_is_not_rewritten(seed: Connection, adopt: Adopt, seed_database: str) -> None:
     adopt()
     before = rows(seed, "select relname, relfilenode from pg_class where relkind = 'r' order by 1")
@@ -135,9 +107,9 @@ def test_the_log_says_what_is_adopted(seed: Connection, adopt: Adopt, caplog: py
     seed.execute(INSERT_WEEKS)
     caplog.set_level(logging.INFO)
     adopt()
-    assert "Adopting weekly_summary: alter column query type text" in caplog.text
+    assert "Adopting weekly_summary: add column total_cart_adds bigint default 0, add column" in caplog.text
     assert "Marking 3 rows of weekly_summary as adopted" in caplog.text
-    assert "Running create index concurrently if not exists idx_weekly_summary_sync on weekly_summary" in caplog.text
+    assert "Running create index concurrently if not exists weekly_summary_sync_log_id_idx" in caplog.text
     assert "skipping" not in caplog.text
 
 
@@ -214,6 +186,7 @@ def test_a_key_held_twice_is_kept_and_ends_as_one_right_row_when_touched(seed: C
         seed.execute(month, [query, clicks])
     adopt()
     assert rows(seed, "select count(*) from monthly_summary") == [(4,)]
+    seed.execute("update synced_period set state = 'derived', fingerprint = 'the sum of its weeks'")
     seed.execute(
         "insert into weekly_summary (period_start, period_end, query, asin, total_clicks)"
         " values ('2026-11-08', '2026-11-14', 'a', 'B000000001', 9)"
@@ -229,13 +202,14 @@ def test_a_key_held_twice_is_kept_and_ends_as_one_right_row_when_touched(seed: C
 
 @pytest.mark.parametrize("key_type", ["varchar(500)", "char(40)", "text", 'text collate "POSIX"'])
 def test_rollups_work_between_adopted_and_new_tables(seed: Connection, adopt: Adopt, key_type: str) -> None:
-    """Texts of two explicit collations cannot be compared, so adopted keys take the collation of new ones."""
+    """Texts of two explicit collations cannot be compared as they are, and adopted keys keep theirs."""
     seed.execute(f"alter table weekly_summary alter query type {key_type}, alter asin type {key_type}")
     seed.execute("drop table monthly_summary; alter table quarterly_summary alter column quarter drop not null")
     seed.execute("drop trigger update_summaries_on_weekly_insert on weekly_summary")
     seed.execute(INSERT_WEEKS)
+    seed.execute("update weekly_summary set total_impressions = 1000000000")
     adopt()
-    seed.execute("update weekly_summary set total_clicks = 7")
+    seed.execute("update weekly_summary set total_clicks = 7, total_impressions = 100")
     for table in ("monthly_summary", "quarterly_summary"):
         assert rows(seed, f"select sum(total_clicks) from {table}") == [(21,)]
     seed.execute("select refresh_rollups('weekly_summary')")
@@ -266,41 +240,3 @@ def test_an_interrupted_index_is_built_again(seed: Connection, adopt: Adopt, see
     assert rows(
         seed, f"select indisvalid, indisunique, indnatts from pg_index where indexrelid = '{name}'::regclass"
     ) == [(True, False, 3)]
-
-
-@pytest.mark.parametrize(
-    ("change", "complaint"),
-    [
-        ("alter table weekly_summary drop column period_end", "weekly_summary exists but lacks period_end date"),
-        (
-            "alter table weekly_summary alter column asin type integer using 0",
-            "weekly_summary exists but lacks asin text",
-        ),
-        (
-            "drop table weekly_summary; create view weekly_summary as select 1 as period_start",
-            "neither a plain table nor partitioned by range",
-        ),
-        (
-            "create view dashboard as select total_clicks from monthly_summary",
-            "cannot alter type of a column used by a view or rule.*view dashboard",
-        ),
-    ],
-)
-def test_what_cannot_be_adopted_is_named_and_left_alone(
-    seed: Connection, seed_database: str, change: str, complaint: str
-) -> None:
-    seed.execute(change)
-    before = types(seed, "monthly_summary")
-    with pytest.raises(MigrationError, match=complaint):
-        migrate(seed_database)
-    assert types(seed, "monthly_summary") == before
-
-
-def test_a_plain_table_takes_the_largest_counts_and_long_queries(seed: Connection, adopt: Adopt) -> None:
-    adopt()
-    seed.execute(
-        "insert into weekly_summary (period_start, period_end, query, asin, total_impressions, avg_ctr)"
-        " values ('2026-11-08', '2026-11-14', repeat('長', 800), 'B000000001', 9000000000, 9999.999999)"
-    )
-    assert rows(seed, "select total_impressions, length(query) from quarterly_summary") == [(9000000000, 800)]
-    assert rows(seed, "select avg_ctr from weekly_summary") == [(Decimal("9999.999999"),)]

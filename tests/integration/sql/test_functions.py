@@ -68,8 +68,11 @@ def test_a_period_gets_one_partition_with_key_indexes_and_reference(connection: 
     ensure = "select ensure_period_partition('weekly_summary', '2026-11-08', '2026-11-14')"
     assert connection.execute(ensure).fetchall() == [(True,)]
     assert connection.execute(ensure).fetchall() == [(False,)]
-    for day in ("2026-11-08", "2026-11-14", "2026-11-15"):
-        connection.execute(WEEK, [day, day, None])
+    for day, last in (("2026-11-08", "2026-11-14"), ("2026-11-14", "2026-11-14"), ("2026-11-15", "2026-11-21")):
+        connection.execute(
+            "insert into weekly_summary (period_start, period_end, query, asin) values (%s, %s, 'a', 'B000000001')",
+            [day, last],
+        )
     assert connection.execute(
         "select period_start::text, tableoid::regclass::text from weekly_summary order by 1"
     ).fetchall() == [

@@ -126,6 +126,7 @@ def test_a_published_week_says_everything_about_itself(connection: Connection) -
         "last_status": "completed",
         "last_error": None,
         "source_row_count": 19001,
+        "cause": None,
         "published": True,
         "finished": True,
         "seen": True,
@@ -159,8 +160,8 @@ def test_a_month_summed_from_weeks_is_derived(connection: Connection) -> None:
         ({"fingerprint": "aaa"}, ("bbb", 19020, "2026-11-18"), "synced"),
         ({"fingerprint": "aaa"}, (None, 0, "2026-11-20"), "restated"),
         ({"fingerprint": "aaa", "rows": 0}, (None, 0, "2026-11-20"), "synced"),
-        ({"fingerprint": None}, None, "restated"),
-        ({"fingerprint": None}, ("aaa", 19001, "2026-11-18"), "restated"),
+        ({"fingerprint": None}, None, "overwritten"),
+        ({"fingerprint": None}, ("aaa", 19001, "2026-11-18"), "overwritten"),
         ({"fingerprint": "aaa"}, None, "synced"),
     ],
     ids=[
@@ -174,7 +175,7 @@ def test_a_month_summed_from_weeks_is_derived(connection: Connection) -> None:
         "never checked",
     ],
 )
-def test_a_published_week_is_restated_when_the_source_or_the_table_changed(
+def test_a_published_week_is_restated_when_the_source_changed_and_overwritten_when_the_table_did(
     connection: Connection, ledger: dict[str, Any], seen: tuple[Any, ...] | None, expected: str
 ) -> None:
     publish(connection, **ledger)

@@ -81,11 +81,32 @@ def test_a_rate_of_nothing_is_zero_and_a_share_of_the_unknown_is_unknown(connect
     assert rows(connection, "select query_volume from monthly_summary") == [(None,)]
 
 
-def test_absurd_counts_do_not_refuse_the_week(connection: Connection) -> None:
+def test_a_rate_that_its_column_cannot_hold_is_unknown_and_does_not_refuse_the_week(connection: Connection) -> None:
     insert_week(connection, "2026-11-08", impressions=2**31, market=1)
     assert rows(connection, "select impression_share, cart_add_share from quarterly_summary") == [
-        (Decimal("9999.999999"), Decimal("10.000000"))
+        (None, Decimal("10.000000"))
     ]
+
+
+@pytest.mark.parametrize(
+    ("count", "of", "rate"),
+    [
+        (9_999, 1, "9999.000000"),
+        (19_999_999_998, 2_000_000, "9999.999999"),
+        (19_999_999_998_999, 2_000_000_000, "9999.999999"),
+        (19_999_999_999_000, 2_000_000_000, None),  # a tie, which would round to 10,000
+        (10_000, 1, None),
+        (2**62, 1, None),
+        (1, 2**62, "0.000000"),
+        (7, 0, "0"),
+        (7, None, None),
+    ],
+)
+def test_a_rate_is_kept_up_to_the_largest_that_its_column_holds(
+    count: int, of: int | None, rate: str | None, connection: Connection
+) -> None:
+    found = connection.execute("select rate(%s::bigint, %s::bigint)", [count, of]).fetchone()
+    assert found == (rate and Decimal(rate),)
 
 
 def test_a_tie_rounds_away_from_zero(connection: Connection) -> None:
@@ -158,8 +179,8 @@ def test_the_ledger_names_derived_periods_while_they_have_rows(connection: Conne
         " from synced_period order by 1"
     )
     assert rows(connection, ledger) == [
-        ("monthly", "2026-11-01", "2026-11-30", "derived", None, None, None),
-        ("quarterly", "2026-10-01", "2026-12-31", "derived", None, None, None),
+        ("monthly", "2026-11-01", "2026-11-30", "derived", "the sum of its weeks", None, None),
+        ("quarterly", "2026-10-01", "2026-12-31", "derived", "the sum of its weeks", None, None),
     ]
     connection.execute("delete from weekly_summary")
     assert rows(connection, ledger) == []
@@ -231,16 +252,45 @@ def test_a_month_without_rows_is_built_apart_and_attached_with_all_that_its_tabl
         ]
 
 
-def test_a_month_that_is_attached_holds_the_keys_of_the_staged_week_and_their_other_weeks(
-    connection: Connection,
+@pytest.mark.parametrize("attached", [True, False])
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "drop table monthly_summary_20261101, quarterly_summary_20261001",
+        "truncate monthly_summary_20261101, quarterly_summary_20261001",
+        "truncate monthly_summary, quarterly_summary",
+        "alter table monthly_summary detach partition monthly_summary_20261101; drop table quarterly_summary_20261001;"
+        " alter table monthly_summary_20261101 set schema public",
+        "delete from monthly_summary where query = 'only before'; delete from quarterly_summary where query <> ''",
+        "update monthly_summary set total_clicks = 0; update quarterly_summary set total_clicks = 0",
+    ],
+)
+def test_a_month_that_somebody_emptied_or_changed_is_summed_from_all_its_weeks(
+    connection: Connection, lost: str, attached: bool
 ) -> None:
-    insert_week(connection, "2026-11-08")
+    stage_week(connection, "2026-11-08")
     insert_week(connection, "2026-11-08", query="only before")
-    connection.execute("delete from synced_period; delete from monthly_summary; delete from quarterly_summary")
-    stage_week(connection, "2026-11-15", clicks=1)
+    connection.execute(lost.encode())
+    if attached:
+        stage_week(connection, "2026-11-15", clicks=1)
+    else:
+        insert_week(connection, "2026-11-15", clicks=1)
     for table in ("monthly_summary", "quarterly_summary"):
-        found = f"select tableoid::regclass::text like '%2026%', query, active_weeks, total_clicks from {table}"
-        assert rows(connection, found) == [(True, "wireless headphones", 2, 51)]
+        found = f"select query, active_weeks, total_clicks from {table} order by 1"
+        assert rows(connection, found) == [("only before", 1, 50), ("wireless headphones", 2, 51)]
+
+
+def test_rows_of_a_month_that_nobody_of_us_made_are_left_alone(connection: Connection) -> None:
+    connection.execute(
+        "insert into monthly_summary (period_start, period_end, query, asin)"
+        " values ('2026-11-01', '2026-11-30', 'a', 'b')"
+    )
+    insert_week(connection, "2026-11-08")
+    assert rows(connection, "select query, total_clicks from monthly_summary") == [("a", 0)]
+    assert rows(connection, "select sync_type, state from synced_period order by 1") == [
+        ("monthly", "adopted"),
+        ("quarterly", "derived"),
+    ]
 
 
 def test_a_second_week_touches_no_index_of_month_and_quarter(connection: Connection) -> None:

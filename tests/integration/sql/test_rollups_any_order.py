@@ -35,17 +35,22 @@ FROM_WEEKS = """
         case when bool_and(market_cart_adds is not null) then sum(market_cart_adds) end,
         case when bool_and(market_purchases is not null) then sum(market_purchases) end,
         min(query_score), case when bool_and(query_volume is not null) then sum(query_volume) end,
-        least(coalesce(round(sum(total_clicks) / nullif(sum(total_impressions), 0), 6), 0), 9999.999999),
-        least(coalesce(round(sum(total_purchases) / nullif(sum(total_clicks), 0), 6), 0), 9999.999999),
-        case when bool_and(market_impressions is not null)
-            then least(coalesce(round(sum(total_impressions) / nullif(sum(market_impressions), 0), 6), 0), 9999.999999)
+        nullif(least(coalesce(round(sum(total_clicks) / nullif(sum(total_impressions), 0), 6), 0), 10000), 10000),
+        nullif(least(coalesce(round(sum(total_purchases) / nullif(sum(total_clicks), 0), 6), 0), 10000), 10000),
+        case when bool_and(market_impressions is not null) then
+            nullif(
+                least(coalesce(round(sum(total_impressions) / nullif(sum(market_impressions), 0), 6), 0), 10000), 10000
+            )
         end,
-        case when bool_and(market_clicks is not null)
-            then least(coalesce(round(sum(total_clicks) / nullif(sum(market_clicks), 0), 6), 0), 9999.999999) end,
-        case when bool_and(market_cart_adds is not null)
-            then least(coalesce(round(sum(total_cart_adds) / nullif(sum(market_cart_adds), 0), 6), 0), 9999.999999) end,
-        case when bool_and(market_purchases is not null)
-            then least(coalesce(round(sum(total_purchases) / nullif(sum(market_purchases), 0), 6), 0), 9999.999999) end,
+        case when bool_and(market_clicks is not null) then
+            nullif(least(coalesce(round(sum(total_clicks) / nullif(sum(market_clicks), 0), 6), 0), 10000), 10000)
+        end,
+        case when bool_and(market_cart_adds is not null) then
+            nullif(least(coalesce(round(sum(total_cart_adds) / nullif(sum(market_cart_adds), 0), 6), 0), 10000), 10000)
+        end,
+        case when bool_and(market_purchases is not null) then
+            nullif(least(coalesce(round(sum(total_purchases) / nullif(sum(market_purchases), 0), 6), 0), 10000), 10000)
+        end,
         count(*)
     from weekly_summary
     group by 1, 2, 3, 4, 5, 6
@@ -63,6 +68,7 @@ weeks = st.sampled_from(WEEKS)
 queries = st.sampled_from(["a", "ä 'quoted' %"])
 asins = st.sampled_from(["B000000001", "B000000002"])
 count = st.integers(0, 9) | st.sampled_from([128, 2**31])
+small = st.integers(0, 9)  # what the adopted columns can hold, which are integers and rates of one digit
 counts = st.tuples(count, count, count, count, *[st.none() | count] * 6)
 keys = st.tuples(weeks, queries, asins)
 

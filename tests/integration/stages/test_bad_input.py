@@ -320,6 +320,7 @@ def test_passed_checks_can_be_run_again_on_the_target(stages: Stages) -> None:
         "duplicate_check",
         "range_check",
         "reject_rate",
+        "superseded_copies",
         "volume_anomaly",
         "asin_coverage",
     }

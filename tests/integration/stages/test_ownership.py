@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from sqp_provider.__main__ import main
 from sqp_provider.core.errors import SchemaOwned
+from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import Settings
 from sqp_provider.operators.migrate import SchemaMigrateOperator
 from sqp_provider.operators.restatements import RestatementCheckOperator
@@ -63,9 +64,11 @@ def test_the_daily_tasks_of_a_second_airflow_are_refused(owned: Stages, monkeypa
     params = {"sync_types": ["weekly"], "periods": 1, "dry_run": False}
     dag_run = SimpleNamespace(run_after=datetime(2026, 11, 23, tzinfo=UTC))
     context: Any = dict(Run("check", params).context("check")) | {"dag_run": dag_run}
-    for operator in (RestatementCheckOperator, StaleRunsOperator, RetentionOperator):
+    common: Any = {"task_id": "daily", "settings": owned.settings}
+    check = RestatementCheckOperator(sync_type=SyncType.WEEKLY, **common)
+    for operator in (check, StaleRunsOperator(**common), RetentionOperator(**common)):
         with pytest.raises(AirflowFailException, match=f"schema sqp belongs to Airflow {FIRST}"):
-            operator(task_id="check", settings=owned.settings).execute(context)
+            operator.execute(context)
 
 
 def test_a_takeover_while_a_run_works_stops_the_old_owner(owned: Stages, database: str) -> None:

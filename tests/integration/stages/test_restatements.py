@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from types import SimpleNamespace
-from typing import Any, cast
-
-import pytest
-from airflow.sdk import Context
 
 from sqp_provider.core.period import SyncType
-from sqp_provider.operators.restatements import RestatementCheckOperator
 from tests.landing import WEEK, Landing, report_row
-from tests.stages import NO_OPTIONS, Run, Stages
+from tests.restatements import check, stands
+from tests.stages import Run, Stages
 
 TEN = [report_row(f"query {n}") for n in range(10)]
-
-
-def check(stages: Stages, *, due: datetime = datetime(2026, 11, 23, 6, tzinfo=UTC), **params: Any) -> list[Any]:
-    """Check the newest week, or what the params say."""
-    operator = RestatementCheckOperator(task_id="check", settings=stages.settings)
-    run = Run("check", {"sync_types": ["weekly"], "periods": 1, "dry_run": False} | params, running={"running"})
-    context = dict(run.context("check")) | {"dag_run": SimpleNamespace(run_after=due)}
-    return operator.execute(cast("Context", context))
 
 
 def status(stages: Stages) -> list[str]:
@@ -62,7 +49,7 @@ def test_a_week_that_somebody_else_wrote_to_is_synced_again(landing: Landing, st
     landing.land(*TEN)
     stages.sync(WEEK)
     stages.query("update weekly_summary set total_clicks = 0 where query = 'query 3'")
-    assert status(stages) == ["restated"]
+    assert status(stages) == ["overwritten"]
     assert len(check(stages)) == 1
 
 
@@ -138,51 +125,7 @@ def test_every_type_is_checked_as_far_back_as_configured(landing: Landing, stage
     assert stages.query(seen) == [{"sync_type": "monthly", "periods": 3}, {"sync_type": "weekly", "periods": 2}]
 
 
-def test_a_month_summed_from_weeks_is_synced_once_and_again_when_a_week_is_restated(
-    landing: Landing, stages: Stages
-) -> None:
-    october = date(2026, 10, 25)
-    landing.land(report_row("q", week=october))
-    stages.sync(october)
-    month = {"sync_types": ["monthly"], "periods": 1, "due": datetime(2026, 11, 23, tzinfo=UTC)}
-    (triggered,) = check(stages, **month)
-    assert triggered["conf"] == {"period_start": "2026-10-01"}
-    stages.sync("2026-10-01", SyncType.MONTHLY)
-    assert check(stages, **month) == []
-    landing.land(report_row("q", week=october, asin_click_count=51, ingested_at="2026-11-21T00:00:00Z"))
-    assert check(stages, **month) == [triggered]
-
-
-@pytest.mark.parametrize(
-    "written",
-    [
-        "update monthly_summary set total_clicks = 0",
-        "delete from monthly_summary",
-        "insert into monthly_summary (period_start, period_end, query, asin)"
-        " values ('2026-10-01', '2026-10-31', 'x', 'y')",
-        "truncate monthly_summary",
-    ],
-)
-def test_a_synced_month_that_somebody_else_wrote_to_is_synced_again(
-    written: str, landing: Landing, stages: Stages
-) -> None:
-    landing.land(report_row("q", week=date(2026, 10, 25)))
-    stages.sync("2026-10-01", SyncType.MONTHLY)
-    stages.sync("2026-10-01", SyncType.QUARTERLY)
-    before = stages.target(SyncType.MONTHLY)
-    stages.query(written)
-    stands = "select sync_type, status from period_status where period_start = '2026-10-01' and sync_type <> 'weekly'"
-    assert {row["sync_type"]: row["status"] for row in stages.query(stands)} == {
-        "monthly": "restated",
-        "quarterly": "synced",
-    }
-    assert len(check(stages, sync_types=["monthly"])) == 1
-    assert stages.sync("2026-10-01", SyncType.MONTHLY, max_delete_fraction=1).errors == {}
-    assert stages.target(SyncType.MONTHLY) == before
-    assert check(stages, sync_types=["monthly"]) == []
-
-
-def test_a_week_published_as_empty_that_somebody_else_wrote_to_stays_restated_until_it_is_synced(
+def test_a_week_published_as_empty_that_somebody_else_wrote_to_stays_overwritten_until_it_is_synced(
     landing: Landing, stages: Stages
 ) -> None:
     landing.land(report_row("older", week=date(2026, 11, 1)))
@@ -192,48 +135,22 @@ def test_a_week_published_as_empty_that_somebody_else_wrote_to_stays_restated_un
         " values ('2026-11-08', '2026-11-14', 'x', 'y')"
     )
     assert check(stages) == []
-    assert status(stages) == ["restated"]
+    assert status(stages) == ["overwritten"]
     assert stages.sync(WEEK, allow_empty=True, max_delete_fraction=1).errors == {}
     assert (stages.target(), status(stages)) == ([], ["synced"])
 
 
-def test_a_late_week_heals_its_synced_month_and_quarter_however_old_they_are(landing: Landing, stages: Stages) -> None:
-    october, long_after = date(2026, 10, 25), datetime(2027, 11, 23, tzinfo=UTC)
-    landing.land(report_row("q", week=october))
-    stages.sync("2026-10-01", SyncType.MONTHLY)
-    stages.sync("2026-10-01", SyncType.QUARTERLY)
-    landing.land(report_row("late", week=date(2026, 10, 4)))
-    stands = "select status from period_status where period_start = '2026-10-01' and sync_type <> 'weekly'"
-    assert stages.query(stands) == [{"status": "synced"}] * 2
-    types = {"sync_types": ["monthly", "quarterly"], "due": long_after, "periods": 1}
-    assert check(stages, **types) == []
-
-    stages.sync(date(2026, 10, 4))
-
-    assert stages.query(stands) == [{"status": "restated"}] * 2
-    assert [run["trigger_dag_id"] for run in check(stages, **types)] == ["sqp_monthly_sync", "sqp_quarterly_sync"]
-    for sync_type in (SyncType.MONTHLY, SyncType.QUARTERLY):
-        assert stages.sync("2026-10-01", sync_type)["publish"]["inserted"] == 1
-    assert stages.query(stands) == [{"status": "synced"}] * 2
-    assert check(stages, **types) == []
-    stages.sync(date(2026, 10, 4), force=True)  # writes no row
-    stages.sync(date(2026, 10, 4))
-    assert stages.query(stands) == [{"status": "synced"}] * 2
-
-
-def test_a_week_that_is_older_than_its_months_snapshot_leaves_the_month_synced(
-    landing: Landing, stages: Stages
-) -> None:
-    """The month was added up after the week's snapshot was taken, so it has the week."""
-    landing.land(report_row("q", week=date(2026, 10, 25)))
-    week = Run("week", NO_OPTIONS | {"period_start": "2026-10-25"})
-    for task in ("log_start", "extract", "load", "validate"):
-        assert stages.run_task(week, task)
-    stages.sync("2026-10-01", SyncType.MONTHLY)
-    assert stages.run_task(week, "publish")
-    assert stages.query("select state from synced_period where sync_type = 'monthly' and fingerprint is not null") == [
-        {"state": "synced"}
-    ]
+def test_the_cause_says_what_differs(landing: Landing, stages: Stages) -> None:
+    landing.land(*TEN, report_row("older", week=date(2026, 11, 1)))
+    stages.sync(WEEK)
+    landing.land(report_row("query 0", asin_click_count=51, ingested_at="2026-11-21T00:00:00Z"))
+    check(stages)
+    assert stands(stages) == ("restated", "the source has other rows than those published")
+    landing.replace(report_row("older", week=date(2026, 11, 1)))
+    check(stages)
+    assert stands(stages) == ("restated", "the source has no rows for it any more")
+    stages.query("delete from weekly_summary where query = 'query 3'")
+    assert stands(stages) == ("overwritten", "somebody else wrote to it after it was published")
 
 
 def test_a_cleared_old_run_that_made_way_does_not_make_its_period_failed(landing: Landing, stages: Stages) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from sqp_provider.core.settings import Settings
 from sqp_provider.operators.retention import RetentionOperator
-from tests.integration.stages.test_restatements import check
 from tests.landing import Landing, report_row
+from tests.restatements import check
 from tests.stages import Stages
 
 OLD, YOUNG = date(2025, 1, 5), date(2026, 11, 8)

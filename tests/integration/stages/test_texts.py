@@ -70,7 +70,6 @@ def test_forty_spellings_of_a_query_add_up_to_one_row(landing: Landing, stages: 
         ("negative_count", {"asin_click_count": -1}),
         ("negative_count", {"search_query_score": -1}),
         ("count_too_large", {"asin_impression_count": 10**11 + 1}),
-        ("rate_out_of_range", {"asin_impression_count": 1, "asin_click_count": 10_000}),
     ],
 )
 def test_a_malformed_row_is_kept_with_its_reason_and_costs_no_neighbour(

@@ -140,6 +140,17 @@ def test_history_is_filtered(viewer: TestClient, connection: psycopg.Connection[
     assert "No sync matches the filter." in viewer.get(f"{PAGE}/history?text=nowhere").text
 
 
+def test_a_sync_shows_where_every_landed_row_went(viewer: TestClient, connection: psycopg.Connection[Any]) -> None:
+    rows = {"landed": 20_015, "published": 19_001, "rejected": 13, "superseded": 1_000, "merged": 1}
+    sync = add_sync(connection, sync_metadata={"outcome": "attached", "rows": rows})
+    said = "20,015 rows landed = 19,001 published + 13 rejected + 1,000 superseded copies + 1 merged"
+    assert viewer.get(f"{PAGE}/api/sync/{sync}").json()["balance"] == said
+    assert said in viewer.get(f"{PAGE}/sync/{sync}").text
+    failed = add_sync(connection, run_id="manual__e", **FAILURE)
+    assert viewer.get(f"{PAGE}/api/sync/{failed}").json()["balance"] is None
+    assert "rows landed" not in viewer.get(f"{PAGE}/sync/{failed}").text
+
+
 def test_a_sync_shows_stages_attempts_checks_and_rejects(
     viewer: TestClient, connection: psycopg.Connection[Any]
 ) -> None:
@@ -176,7 +187,7 @@ def test_a_sync_shows_stages_attempts_checks_and_rejects(
     (rejects,) = detail["rejects"]
     assert (rejects["reason"], rejects["rows"], len(rejects["examples"])) == ("invalid_asin", 13, 3)
     page = viewer.get(f"{PAGE}/run/sqp_weekly_sync/manual__d").text
-    for text in ("81,204", "81,190", "-14", "connection lost", "Error in validate: ChecksFailed", "19,014 source rows"):
+    for text in ("81,204", "81,190", "-14", "connection lost", "Error in validate: ChecksFailed", "19,014 rows landed"):
         assert text in page
     assert viewer.get(f"{PAGE}/api/run/sqp_weekly_sync/manual__d").json() == detail
 

@@ -20,7 +20,7 @@ SOURCE = Totals(
     nulls={"total_impressions": 0, "total_clicks": 0},
 )
 NO_NULLS = {"period_start": 0, "query": 0, "asin": 0, "total_impressions": 0, "total_clicks": 0}
-STAGED = Staged(SOURCE.model_copy(update={"nulls": NO_NULLS}), shares_out_of_range=0, clicks_above_impressions=0)
+STAGED = Staged(SOURCE.model_copy(update={"nulls": NO_NULLS}), 0, shares_out_of_range=0, clicks_above_impressions=0)
 EARLIER = Earlier((990, 1000, 1010), date(2026, 11, 1), asins=40)
 
 
@@ -42,13 +42,16 @@ def checked(
     earlier: Earlier = EARLIER,
     settings: CheckSettings | None = None,
     rejects: int = 0,
+    superseded: int = 0,
+    differing: int = 0,
 ) -> list[CheckResult]:
     snapshot = Snapshot(
         table="p.d.t",
         job_id="j",
         totals=source,
         reject_count=rejects,
-        source_rows=1000,
+        source_rows=source.row_count + rejects + superseded,
+        differing_rows=differing,
         fingerprint="f",
         bytes_processed=0,
         snapshot_at=datetime(2026, 11, 18, tzinfo=UTC),

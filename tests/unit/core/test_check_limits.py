@@ -39,6 +39,27 @@ def test_one_reject_warns_and_more_than_one_in_a_hundred_fail_unless_the_setting
 
 
 @pytest.mark.parametrize(
+    ("differing", "status", "advice"),
+    [
+        (0, PASSED, ""),
+        (1, PASSED, ""),
+        (100, PASSED, ""),
+        (101, WARNING, "; the source was restated, or it mixes two reports, of two accounts for example"),
+    ],
+)
+def test_superseded_copies_that_differ_are_counted_and_warn_above_a_tenth(
+    differing: int, status: CheckStatus, advice: str
+) -> None:
+    assert check_of("superseded_copies", checked(superseded=1_500, differing=differing)) == result(
+        "superseded_copies",
+        status,
+        (0, differing),
+        f"{differing} of 1,500 superseded copies have other figures than the newest landing of their row{advice}",
+        superseded=1_500,
+    )
+
+
+@pytest.mark.parametrize(
     ("rows", "recent", "status", "usual", "said"),
     [
         (1000, [667, 2, 4000], PASSED, "667", "1,000 rows, the median of the last 3 periods is 667"),

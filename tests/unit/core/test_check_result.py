@@ -54,12 +54,13 @@ def test_staged_rows_are_read_with_the_nulls_of_key_and_counts() -> None:
     }
     nulls = {"period_start": 11, "query": 12, "asin": 13} | {column: 20 + total for column, total in sums.items()}
     row = (
-        {"row_count": 1000, "row_hash": 42, "shares_out_of_range": 31, "clicks_above_impressions": 32}
+        {"row_count": 1000, "row_hash": 42}
+        | {"rates_too_large": 30, "shares_out_of_range": 31, "clicks_above_impressions": 32}
         | {column: Decimal(total) for column, total in sums.items()}
         | {f"{column}_nulls": number for column, number in nulls.items()}
     )
     totals = Totals(row_count=1000, key_count=990, row_hash=42, sums=sums, nulls=nulls)
-    assert Staged.from_row(row, key_count=990) == Staged(totals, 31, 32)
+    assert Staged.from_row(row, key_count=990) == Staged(totals, 30, 31, 32)
 
 
 def test_failed_checks_stop_the_sync_with_all_their_values() -> None:

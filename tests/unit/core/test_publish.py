@@ -36,6 +36,7 @@ def test_a_result_counts_the_rows_by_what_happened_to_them() -> None:
         (difference(inserted=19_001), None, None),
         (difference(deleted=200, unchanged=800), SYNCED, None),
         (difference(updated=800, deleted=200), SYNCED, None),
+        (difference(inserted=968, deleted=12, unchanged=32), SYNCED, None),
         (difference(deleted=1_000), SYNCED, 1.0),
         (difference(unchanged=1_000), SYNCED, 0.0),
         (difference(deleted=1_000, inserted=1, updated=1), DERIVED, None),
@@ -46,6 +47,7 @@ def test_a_result_counts_the_rows_by_what_happened_to_them() -> None:
         "new period",
         "the limit, of rows that stay",
         "the limit, of rows that change",
+        "the complete week after a first landing of 44 rows",
         "everything, on request",
         "nothing, none allowed",
         "first sync of a month: new rows and other figures",
@@ -63,31 +65,56 @@ def test_deletes_up_to_the_limit_are_allowed(
     ("result", "ledger", "requested", "said"),
     [
         (
-            difference(inserted=5_000, updated=300, deleted=1_201, unchanged=4_500),
+            difference(inserted=1_000, updated=300, deleted=1_201, unchanged=4_500),
             SYNCED,
             None,
-            "1,201 of 6,001 rows of sqp.weekly_summary (20.0%), more than max_delete_fraction 20.0%",
+            "1,201 of 6,001 rows of sqp.weekly_summary, and 5,800 rows arrive. "
+            "20.0% of the larger number is more than max_delete_fraction 20.0%",
         ),
         (
             difference(deleted=1, unchanged=999),
             SYNCED,
             0.0,
-            "1 of 1,000 rows of sqp.weekly_summary (0.1%), more than max_delete_fraction 0.0%",
+            "1 of 1,000 rows of sqp.weekly_summary, and 999 rows arrive. "
+            "0.1% of the larger number is more than max_delete_fraction 0.0%",
         ),
         (
             difference(deleted=1, updated=1),
             None,
             None,
-            "1 of 2 rows of sqp.weekly_summary (50.0%), more than max_delete_fraction 20.0%",
+            "1 of 2 rows of sqp.weekly_summary, and 1 rows arrive. "
+            "50.0% of the larger number is more than max_delete_fraction 20.0%",
         ),
         (
             difference(deleted=1),
             DERIVED,
             None,
-            "1 of 1 rows of sqp.weekly_summary (100.0%), more than max_delete_fraction 20.0%",
+            "1 of 1 rows of sqp.weekly_summary, and 0 rows arrive. "
+            "100.0% of the larger number is more than max_delete_fraction 20.0%",
+        ),
+        (
+            difference(inserted=5, deleted=995, unchanged=5),
+            SYNCED,
+            None,
+            "995 of 1,000 rows of sqp.weekly_summary, and 10 rows arrive. "
+            "99.5% of the larger number is more than max_delete_fraction 20.0%",
+        ),
+        (
+            difference(inserted=1_000, deleted=1_000),
+            SYNCED,
+            None,
+            "1,000 of 1,000 rows of sqp.weekly_summary, and 1,000 rows arrive. "
+            "100.0% of the larger number is more than max_delete_fraction 20.0%",
         ),
     ],
-    ids=["above the configured limit", "above the requested limit", "of an unknown period", "an empty month"],
+    ids=[
+        "above the configured limit",
+        "above the requested limit",
+        "of an unknown period",
+        "an empty month",
+        "a remnant of a week",
+        "other rows altogether",
+    ],
 )
 def test_more_deletes_are_refused(
     result: PublishResult, ledger: dict[str, Any] | None, requested: float | None, said: str

@@ -26,6 +26,7 @@ ALL_PASSED = [
         (0, 0),
         "duplicate_check: 0 rows of the snapshot and 0 staged rows repeat a key",
     ),
+    result("range_check", PASSED, (0, 0), "0 rows have a rate above 9,999.999999, which is stored as NULL", "rate"),
     result("range_check", PASSED, (0, 0), "0 rows have a share outside 0 to 1", "share"),
     result("range_check", PASSED, (0, 0), "0 rows have more clicks than impressions", "total_clicks"),
     result(
@@ -35,6 +36,13 @@ ALL_PASSED = [
         "reject_rate: 0 of 1,000 rows are malformed (0.00%); sync_rejects has the reasons",
         rejects=0,
         rows=1000,
+    ),
+    result(
+        "superseded_copies",
+        PASSED,
+        (0, 0),
+        "0 of 0 superseded copies have other figures than the newest landing of their row",
+        superseded=0,
     ),
     result(
         "volume_anomaly",
@@ -107,6 +115,17 @@ def test_equal_sides_pass_every_check() -> None:
                 FAILED,
                 (0, 15),
                 "duplicate_check: 0 rows of the snapshot and 15 staged rows repeat a key",
+            ),
+        ),
+        (
+            {"staged": replace(STAGED, rates_too_large=3)},
+            result(
+                "range_check",
+                WARNING,
+                (0, 3),
+                "3 rows have a rate above 9,999.999999, which is stored as NULL; the figures are the source's own, "
+                "ask whoever lands the report",
+                "rate",
             ),
         ),
         (

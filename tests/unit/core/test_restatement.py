@@ -43,7 +43,7 @@ def source(rows: int, fingerprint: str = NEW, rejects: int = 0) -> PeriodTotals:
             OVERWRITTEN,
             "overwritten",
             "sync",
-            "it, or one of its weeks, was written to after it was published; the source has 19,001 rows",
+            "somebody else wrote to it after it was published; the source has 19,001 rows",
         ),
         (source(19001, OLD), SYNCED, "unchanged", "leave", "the source has the same 19,001 rows that are published"),
         (None, NOTHING, "absent", "leave", "not at the source yet"),

@@ -12,7 +12,7 @@ from sqp_provider.core.period import SyncType
 from sqp_provider.sql_files import sql_folder
 from sqp_provider.status.models import PeriodStatus, Sync
 from sqp_provider.status.templates import FOLDER
-from sqp_provider.status.view import VERDICTS, headline, stage_states
+from sqp_provider.status.view import VERDICTS, headline, period_label, stage_states
 
 NOW = datetime(2026, 11, 19, tzinfo=UTC)
 
@@ -51,6 +51,8 @@ def sync(status: str, metadata: dict[str, Any] | None = None, error: dict[str, A
         ("synced", "yes"),
         ("derived", "care"),
         ("restated", "care"),
+        ("overwritten", "care"),
+        ("outdated", "care"),
         ("running", "wait"),
         ("failed", "no"),
         ("missing", "no"),
@@ -68,6 +70,25 @@ def test_every_status_of_the_view_has_an_answer_and_a_place_in_the_legend() -> N
     assert statuses == VERDICTS.keys()
     page = (FOLDER / "templates" / "overview.html.j2").read_text(encoding="utf-8")
     assert all(f'"{status}"' in page for status in statuses)
+
+
+def test_a_restated_week_says_that_as_many_rows_are_other_rows() -> None:
+    moment = datetime(2026, 11, 18, 7, tzinfo=UTC)
+    restated = week("restated", state="synced", row_count=20001, published_at=moment, source_seen_at=moment)
+    for rows, found in ((20001, "20,001 other rows"), (20000, "20,000 rows")):
+        line = headline(
+            SyncType.WEEKLY, [restated.model_copy(update={"source_row_count": rows})], NOW, timedelta(days=4)
+        )
+        assert line.reason.endswith(f"The source had {found} at the last check, 2026-11-18 07:00 UTC.")
+
+
+def test_an_outdated_month_says_what_happens_next() -> None:
+    cause = "a week of it was published with a later snapshot"
+    found = headline(SyncType.WEEKLY, [week("outdated", cause=cause)], NOW, timedelta(days=4))
+    assert found.todo == (
+        "The next run of sqp_restatements compares it with the source. To sync it now, trigger sqp_weekly_sync for it."
+    )
+    assert period_label(week("outdated", cause=cause)) == f"week 2026-11-08 to 2026-11-14: outdated, {cause}"
 
 
 def test_a_deleted_week_says_when_and_how_to_have_it_again() -> None:

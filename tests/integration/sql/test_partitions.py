@@ -1,0 +1,141 @@
+"""Partitions: which of them a reader opens, and those that somebody else made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+
+Connection = psycopg.Connection[Any]
+
+ROW = "insert into {} (period_start, period_end, query, asin) values (%s, %s, 'a', 'B000000001')"
+NEWEST = "select table_name, latest_period::text from check_data_freshness()"
+
+
+def ensure(connection: Connection, table: str, first: str, last: str) -> bool:
+    """Give a period a partition."""
+    (made,) = connection.execute("select ensure_period_partition(%s, %s, %s)", [table, first, last]).fetchone() or ()
+    return bool(made)
+
+
+def opened(connection: Connection, query: str) -> set[str]:
+    """The tables that a query reads, without the default partition."""
+    (plan,) = connection.execute(f"explain (format json) {query}").fetchone() or ()
+    nodes, found = [plan[0]["Plan"]], set()
+    while nodes:
+        node = nodes.pop()
+        nodes += node.get("Plans", [])
+        found.add(node.get("Relation Name", ""))
+    return {name for name in found if name and not name.endswith("_default")}
+
+
+@pytest.fixture
+def months(connection: Connection) -> Connection:
+    """A schema with partitions for two years: each of its weeks, months and quarters."""
+    connection.execute(
+        """select ensure_period_partition(target_table, first::date, (first + step)::date - 1)
+        from period_type, generate_series(
+            case unit when 'week' then timestamp '2025-01-05' else '2025-01-01' end, timestamp '2026-12-31', step
+        ) as first"""
+    )
+    return connection
+
+
+@pytest.mark.parametrize(
+    ("query", "partitions"),
+    [
+        ("monthly_summary where year = 2026 and month = 10", {"monthly_summary_20261001"}),
+        ("monthly_summary where period_end = '2026-10-31'", {"monthly_summary_20261001"}),
+        ("quarterly_summary where year = 2026 and quarter = 4", {"quarterly_summary_20261001"}),
+        ("quarterly_summary where period_end > '2026-10-01'", {"quarterly_summary_20261001"}),
+        ("weekly_summary where period_end = '2026-11-14'", {"weekly_summary_20261108"}),
+        (
+            "weekly_summary where period_end between '2026-11-01' and '2026-11-20'",
+            {"weekly_summary_20261101", "weekly_summary_20261108"},
+        ),
+        ("weekly_summary where period_start = '2026-11-08'", {"weekly_summary_20261108"}),
+    ],
+)
+def test_a_filter_on_the_calendar_opens_only_its_partitions(
+    months: Connection, query: str, partitions: set[str]
+) -> None:
+    assert opened(months, f"select * from {query}") == partitions
+
+
+@pytest.mark.parametrize(
+    ("table", "values"),
+    [
+        ("weekly_summary", {"period_start": "2026-11-08", "period_end": "2026-11-15"}),
+        ("monthly_summary", {"period_start": "2026-10-01", "period_end": "2026-10-31", "year": 2025}),
+        ("quarterly_summary", {"period_start": "2026-10-01", "period_end": "2026-12-31", "quarter": 3}),
+    ],
+)
+def test_a_row_that_contradicts_its_period_is_refused(months: Connection, table: str, values: dict[str, Any]) -> None:
+    columns, places = ", ".join(values), ", ".join(["%s"] * len(values))
+    insert = f"insert into {table} ({columns}, query, asin) values ({places}, 'a', 'B000000001')"
+    with pytest.raises(psycopg.errors.CheckViolation, match="_period_check"):
+        months.execute(insert, list(values.values()))
+
+
+def test_a_writer_may_leave_year_and_month_out(months: Connection) -> None:
+    months.execute(ROW.format("monthly_summary"), ["2026-10-01", "2026-10-31"])
+    assert months.execute("select year, month from monthly_summary").fetchall() == [(None, None)]
+
+
+def locks(connection: Connection, statement: str) -> int:
+    """How many locks on tables and indexes of the summaries a statement leaves until its transaction ends."""
+    with connection.transaction():
+        connection.execute(statement)
+        (count,) = connection.execute(
+            "select count(*) from pg_locks where pid = pg_backend_pid() and locktype = 'relation'"
+            " and relation::regclass::text like '%summary%'"
+        ).fetchone() or (0,)
+    return int(count)
+
+
+def test_freshness_takes_no_more_locks_with_many_partitions(committing: Connection) -> None:
+    def add_weeks(first: str, last: str) -> None:
+        committing.execute(
+            "select ensure_period_partition('weekly_summary', day::date, day::date + 6)"
+            " from generate_series(%s::timestamp, %s, interval '7 days') as day",
+            [first, last],
+        )
+
+    add_weeks("2026-10-25", "2026-11-01")
+    committing.execute(ROW.format("weekly_summary"), ["2026-11-01", "2026-11-07"])
+    few = locks(committing, "select * from check_data_freshness()")
+    add_weeks("2025-11-02", "2026-10-18")
+    assert locks(committing, "select period_start from weekly_summary") > 200
+    assert locks(committing, "select * from check_data_freshness()") == few < 30
+
+
+@pytest.mark.parametrize(
+    ("rows", "newest"),
+    [
+        ([("2026-10-25", "2026-10-31")], "2026-10-31"),
+        ([("2026-10-25", "2026-10-31"), ("2026-11-01", "2026-11-07")], "2026-11-07"),  # in the default partition
+        ([("2026-10-25", "2026-10-31"), ("2026-10-18", "2026-10-24")], "2026-10-31"),
+        ([("2026-10-11", "2026-10-17")], "2026-10-17"),  # between two partitions
+        ([("2020-01-05", "2020-01-11")], "2020-01-11"),  # before all of them
+        ([], None),
+    ],
+)
+def test_the_newest_period_is_found_wherever_its_rows_are(
+    connection: Connection, rows: list[tuple[str, str]], newest: str | None
+) -> None:
+    for first, last in (("2026-10-04", "2026-10-10"), ("2026-10-25", "2026-10-31")):
+        assert ensure(connection, "weekly_summary", first, last)
+    for row in rows:
+        connection.execute(ROW.format("weekly_summary"), row)
+    assert connection.execute(NEWEST).fetchall()[0] == ("weekly_summary", newest)
+
+
+def test_a_reader_of_the_table_alone_can_ask_how_fresh_it_is(connection: Connection) -> None:
+    ensure(connection, "weekly_summary", "2026-11-01", "2026-11-07")
+    connection.execute(ROW.format("weekly_summary"), ["2026-11-01", "2026-11-07"])
+    (name,) = connection.execute("select 'reader_' || replace(gen_random_uuid()::text, '-', '')").fetchone() or ("",)
+    tables = "weekly_summary, monthly_summary, quarterly_summary, period_type, synced_period, counted_run"
+    connection.execute(f"create role {name}; grant usage on schema sqp to {name}; grant select on {tables} to {name}")
+    connection.execute(f"set local role {name}")
+    assert connection.execute(NEWEST).fetchall()[0] == ("weekly_summary", "2026-11-07")
