@@ -46,7 +46,7 @@ def _found(connection: Connection, schema: str) -> DatabaseFound:
         result = connection.exec_driver_sql(named_statements("adoption")[statement], {"schema": schema} | values)
         return result.mappings().all()
 
-    others = [OthersFound(**row) for row in rows("publications")]
+    others = [OthersFound(**row) for statement in ("forced", "publications") for row in rows(statement)]
     if not rows("migrated"):
         others += [OthersFound(**row) for row in rows("names_taken", relations=_own_relations())]
         others += [taken for row in rows("functions", functions=_own_functions()) if (taken := _taken(row))]

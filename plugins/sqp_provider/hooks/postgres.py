@@ -40,16 +40,24 @@ class Database:
         self.connection = connection
         self.settings = settings
 
-    def enter(self) -> None:
+    def enter(self, *, read_only: bool) -> None:
         """Set what holds for this transaction, and compare the schema's version with that of this code.
 
         :raises SchemaMismatch: they differ.
+        :raises TargetUnusable: row security hides rows from a role that would write.
         """
         schema = self.settings.schema_name
-        self.run("session", "enter", {"schema": schema, "lock_timeout": "0"})
+        row_security = "on" if read_only else "off"
+        self.run("session", "enter", {"schema": schema, "lock_timeout": "0", "row_security": row_security})
         self.run("session", "act_as_writer", {"schema": schema})
         version = SchemaVersion(**self.one("session", "version", schema=sql.Identifier(schema)))
         refuse_other_version(schema, version, SchemaVersion(newest_revision(), files_hash()))
+        if not read_only and (hidden := self.row("session", "hidden_rows", {"schema": schema})):
+            raise TargetUnusable(
+                f"row security applies to role {hidden['role']} on {schema}.{hidden['name']}, so that a sync would see "
+                "and write but a part of its rows. The target is unchanged. Use the table's owner or a role with "
+                f"bypassrls, and no force: alter table {schema}.{hidden['name']} no force row level security."
+            )
 
     def table(self, name: str) -> sql.Identifier:
         """Return the quoted name of a table in the schema."""
@@ -134,7 +142,7 @@ class SqpPostgresHook(PostgresHook):
                 connection.read_only = read_only
                 with _committed(connection, self.get_conn_id()):
                     database = Database(connection, self.target)
-                    database.enter()
+                    database.enter(read_only=read_only)
                     yield database
 
 

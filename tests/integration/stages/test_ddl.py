@@ -16,7 +16,7 @@ from tests.stages import NO_OPTIONS, Run, Stages
 WATCH = """
 create schema watch;
 create table watch.seen (tag text, transaction xid8 default pg_current_xact_id());
-create function watch.note() returns event_trigger language plpgsql as $$
+create function watch.note() returns event_trigger language plpgsql security definer as $$
 begin
     if tg_event = 'sql_drop' then
         insert into watch.seen
