@@ -5,12 +5,10 @@
 create or replace function first_day_of(p_unit text, p_day date) returns date
 language sql
 immutable
-as $$
-    select case p_unit
-        when 'week' then p_day - extract(dow from p_day)::integer
-        else date_trunc(p_unit, p_day::timestamp)::date
-    end
-$$;
+return case p_unit
+    when 'week' then p_day - extract(dow from p_day)::integer
+    else date_trunc(p_unit, p_day::timestamp)::date
+end;
 
 
 -- Waits until this transaction is the only one that may write the period. The one place that computes the key;
@@ -29,11 +27,9 @@ $$;
 create or replace function partition_name(p_table text, p_first date) returns text
 language sql
 immutable
-as $$
-    select p_table || '_' || (
-        extract(year from p_first) * 10000 + extract(month from p_first) * 100 + extract(day from p_first)
-    )::integer
-$$;
+return p_table || '_' || (
+    extract(year from p_first) * 10000 + extract(month from p_first) * 100 + extract(day from p_first)
+)::integer;
 
 
 -- The partitions of a table with the days that each takes; the default one takes none of its own.
@@ -45,6 +41,7 @@ returns table (
 )
 language sql
 stable
+set search_path from current
 as $$
     select
         c.oid::regclass,
@@ -111,6 +108,7 @@ $$;
 create or replace function has_rows_between(p_tables regclass[], p_first date, p_last date) returns boolean
 language plpgsql
 stable
+set search_path from current
 as $$
 declare
     v_table regclass;
@@ -163,9 +161,7 @@ $$;
 create or replace function rollup_fillfactor() returns integer
 language sql
 immutable
-as $$
-    select 60
-$$;
+return 60;
 
 
 -- What is true of every row of a period, as the text of a condition. Each partition has it as a check. Attaching the

@@ -109,6 +109,15 @@ def test_a_week_that_starts_on_monday_is_red_and_logged(airflow: AirflowRuns) ->
     assert "starts on 2026-11-08 (Sunday)" in log["error_message"]
 
 
+def test_an_unknown_key_in_the_conf_is_red_and_logged(landing: Landing, airflow: AirflowRuns) -> None:
+    landing.land(report_row("q"))
+    run = airflow.run(period_strt="2026-11-08")
+    assert run.state == "failed"
+    assert "unknown key 'period_strt', did you mean 'period_start'?" in airflow.log(run)["error_message"]
+    assert airflow.stages.target() == []
+    assert airflow.run("sqp_restatements", dry=True, periods=1).state == "failed"
+
+
 def test_what_can_heal_is_tried_again(landing: Landing, airflow: AirflowRuns, monkeypatch: pytest.MonkeyPatch) -> None:
     landing.land(report_row("q"))
     real = SnapshotReader.accepted
@@ -133,7 +142,7 @@ def test_a_long_extract_is_deferred_to_the_triggerer(
 ) -> None:
     landing.land(report_row("q"))
     # stand-in: the emulator's jobs are done when they start
-    monkeypatch.setattr("sqp_provider.operators.extract.wait_until_done", lambda job, seconds: False)
+    monkeypatch.setattr("sqp_provider.triggers.bigquery_job.wait_until_done", lambda job, seconds: False)
     run = airflow.run(period_start="2026-11-08")
     assert (run.state, airflow.states(run)) == ("success", GREEN)
     assert len(airflow.stages.target()) == 1

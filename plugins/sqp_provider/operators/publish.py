@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
@@ -17,8 +17,9 @@ from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.failures import fails_plainly
 from sqp_provider.operators import lineage
 from sqp_provider.operators.stage import SyncStageOperator, measured
-from sqp_provider.target.sync_log import SyncLog
-from sqp_provider.target.target import Target
+
+if TYPE_CHECKING:
+    from sqp_provider.target.target import Target
 
 
 class SyncPublishOperator(SyncStageOperator):
@@ -75,7 +76,10 @@ class SyncPublishOperator(SyncStageOperator):
 
     def publish(self, sync: SyncRun, snapshot: Snapshot) -> PublishResult:
         """Lock the period, refuse what must not be published, then change target, ledger and log together."""
-        with self.postgres.transaction() as database:
+        from sqp_provider.target.sync_log import SyncLog
+        from sqp_provider.target.target import Target
+
+        with self.skipped_for_newer_run(sync), self.postgres.transaction() as database:
             target = Target(database, sync)
             target.lock()
             target.refuse_if_superseded()
@@ -109,6 +113,9 @@ class SyncPublishOperator(SyncStageOperator):
 
     def compare(self, sync: SyncRun, snapshot: Snapshot) -> PublishResult:
         """Return what publishing would change, and write only the run's own row of ``sync_log``."""
+        from sqp_provider.target.sync_log import SyncLog
+        from sqp_provider.target.target import Target
+
         with self.postgres.transaction() as database:
             target = Target(database, sync)
             target.staging.refuse_unless_of(snapshot)
@@ -135,5 +142,7 @@ class SyncPublishOperator(SyncStageOperator):
 
     def make_room(self, sync: SyncRun) -> None:
         """Create missing partitions first, so that their locks are not held while rows are written."""
+        from sqp_provider.target.target import Target
+
         with self.postgres.transaction() as database:
             Target(database, sync).make_room()

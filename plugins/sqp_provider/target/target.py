@@ -58,14 +58,16 @@ class Target:
         self.database.wait_at_most(self.database.settings.lock_timeout_seconds)
 
     def refuse_if_superseded(self) -> None:
-        """Stop unless this is the newest attempt of the newest run of its period.
+        """Stop unless this is the newest attempt of the newest run of its period. A dry run stands in nobody's way.
 
-        :raises Superseded: names the run or attempt that has taken over.
+        :raises Superseded: names the attempt that has taken over.
+        :raises NewerRun: names the run that does it.
         :raises RunClosed: the run was closed while this stage was running.
         """
         run = {"sync_log_id": self.sync.sync_log_id, "started_at": self.sync.started_at} | self.period
         refuse_replaced_attempt(self.sync, self.database.one("sync_log", "current_attempt", run))
-        refuse_older_run(self.sync, self.database.row("sync_log", "newer_run", run))
+        if not self.sync.options.dry_run:
+            refuse_older_run(self.sync, self.database.row("sync_log", "newer_run", run))
 
     def ledger(self) -> dict[str, Any] | None:
         """Return the ledger's row of the period, or None."""
