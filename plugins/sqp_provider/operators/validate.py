@@ -19,23 +19,15 @@ from sqp_provider.target.staging import Staging
 
 
 class SyncValidateOperator(SyncStageOperator):
-    """Record every check in ``data_quality_checks`` and return ``{"passed": …, "warning": …, "failed": 0}``.
+    """Record every check in ``data_quality_checks`` and return ``{"passed": …, "warning": …, "failed": 0}``."""
 
-    :param snapshot: the extract stage's result (templated).
-    """
-
-    template_fields: Sequence[str] = ("sync_log_id", "snapshot")
     results: Sequence[CheckResult] = ()
-
-    def __init__(self, *, snapshot: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.snapshot = snapshot
 
     @fails_plainly
     @measured
     def execute(self, context: Context) -> dict[str, int]:
         """Check the staged rows, record the results, and stop the sync if a check failed."""
-        snapshot, sync = Snapshot.model_validate(self.snapshot), self.read_sync(context)
+        snapshot, sync = self.read_snapshot(context), self.read_sync(context)
         self.skip_if_published(sync, snapshot)
         with self.postgres.transaction() as database:
             Staging(database, sync).refuse_unless_of(snapshot)
