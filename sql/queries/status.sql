@@ -1,11 +1,6 @@
 -- The statements of the status page. None of them writes.
 
 
--- name: read_only
--- The first statement of the transaction: all panels show the same state, and nothing can be changed.
-set transaction isolation level repeatable read, read only;
-
-
 -- name: statement_timeout
 select set_config('statement_timeout', %(milliseconds)s::text, true);
 

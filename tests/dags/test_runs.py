@@ -146,7 +146,7 @@ def test_a_long_extract_is_deferred_to_the_triggerer(
 ) -> None:
     landing.land(report_row("q"))
     # stand-in: the emulator's jobs are done when they start
-    monkeypatch.setattr("sqp_provider.operators.extract.wait_until_done", lambda job, seconds: False)
+    monkeypatch.setattr("sqp_provider.triggers.bigquery_job.wait_until_done", lambda job, seconds: False)
     run = airflow.run(period_start="2026-11-08")
     assert (run.state, airflow.states(run)) == ("success", GREEN)
     assert len(airflow.stages.target()) == 1

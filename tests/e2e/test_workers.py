@@ -147,28 +147,32 @@ def received_by_both(celery: Synced) -> int:
 
 def worker_answers_health_check(celery: Synced, worker: str, folder: Path) -> bool:
     """Ask a worker as docker-compose.yaml does, where a worker's name is that of its container."""
-    done = health_check("worker", folder, celery.ui.server.environment | {"HOSTNAME": worker})
+    environment = celery.ui.server.environment | {"HOSTNAME": worker}
+    broker = environment["AIRFLOW__CELERY__BROKER_URL"]
+    elsewhere = {"redis://:$(cat /run/secrets/redis_password)@redis:6379/0": broker}
+    done = health_check("worker", folder, environment, elsewhere)
     assert ("pong" in done.stdout) == (done.returncode == 0), done.stdout
     return done.returncode == 0
 
 
 def health_check(
-    service: str, folder: Path, environment: dict[str, str], **ports: str
+    service: str, folder: Path, environment: dict[str, str], elsewhere: dict[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    """Run a service's health check of docker-compose.yaml, with other ports than a container's."""
+    """Run a service's health check of docker-compose.yaml, with other addresses than a container's."""
     checked = {"healthcheck": services({"AIRFLOW_UID": "1000"})[service]["healthcheck"]}
-    container = Container(checked, {f"localhost:{port}": f"127.0.0.1:{here}" for port, here in ports.items()})
+    container = Container(checked, elsewhere)
     return container.run(container.healthcheck, folder, **environment)
 
 
 def see_health_checks_of_api_server_and_scheduler(server: AirflowServer, folder: Path) -> None:
     """They answer while the two are alive, and not when they are gone."""
-    ports = {"8080": str(server.port), "8974": server.environment[HEALTH_PORT]}
+    here = {"8080": str(server.port), "8974": server.environment[HEALTH_PORT]}
+    elsewhere = {f"localhost:{port}": f"127.0.0.1:{free}" for port, free in here.items()}
     for service in ("api-server", "scheduler"):
-        assert health_check(service, folder, server.environment, **ports).returncode == 0, service
+        assert health_check(service, folder, server.environment, elsewhere).returncode == 0, service
         server.kill(service)
         refused = 7
-        assert health_check(service, folder, server.environment, **ports).returncode == refused, service
+        assert health_check(service, folder, server.environment, elsewhere).returncode == refused, service
 
 
 def tries(ui: AirflowUI, run_ids: list[str]) -> dict[tuple[str, str], int]:

@@ -10,11 +10,6 @@ from airflow.sdk import Context
 
 from sqp_provider.failures import fails_plainly
 from sqp_provider.operators.stage import SyncStageOperator, measured
-from sqp_provider.source.memory import return_large_buffers
-from sqp_provider.source.snapshot_reader import SnapshotReader
-from sqp_provider.target.encoding import encoded
-from sqp_provider.target.staging import Staging
-from sqp_provider.target.target import Target
 
 
 class PostgresStageOperator(SyncStageOperator):
@@ -27,6 +22,12 @@ class PostgresStageOperator(SyncStageOperator):
     @measured
     def execute(self, context: Context) -> dict[str, Any]:
         """Create the table, copy the rows, keep the rejects and add the key, all in one transaction."""
+        from sqp_provider.source.memory import return_large_buffers
+        from sqp_provider.source.snapshot_reader import SnapshotReader
+        from sqp_provider.target.encoding import encoded
+        from sqp_provider.target.staging import Staging
+        from sqp_provider.target.target import Target
+
         snapshot, sync, started = self.read_snapshot(context), self.read_sync(context), time.monotonic()
         self.skip_if_unchanged(sync, snapshot, force=sync.options.force)
         return_large_buffers()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
@@ -11,13 +11,13 @@ from sqp_provider.core.errors import ChecksFailed, NothingPublished, Superseded
 from sqp_provider.core.failure import Failure
 from sqp_provider.core.run import STAGES, SyncRun
 from sqp_provider.failures import STAGE_ERROR, SyncFailed, fails_plainly
-from sqp_provider.hooks.postgres import Database
 from sqp_provider.notifications.alerts import notify_run_finished
 from sqp_provider.operators.metrics import sync_finished
 from sqp_provider.operators.stage import SyncStageOperator, measured, result_of
-from sqp_provider.target.staging import Staging
-from sqp_provider.target.sync_log import SyncLog
-from sqp_provider.target.target import Target
+
+if TYPE_CHECKING:
+    from sqp_provider.hooks.postgres import Database
+    from sqp_provider.target.staging import Staging
 
 FINISHED_WELL = ("success", "skipped")
 
@@ -33,6 +33,9 @@ class SyncLogFinishOperator(SyncStageOperator):
     @measured
     def execute(self, context: Context) -> str:
         """Write the outcome, drop the staged table, send alerts, and return or fail."""
+        from sqp_provider.target.staging import Staging
+        from sqp_provider.target.sync_log import SyncLog
+
         sync = self.read_sync(context)
         with self.postgres.transaction() as database:
             error = self.find_failure(database, sync, context)
@@ -47,6 +50,8 @@ class SyncLogFinishOperator(SyncStageOperator):
         A stage that was killed, or marked by a person, does not matter if the attempt has its outcome already: the
         period is right. Reading the attempt waits for a publish that is about to commit.
         """
+        from sqp_provider.target.sync_log import SyncLog
+
         attempt, error = SyncLog(database).attempt(sync), self.find_error(context)
         if attempt is None or (error and error.was_reported):
             return error
@@ -72,6 +77,9 @@ class SyncLogFinishOperator(SyncStageOperator):
 
         That happens when single stages are cleared, because log_start and log_finish run again with each of them.
         """
+        from sqp_provider.target.sync_log import SyncLog
+        from sqp_provider.target.target import Target
+
         if sync.options.dry_run:
             return None
         log, target = SyncLog(database), Target(database, sync)

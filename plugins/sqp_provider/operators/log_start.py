@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
@@ -12,14 +12,14 @@ from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.run import SyncOptions
 from sqp_provider.core.trigger import refuse_one_period_for_a_backfill, refuse_unknown_keys
 from sqp_provider.failures import fails_plainly, failure_of
-from sqp_provider.hooks.postgres import Database
 from sqp_provider.notifications.alerts import notify_run_finished
 from sqp_provider.operators.airflow_name import airflow_name
 from sqp_provider.operators.metrics import sync_finished
 from sqp_provider.operators.stage import SyncStageOperator, measured
 from sqp_provider.operators.stale_runs import close_stale_runs
-from sqp_provider.target.schema_state import SchemaState
-from sqp_provider.target.sync_log import DagRunIdentity, SyncLog
+
+if TYPE_CHECKING:
+    from sqp_provider.hooks.postgres import Database
 
 
 class SyncLogStartOperator(SyncStageOperator):
@@ -44,6 +44,8 @@ class SyncLogStartOperator(SyncStageOperator):
 
         If the trigger has a mistake, the row is written as failed and without a period.
         """
+        from sqp_provider.target.schema_state import SchemaState
+
         options = SyncOptions.model_validate(dict(context["params"]))
         try:
             self.refuse_mistakes(context)
@@ -88,6 +90,8 @@ class SyncLogStartOperator(SyncStageOperator):
         self, database: Database, context: Context, period: Period | None, options: SyncOptions
     ) -> tuple[int, int]:
         """Write the row and return its id and the attempt."""
+        from sqp_provider.target.sync_log import DagRunIdentity, SyncLog
+
         run = DagRunIdentity(context["dag_run"].dag_id, context["dag_run"].run_id)
         return SyncLog(database).start(run, self.sync_type, period, self.settings.source.table, options)
 
@@ -100,6 +104,9 @@ class SyncLogStartOperator(SyncStageOperator):
 
     def log_refusal(self, context: Context, options: SyncOptions, error: InvalidTrigger) -> None:
         """Write a row for a run that failed before it started, so that the log has every run."""
+        from sqp_provider.target.schema_state import SchemaState
+        from sqp_provider.target.sync_log import SyncLog
+
         failure = failure_of(context["ti"], error)
         with self.postgres.transaction() as database:
             SchemaState(database).claim(airflow_name(self.settings))

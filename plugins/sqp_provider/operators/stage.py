@@ -6,7 +6,7 @@ import functools
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import structlog
 from airflow.sdk import BaseOperator, BaseOperatorLink, Context
@@ -19,16 +19,14 @@ from sqp_provider.core.publish import SKIPPED, PublishResult
 from sqp_provider.core.run import STAGES, TASKS, SyncRun
 from sqp_provider.core.settings import Settings
 from sqp_provider.core.snapshot import Snapshot
-from sqp_provider.hooks.bigquery import SqpBigQueryHook, qualified
-from sqp_provider.hooks.postgres import SqpPostgresHook
 from sqp_provider.operators.airflow_name import airflow_name
 from sqp_provider.operators.links import SyncPageLink
 from sqp_provider.operators.metrics import stage_finished
-from sqp_provider.source.table import Source
-from sqp_provider.target.schema_state import SchemaState
-from sqp_provider.target.staging import Staging
-from sqp_provider.target.sync_log import SyncLog
-from sqp_provider.target.target import Target
+
+if TYPE_CHECKING:
+    from sqp_provider.hooks.bigquery import SqpBigQueryHook
+    from sqp_provider.hooks.postgres import SqpPostgresHook
+    from sqp_provider.source.table import Source
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -55,17 +53,23 @@ class SyncStageOperator(BaseOperator):
     @functools.cached_property
     def postgres(self) -> SqpPostgresHook:
         """The hook of the target."""
+        from sqp_provider.hooks.postgres import SqpPostgresHook
+
         return SqpPostgresHook(self.settings.target)
 
     @functools.cached_property
     def bigquery(self) -> SqpBigQueryHook:
         """The hook of the source."""
+        from sqp_provider.hooks.bigquery import SqpBigQueryHook
+
         source = self.settings.source
         return SqpBigQueryHook(source.conn_id, retry_seconds=source.retry_seconds, location=source.location)
 
     @functools.cached_property
     def source(self) -> Source:
         """The source table."""
+        from sqp_provider.source.table import Source
+
         return Source(self.bigquery, self.settings.source)
 
     def read_sync(self, context: Context) -> SyncRun:
@@ -76,6 +80,9 @@ class SyncStageOperator(BaseOperator):
 
         :raises TargetUnusable: log_start left no id of a row.
         """
+        from sqp_provider.target.schema_state import SchemaState
+        from sqp_provider.target.sync_log import SyncLog
+
         sync_log_id = result_of(TASKS[0], context)
         if sync_log_id is None:
             raise TargetUnusable(
@@ -119,6 +126,8 @@ class SyncStageOperator(BaseOperator):
     @property
     def source_table(self) -> str:
         """``sqp-demo.amazon.search_query_performance``."""
+        from sqp_provider.hooks.bigquery import qualified
+
         return qualified(self.settings.source.table, self.bigquery.project_id)
 
     def task_states(self, ti: Any) -> Mapping[str, str | None]:
@@ -128,6 +137,9 @@ class SyncStageOperator(BaseOperator):
 
     def skip_if_unchanged(self, sync: SyncRun, snapshot: Snapshot, *, force: bool = False) -> None:
         """Skip this stage and those after it if the target already has exactly this snapshot."""
+        from sqp_provider.target.sync_log import SyncLog
+        from sqp_provider.target.target import Target
+
         result = PublishResult(how="unchanged", inserted=0, unchanged=snapshot.totals.row_count)
         reason = f"unchanged: the target already has these {snapshot.totals.row_count:,} rows, nothing was written"
         with self.skipped_for_newer_run(sync), self.postgres.transaction() as database:
@@ -146,6 +158,8 @@ class SyncStageOperator(BaseOperator):
     @contextmanager
     def skipped_for_newer_run(self, sync: SyncRun) -> Iterator[None]:
         """Skip this stage and those after it if a newer run of the period does it. What this stage wrote is undone."""
+        from sqp_provider.target.sync_log import SyncLog
+
         try:
             yield
         except NewerRun as newer:
@@ -156,9 +170,11 @@ class SyncStageOperator(BaseOperator):
 
     def skip_if_published(self, sync: SyncRun, snapshot: Snapshot) -> None:
         """Skip a stage that was cleared alone after its run had published and dropped the staged table."""
+        from sqp_provider.target.target import Target
+
         with self.postgres.transaction() as database:
             target = Target(database, sync)
-            if Staging(database, sync).exists() or target.published_by_this_attempt() or not target.holds(snapshot):
+            if target.staging.exists() or target.published_by_this_attempt() or not target.holds(snapshot):
                 return
         self.skip_if_unchanged(sync, snapshot)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
@@ -14,8 +14,9 @@ from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.failures import fails_plainly
 from sqp_provider.operators import lineage
 from sqp_provider.operators.stage import SyncStageOperator, measured
-from sqp_provider.target.checks import Checks
-from sqp_provider.target.staging import Staging
+
+if TYPE_CHECKING:
+    from sqp_provider.target.checks import Checks
 
 
 class SyncValidateOperator(SyncStageOperator):
@@ -27,6 +28,9 @@ class SyncValidateOperator(SyncStageOperator):
     @measured
     def execute(self, context: Context) -> dict[str, int]:
         """Check the staged rows, record the results, and stop the sync if a check failed."""
+        from sqp_provider.target.checks import Checks
+        from sqp_provider.target.staging import Staging
+
         snapshot, sync = self.read_snapshot(context), self.read_sync(context)
         self.skip_if_published(sync, snapshot)
         with self.postgres.transaction() as database:

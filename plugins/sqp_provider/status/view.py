@@ -15,6 +15,7 @@ from sqp_provider.status.models import Attempt, Check, Headline, PeriodStatus, S
 VERDICTS: Mapping[str, tuple[Verdict, str]] = {
     "synced": ("yes", "can be trusted"),
     "derived": ("care", "is summed from its weeks; it is not Amazon's own report"),
+    "adopted": ("care", "has the rows from before the first sync; nobody has compared them with the source"),
     "restated": ("care", "is published, but the source has changed since"),
     "overwritten": ("care", "is published, but somebody else has written to it since"),
     "outdated": ("care", "is published, but a week of it was published later"),
@@ -51,6 +52,8 @@ def _reason(found: PeriodStatus | None) -> str:
     published = "Nothing is published."
     if found and found.state == "derived":
         published = "The rows are summed from the weeks and change with them."
+    elif found and found.state == "adopted":
+        published = "Its rows were there before the first sync."
     elif found and found.state == "deleted":
         published = f"Its rows were deleted {found.published_at:%Y-%m-%d %H:%M} UTC."
     elif found and found.state:
@@ -72,6 +75,7 @@ def _todo(sync_type: SyncType, found: PeriodStatus | None) -> str | None:
         "failed": "Open the sync: its error says what to do.",
         "running": "Wait for the run.",
         "restated": f"The next run of sqp_restatements syncs it. {sync_now}",
+        "adopted": f"{sync_now[:-1]}, or let sqp_restatements do it if the period is recent.",
         "overwritten": f"The next run of sqp_restatements syncs it. {sync_now}",
         "outdated": f"The next run of sqp_restatements compares it with the source. {sync_now}",
         "deleted": f"To have it again, trigger {dag_id} for it.",

@@ -90,11 +90,14 @@ class Target:
             return False
         return self._rows() == int(ledger["row_count"])
 
-    def ensure_rollup_partitions(self) -> None:
-        """Create missing partitions of a week's month and quarter, unless the week's attach creates them."""
-        if self.sync.period.sync_type is SyncType.WEEKLY and not self.staging.period_is_new():
+    def make_room(self) -> None:
+        """Create the partitions of what will be written row by row, where they are missing."""
+        self.database.wait_at_most(TURN_SECONDS)
+        self._run("lock_turn", self.period)
+        if self.sync.period.sync_type is SyncType.WEEKLY:
             self._lock_rollup_turns()
-            self._run("ensure_rollup_partitions", self.period)
+        self.database.wait_at_most(self.database.settings.lock_timeout_seconds)
+        self._run("make_room", self.period | {"is_new": self.staging.period_is_new()})
 
     def attach(self, rows: int) -> PublishResult:
         """Sum a week into its month and quarter, then attach the staged table as the period's partition.
@@ -103,7 +106,7 @@ class Target:
         """
         if self.sync.period.sync_type is SyncType.WEEKLY:
             self._lock_rollup_turns()
-            self._run("refresh_rollups", staged_text=sql.Literal(self.staging.label))
+            self._run("refresh_rollups")
         schema, name = self.database.settings.schema_name, self.sync.partition_name
         self._run("move_staged", schema=sql.Identifier(schema))
         moved = sql.Identifier(schema, self.sync.staged_name)

@@ -33,13 +33,13 @@ def publish_at_once(stages: Stages, *runs: Run) -> list[Any]:
 
     def publish(run: Run) -> Any:
         operator: SyncPublishOperator = stages.operator(run, "publish")
-        make_room = operator.make_room_for_rollups
+        make_room = operator.make_room
 
         def wait_for_the_others(sync: Any) -> None:
             make_room(sync)
             barrier.wait()
 
-        operator.make_room_for_rollups = wait_for_the_others  # type: ignore[method-assign]
+        operator.make_room = wait_for_the_others  # type: ignore[method-assign]
         try:
             return operator.execute(run.context("publish"))
         except Exception as error:
