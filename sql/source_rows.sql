@@ -1,7 +1,7 @@
 {# The clean rows of the source in the shape of the target, and the malformed rows with their reason, for each period
    of the window first_day to last_day. A sync has one period, a check for restatements several.
    Parameters: @first_day and @last_day of the window (both belong to it), @report_period, @marketplace. #}
-{% from "fold.sql" import fold %}
+{% from "macros.sql" import first_of, fold, last_of %}
 {# Only ASCII letters, because an ASIN has no others, and upper() would turn a dotless i into one. #}
 {% macro ascii_upper(text) %}translate({{ text }}, 'abcdefghijklmnopqrstuvwxyz', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'){% endmacro %}
 {# Whole millionths, rounded half away from zero as Postgres rounds numeric; null if the column cannot hold the rate. #}
@@ -31,11 +31,6 @@ if(
             null
         )
 {%- else %}if({{ columns[key] }} = trunc({{ columns[key] }}), safe_cast({{ columns[key] }} as int64), null){% endif %}
-{%- endmacro %}
-{% macro last_of(first_day, step) %}date_sub(date_add({{ first_day }}, interval {{ step }}), interval 1 day){% endmacro %}
-{% macro first_of(unit, day) -%}
-{% if unit == "week" %}date_sub({{ day }}, interval (extract(dayofweek from {{ day }}) - 1) day)
-{%- else %}cast(date_trunc({{ day }}, {{ unit }}) as date){% endif %}
 {%- endmacro %}
 {% set from_weeks = reported != period %}
 {% set step = period.step | join(" ") %}

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from types import SimpleNamespace
-from typing import Any, cast
-
-from airflow.sdk import Context
+from typing import Any
 
 from sqp_provider.core.period import SyncType
 from sqp_provider.operators.restatements import RestatementCheckOperator
@@ -16,7 +13,8 @@ from tests.stages import Run, Stages
 def check(stages: Stages, *, due: datetime = datetime(2026, 11, 23, 6, tzinfo=UTC), **params: Any) -> list[Any]:
     """Check the newest week, or what the params say, and return the runs that would start, in their order."""
     run = Run("check", {"sync_types": ["weekly"], "periods": 1, "dry_run": False} | params, running={"running"})
-    context = cast("Context", dict(run.context("check")) | {"dag_run": SimpleNamespace(run_after=due)})
+    context: Any = run.context("check")
+    context["dag_run"].run_after = due
     operators = [
         RestatementCheckOperator(task_id=f"check_{sync_type}", sync_type=sync_type, settings=stages.settings)
         for sync_type in SyncType

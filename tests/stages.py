@@ -6,7 +6,7 @@ stages through Airflow itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from types import SimpleNamespace
@@ -28,6 +28,7 @@ from sqp_provider.operators.load import PostgresStageOperator
 from sqp_provider.operators.log_finish import SyncLogFinishOperator
 from sqp_provider.operators.log_start import SyncLogStartOperator
 from sqp_provider.operators.publish import SyncPublishOperator
+from sqp_provider.operators.stage import SyncStageOperator
 from sqp_provider.operators.validate import SyncValidateOperator
 
 # The stages run outside Airflow's task runner here, and mean to.
@@ -42,6 +43,15 @@ NO_OPTIONS = {
 }
 
 
+STAGE_OPERATORS: dict[str, type[SyncStageOperator]] = {
+    "extract": BigQuerySnapshotOperator,
+    "load": PostgresStageOperator,
+    "validate": SyncValidateOperator,
+    "publish": SyncPublishOperator,
+    "log_finish": SyncLogFinishOperator,
+}
+
+
 @dataclass
 class Run:
     """One Dag run: its task states and XComs."""
@@ -49,6 +59,9 @@ class Run:
     run_id: str
     params: dict[str, Any]
     sync_type: SyncType = SyncType.WEEKLY
+    conf: dict[str, Any] | None = None
+    """What was typed, beside the form."""
+    run_type: str = "manual"
     states: dict[str, str | None] = field(default_factory=dict)
     xcoms: dict[tuple[str, str], Any] = field(default_factory=dict)
     errors: dict[str, BaseException] = field(default_factory=dict)
@@ -77,9 +90,16 @@ class Run:
             get_task_states=lambda dag_id, run_ids: {self.run_id: self.states},
             get_dr_count=lambda dag_id, run_ids, states: len(self.running.intersection(run_ids)),
         )
-        dag_run = SimpleNamespace(dag_id=self.dag_id, run_id=self.run_id, run_after=datetime(2026, 11, 19, tzinfo=UTC))
+        dag_run = SimpleNamespace(
+            dag_id=self.dag_id,
+            run_id=self.run_id,
+            run_after=datetime(2026, 11, 19, tzinfo=UTC),
+            conf=self.conf,
+            run_type=self.run_type,
+        )
         self.events = OutletEventAccessors()
-        context = {"ti": ti, "dag_run": dag_run, "params": self.params, "exception": error}
+        dag = SimpleNamespace(params=NO_OPTIONS | self.params)
+        context = {"ti": ti, "dag": dag, "dag_run": dag_run, "params": self.params, "exception": error}
         return cast("Context", context | {"outlet_events": self.events})
 
     @property
@@ -113,6 +133,7 @@ class Stages:
         self.settings = settings
         self.dsn = dsn
         self.runs = 0
+        self.today = date(2030, 1, 1)  # stands in for the clock: every period of the tests has ended
 
     def sync(
         self,
@@ -144,8 +165,11 @@ class Stages:
         run.errors.clear()
         run.ran.clear()
         run.states |= dict.fromkeys(("log_start", *cleared, "log_finish"))
-        if not self.run_task(run, "log_start"):
-            return
+        if self.run_task(run, "log_start"):
+            self.follow_start(run, cleared, marked)
+
+    def follow_start(self, run: Run, cleared: Sequence[str] = TASKS, marked: Mapping[str, str] | None = None) -> None:
+        """Run what follows log_start."""
         for stage in STAGES:
             if stage in cleared and marked and stage in marked:
                 run.forget(stage)
@@ -173,17 +197,13 @@ class Stages:
         return True
 
     def operator(self, run: Run, task_id: str) -> Any:
-        """Build one stage with the XComs that a Dag would give it."""
+        """Build one stage."""
         common: dict[str, Any] = {"task_id": task_id, "settings": self.settings}
         if task_id == "log_start":
-            return SyncLogStartOperator(sync_type=run.sync_type, **common)
-        common["sync_log_id"] = run["log_start"]
-        if task_id == "extract":
-            return BigQuerySnapshotOperator(**common)
-        if task_id == "log_finish":
-            return SyncLogFinishOperator(**common)
-        operator = {"load": PostgresStageOperator, "validate": SyncValidateOperator, "publish": SyncPublishOperator}
-        return operator[task_id](snapshot=run["extract"], **common)
+            start = SyncLogStartOperator(sync_type=run.sync_type, **common)
+            start.today = lambda: self.today  # type: ignore[method-assign]
+            return start
+        return STAGE_OPERATORS[task_id](**common)
 
     def query(self, statement: str, *values: Any) -> list[dict[str, Any]]:
         """Query the target database, schema ``sqp``."""

@@ -24,8 +24,10 @@ OPERATORS = (
     "retention",
     "stage",
     "stale_runs",
+    "sync_run",
     "validate",
 )
+LINKS = ("SyncPageLink", "StartedRunLink", "BigQueryJobLink")
 HOOKS = ("alert_channel", "bigquery", "postgres")
 
 
@@ -51,7 +53,7 @@ def get_provider_info() -> dict[str, Any]:
         "sensors": [_modules("sensors", ("freshness",))],
         "triggers": [_modules("triggers", ("bigquery_job", "freshness"))],
         "notifications": ["sqp_provider.notifications.notifier.AlertNotifier"],
-        "extra-links": ["sqp_provider.operators.links.SyncPageLink", "sqp_provider.operators.links.BigQueryJobLink"],
+        "extra-links": [f"sqp_provider.operators.links.{name}" for name in LINKS],
     }
 
 

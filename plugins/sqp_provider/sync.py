@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import Param, chain
 from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert
@@ -29,6 +28,7 @@ from sqp_provider.operators.publish import SyncPublishOperator
 from sqp_provider.operators.restatements import RestatementCheckOperator
 from sqp_provider.operators.retention import RetentionOperator
 from sqp_provider.operators.stale_runs import StaleRunsOperator
+from sqp_provider.operators.sync_run import SyncRunOperator
 from sqp_provider.operators.validate import SyncValidateOperator
 
 NOTIFIED = {"on_failure_callback": notify_task_failed, "on_success_callback": notify_task_worked}
@@ -49,7 +49,7 @@ def sync_params(sync_type: SyncType) -> dict[str, Param]:
             format="date",
             title="Period start",
             description=f"First day of the {sync_type} period. Empty: the run's data interval, else the newest "
-            "period that is due.",
+            "period that is due. Leave it empty in a backfill.",
         ),
         "force": Param(False, type="boolean", title="Force", description="Publish even if the source is unchanged."),
         "allow_empty": Param(
@@ -80,14 +80,13 @@ def sync_period(sync_type: SyncType, settings: Settings) -> None:
     """Add the six stages to the current Dag."""
     common = _common_arguments(settings)
     logging = {"on_failure_callback": [leave_error, notify_unlogged]}
-    log_start = SyncLogStartOperator(task_id="log_start", sync_type=sync_type, **common | logging)
-    stage = common | {"sync_log_id": log_start.output}
-    extract = BigQuerySnapshotOperator(task_id="extract", **stage)
-    load = PostgresStageOperator(task_id="load", snapshot=extract.output, **stage)
-    validate = SyncValidateOperator(task_id="validate", snapshot=extract.output, **stage)
     outlets = [outlet(sync_type, settings.target.schema_name)]
-    publish = SyncPublishOperator(task_id="publish", snapshot=extract.output, outlets=outlets, **stage)
-    log_finish = SyncLogFinishOperator(task_id="log_finish", **stage | logging)
+    log_start = SyncLogStartOperator(task_id="log_start", sync_type=sync_type, **common | logging)
+    extract = BigQuerySnapshotOperator(task_id="extract", **common)
+    load = PostgresStageOperator(task_id="load", **common)
+    validate = SyncValidateOperator(task_id="validate", **common)
+    publish = SyncPublishOperator(task_id="publish", outlets=outlets, **common)
+    log_finish = SyncLogFinishOperator(task_id="log_finish", **common | logging)
 
     (
         log_start
@@ -148,20 +147,14 @@ def sync_restatements(settings: Settings) -> None:
     syncs = [_sync_each(sync_type, check, settings) for sync_type, check in zip(SyncType, checks, strict=True)]
     chain(*checks)
     chain(*syncs)
-    [*checks, *syncs] >> EmptyOperator(task_id="finished", trigger_rule="none_failed")
+    syncs >> EmptyOperator(task_id="finished", trigger_rule="none_failed")
 
 
 def _sync_each(sync_type: SyncType, check: RestatementCheckOperator, settings: Settings) -> Any:
-    return TriggerDagRunOperator.partial(
+    return SyncRunOperator.partial(
         task_id=f"sync_{sync_type}",
         trigger_rule="all_done",  # a week that fails does not stop the months
-        retries=0,  # the stages of the run it starts have theirs
-        logical_date=None,  # a Dag has one run for each logical date, and several start at the same time
-        reset_dag_run=True,  # a sync that is cleared runs the same run again; without this it would be skipped
-        wait_for_completion=True,
-        deferrable=True,
-        poke_interval=10,
-        fail_when_dag_is_paused=True,
+        **_retries(settings),
         max_active_tis_per_dagrun=settings.restatements.at_once,
         map_index_template="{{ task.trigger_dag_id }} {{ task.conf.period_start }}",
     ).expand_kwargs(check.output)
@@ -190,13 +183,17 @@ def overdue(settings: Settings) -> DeadlineAlert | None:
 
 
 def _common_arguments(settings: Settings) -> dict[str, Any]:
-    schedule = settings.schedule
-    return {
+    return _retries(settings) | {
         "settings": settings,
-        "retries": schedule.retries,
-        "retry_delay": timedelta(seconds=schedule.retry_delay_seconds),
+        "execution_timeout": timedelta(minutes=settings.schedule.stage_timeout_minutes),
+        "on_failure_callback": leave_error,
+    }
+
+
+def _retries(settings: Settings) -> dict[str, Any]:
+    return {
+        "retries": settings.schedule.retries,
+        "retry_delay": timedelta(seconds=settings.schedule.retry_delay_seconds),
         "retry_exponential_backoff": True,
         "max_retry_delay": timedelta(minutes=15),
-        "execution_timeout": timedelta(minutes=schedule.stage_timeout_minutes),
-        "on_failure_callback": leave_error,
     }

@@ -30,12 +30,24 @@ where sync_type = %(sync_type)s and period_start = %(period_start)s;
 select count(*) as rows from {target} where period_start = %(period_start)s;
 
 
--- name: ensure_rollup_partitions
--- Months and quarters get their partitions before a trigger writes to them. Empty partitions do no harm.
+-- name: make_room
+-- Partitions for what will be written row by row, before it is: of the period itself, and of a week's month and quarter.
+-- What is new is built apart and attached later. Empty partitions do no harm.
 select ensure_period_partition(t.target_table, t.first, (t.first + t.step)::date - 1)
 from (
-    select target_table, step, first_day_of(unit, %(period_start)s::date) as first from rollup_type order by step
-) as t;
+    select
+        target_table,
+        step,
+        first_day_of(unit, %(period_start)s::date) as first
+    from period_type
+    where sync_type = %(sync_type)s or (%(sync_type)s = 'weekly' and unit <> 'week')
+) as t
+where
+    not (
+        %(is_new)s
+        and can_be_attached(t.target_table, t.first, (t.first + t.step)::date - 1)
+    )
+order by t.step;
 
 
 -- name: refresh_rollups

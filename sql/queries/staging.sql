@@ -33,9 +33,15 @@ drop table {staged};
 select create_partition_to_be({staged_text}, {target_name}, {first_day}, {last_day});
 
 
+-- name: create_to_compare
+-- For a period that is written row by row. Nobody follows an unlogged table, whatever a publication says; a crash of the
+-- server empties it.
+create unlogged table {staged} (like {target} including defaults including generated);
+
+
 -- name: create_plain
--- For a plain target: the same types, so that what does not fit fails here. Its own key column must not be filled.
-create table {staged} as
+-- The same for a plain target: its types, so that what does not fit fails here. Its own key column must not be filled.
+create unlogged table {staged} as
 select {columns}
 from {target}
 with no data;
@@ -108,7 +114,9 @@ where
 
 
 -- name: period_is_new
-select can_be_attached({target_name}, {first_day}, {last_day}) as is_new;
+select
+    can_be_attached({target_name}, {first_day}, {last_day})
+    and coalesce((select relpersistence = 'p' from pg_class where oid = to_regclass({staged_text})), true) as is_new;
 
 
 -- name: staged_exists

@@ -1,11 +1,6 @@
 -- The statements of the status page. None of them writes.
 
 
--- name: read_only
--- The first statement of the transaction: all panels show the same state, and nothing can be changed.
-set transaction isolation level repeatable read, read only;
-
-
 -- name: statement_timeout
 select set_config('statement_timeout', %(milliseconds)s::text, true);
 
@@ -26,7 +21,7 @@ from table_freshness();
 
 
 -- name: latest
--- The last run of each type: its time from get_latest_sync_status, and which run it is from sync_log.
+-- The last run of each type that counts: its time from get_latest_sync_status, and which run it is from counted_run.
 select
     asked.sync_type,
     newest.id as sync_log_id,
@@ -44,9 +39,9 @@ from period_type as asked
 left join lateral get_latest_sync_status(asked.sync_type) as status on true
 left join lateral (
     select id, period_start, period_end, started_at, dag_id, run_id, sync_metadata
-    from sync_log
+    from counted_run
     where sync_type = asked.sync_type
-    order by started_at desc
+    order by started_at desc, id desc
     limit 1
 ) as newest on true
 order by asked.step;
@@ -80,22 +75,40 @@ order by t.step, p.period_start;
 
 
 -- name: failures
--- The newest runs that failed.
+-- The newest runs that failed their period, unless a later run made it good or the period was deleted since.
 select
-    id as sync_log_id,
-    sync_type,
-    period_start,
-    period_end,
-    started_at,
-    completed_at,
-    dag_id,
-    run_id,
-    error_details ->> 'stage' as stage,
-    error_details ->> 'type' as error_type,
-    error_message
-from sync_log
-where sync_status = 'failed'
-order by started_at desc
+    failed.id as sync_log_id,
+    failed.sync_type,
+    failed.period_start,
+    failed.period_end,
+    failed.started_at,
+    failed.completed_at,
+    failed.dag_id,
+    failed.run_id,
+    failed.error_details ->> 'stage' as stage,
+    failed.error_details ->> 'type' as error_type,
+    failed.error_message
+from counted_run as failed
+where
+    failed.sync_status = 'failed'
+    and failed.sync_metadata ->> 'outcome' is null
+    and not exists (
+        select from counted_run as later
+        where
+            later.sync_type = failed.sync_type
+            and later.period_start = failed.period_start
+            and (later.sync_status = 'completed' or later.sync_metadata ->> 'outcome' is not null)
+            and later.completed_at > coalesce(failed.completed_at, failed.started_at)
+    )
+    and not exists (
+        select from synced_period as ledger
+        where
+            ledger.sync_type = failed.sync_type
+            and ledger.period_start = failed.period_start
+            and ledger.state = 'deleted'
+            and ledger.published_at > failed.completed_at
+    )
+order by failed.started_at desc
 limit %(rows)s;
 
 

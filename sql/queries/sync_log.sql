@@ -54,13 +54,15 @@ where s.id = %(sync_log_id)s;
 
 
 -- name: read_attempt
--- The outcome and the snapshot of the attempt, and how the previous attempt finished.
+-- The outcome and the snapshot of the attempt, and how the previous attempt finished. Locked, so that a publish that is
+-- about to commit has its outcome there.
 select
     sync_metadata ->> 'outcome' as outcome,
     sync_metadata -> 'snapshot' as snapshot,
     sync_metadata -> 'attempts' -> -1 as previous
 from sync_log
-where id = %(sync_log_id)s and attempt = %(attempt)s;
+where id = %(sync_log_id)s and attempt = %(attempt)s
+for no key update;
 
 
 -- name: current_attempt

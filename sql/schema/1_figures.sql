@@ -1,4 +1,8 @@
 -- Figures of a row: rates, the hash that both sides of a sync compute, and how weeks are summed.
+--
+-- A function of this schema means the same whatever a caller's search_path, types and operators are: it has a
+-- search_path of its own, or a body after "return", whose names are resolved when it is created. Only the latter is
+-- inlined into the statement that calls it.
 
 
 -- Clicks per impression and the like: 0 of nothing is 0, a part of an unknown whole is unknown. A rate that its column
@@ -6,12 +10,10 @@
 create or replace function rate(p_count bigint, p_of bigint) returns numeric
 language sql
 immutable
-as $$
-    select case
-        when p_of = 0 then 0
-        when p_count / p_of < 9999 or round(p_count::numeric / p_of, 6) < 10000 then round(p_count::numeric / p_of, 6)
-    end
-$$;
+return case
+    when p_of = 0 then 0
+    when p_count / p_of < 9999 or round(p_count::numeric / p_of, 6) < 10000 then round(p_count::numeric / p_of, 6)
+end;
 
 
 -- The hash of one row; sql/totals.sql has the same for BigQuery. bit_xor of it is the hash of a period.
@@ -19,9 +21,7 @@ $$;
 create or replace function row_hash(p_asin text, p_figures text, p_query text) returns bigint
 language sql
 immutable
-as $$
-    select ('x0' || substr(md5(coalesce(p_asin, '') || p_figures || coalesce(p_query, '')), 1, 15))::bit(64)::bigint
-$$;
+return ('x0' || substr(md5(coalesce(p_asin, '') || p_figures || coalesce(p_query, '')), 1, 15))::bit(64)::bigint;
 
 
 -- What a summary row carries besides its key, and how the rows of several weeks become one. core/contract.py has the
@@ -34,6 +34,7 @@ create or replace function summary_figures()
 returns table (name text, type text, rule text, numerator text, denominator text)
 language sql
 immutable
+set search_path from current
 as $$
     values
         ('total_impressions', 'bigint default 0', 'sum', null, null),

@@ -70,7 +70,6 @@ select
         when open_run.sync_type is not null then 'running'
         when
             finished.is_failed
-            -- a run that published and only failed to say so has not failed its period
             and (finished.id, finished.attempt) is distinct from (ledger.sync_log_id, ledger.attempt)
             -- what failed before the period was deleted on purpose is settled
             and not coalesce(ledger.state = 'deleted' and ledger.published_at > finished.completed_at, false)
@@ -129,7 +128,8 @@ left join lateral (
         run.id,
         run.attempt,
         run.completed_at,
-        run.sync_status = 'failed' and not exists (
+        -- a run with an outcome had its period right, and failed afterwards
+        run.sync_status = 'failed' and run.sync_metadata ->> 'outcome' is null and not exists (
             select from counted_run as since
             where
                 since.sync_type = period.sync_type
@@ -153,9 +153,9 @@ comment on column period_status.status is
 'running: a run works on it; failed: the latest finished run failed, and nobody deleted the period since; overwritten: '
 'published, and somebody else wrote to it since; restated: published, but the source has other rows; outdated: a month '
 'or quarter that was published before a week of it changed, and not compared since; synced: published by its own sync; '
-'derived: summed from weeks; deleted: deleted on purpose; missing: not published.';
+'derived: summed from weeks; adopted: as it was before the first sync; deleted: deleted on purpose; missing: not published.';
 comment on column period_status.state is
-'What the ledger synced_period says: synced, derived, deleted, or null for nothing.';
+'What the ledger synced_period says: synced, derived, adopted, deleted, or null for nothing.';
 comment on column period_status.row_count is 'Rows when it was published; null for derived.';
 comment on column period_status.published_at is 'When it was last published, derived or deleted.';
 comment on column period_status.sync_log_id is 'The run that published it.';

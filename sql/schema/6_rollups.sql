@@ -36,6 +36,7 @@ $$;
 create or replace function as_in(p_table regclass, p_column text, p_value text, p_from regclass) returns text
 language sql
 stable
+set search_path from current
 as $$
     select case
         when (here.atttypid, here.attcollation) = (there.atttypid, there.attcollation) then p_value
@@ -60,6 +61,7 @@ $$;
 create or replace function as_stored(p_table regclass, p_column text) returns text
 language sql
 stable
+set search_path from current
 as $$
     select case
         when atttypid = 'numeric'::regtype and atttypmod <> -1
@@ -232,6 +234,7 @@ $$;
 create or replace function rollup_deduplication(p_table text, p_first date, p_touched text) returns text
 language sql
 stable
+set search_path from current
 as $$
     select format(
         $delete$

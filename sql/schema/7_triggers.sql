@@ -1,5 +1,21 @@
 -- Triggers that keep months, quarters and the ledger right whoever writes to the summary tables. Their functions run with
--- their owner's rights, because whoever may write a week need not be allowed to write the ledger.
+-- their owner's rights, because whoever may write a week need not be allowed to write the ledger. So they work for these
+-- tables only, whose types are ours, and 9_rights.sql lets nobody else put them into a trigger.
+
+
+-- Stops a trigger on any table but the expected one and its partitions.
+create or replace function refuse_other_table(p_found oid, p_expected text) returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+    if coalesce(pg_partition_root(p_found)::oid, p_found) is distinct from to_regclass(p_expected)::oid then
+        raise exception 'a trigger function of schema % is on %, where it does not belong',
+            current_schema(), p_found::regclass
+            using hint = 'Drop that trigger.';
+    end if;
+end
+$$;
 
 
 -- weekly_summary was emptied: what was derived from it goes too, what was published by its own sync stays.
@@ -45,6 +61,7 @@ declare
     v_weeks date[];
     v_statement text;
 begin
+    perform refuse_other_table(tg_relid, 'weekly_summary');
     if tg_op = 'TRUNCATE' then
         perform delete_derived();
         update synced_period set fingerprint = null where sync_type = 'weekly' and fingerprint is not null;
@@ -78,6 +95,7 @@ declare
         when 'TRUNCATE' then format('select period_start from synced_period where sync_type = %L', v_type)
     end;
 begin
+    perform refuse_other_table(tg_relid, (select target_table from rollup_type where sync_type = v_type));
     if not exists (select from synced_period where sync_type = v_type and fingerprint is not null) then
         return null;
     end if;

@@ -121,7 +121,7 @@ def test_it_waits_until_the_table_is_fresh(
             add_week(airflow, ended_days_ago=3)
         return real(*arguments)
 
-    for module in ("triggers", "sensors"):
+    for module in ("triggers", "target"):
         monkeypatch.setattr(f"sqp_provider.{module}.freshness.read_freshness", check_and_then_add_the_week)
     run = wait(deferrable=deferrable, timeout=3600)
     assert (run.state, len(checks)) == ("success", 3)

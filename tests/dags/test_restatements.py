@@ -11,13 +11,13 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from airflow.models.dagrun import DagRun
-from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.serialization.serialized_objects import DagSerialization
 
 from sqp_provider.core.period import SyncType
 from sqp_provider.operators.restatements import RestatementCheckOperator
+from sqp_provider.operators.sync_run import SyncRunOperator
 from tests.dags.conftest import AirflowRuns
 from tests.landing import Landing, report_row
 
@@ -75,16 +75,13 @@ def test_a_dry_run_only_reports(landing: Landing, airflow: AirflowRuns) -> None:
 
 
 @pytest.mark.parametrize("sync_type", SyncType)
-def test_the_syncs_wait_take_turns_and_resume_their_run(sync_type: SyncType, airflow: AirflowRuns) -> None:
+def test_the_syncs_take_turns_and_are_retried(sync_type: SyncType, airflow: AirflowRuns) -> None:
     dag = airflow.parse().dags["sqp_restatements"]
     assert (dag.max_active_runs, dag.catchup) == (1, False)
     assert set(dag.params) == {"sync_types", "periods", "dry_run"}
     sync = dag.task_dict[f"sync_{sync_type}"].partial_kwargs
-    assert sync["retries"] == 0
+    assert sync["retries"] == 1
     assert sync["max_active_tis_per_dagrun"] == 3
-    found = {name: sync[name] for name in ("wait_for_completion", "deferrable", "reset_dag_run", "logical_date")}
-    assert found == {"wait_for_completion": True, "deferrable": True, "reset_dag_run": True, "logical_date": None}
-    assert sync["fail_when_dag_is_paused"]
     assert DagSerialization.from_dict(DagSerialization.to_dict(dag)).task_dict[f"sync_{sync_type}"].is_mapped
 
 
@@ -110,7 +107,7 @@ def test_a_failed_task_makes_the_run_red_and_stops_no_other_sync(
 
     checked = RestatementCheckOperator.execute
     monkeypatch.setattr(RestatementCheckOperator, "execute", fail)
-    monkeypatch.setattr(TriggerDagRunOperator, "execute", fail)
+    monkeypatch.setattr(SyncRunOperator, "execute", fail)
     run = run_check(airflow, mark_success_pattern=None, sync_types=[sync_type.value for sync_type in SyncType])
     found = {task_id: state for task_id, _, state in states(run)}
     assert (run.state, found["finished"]) == ("failed", "upstream_failed")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sqp_provider.core.errors import SourceUnreachable
-from sqp_provider.core.period import SyncType
+from sqp_provider.core.period import Period, SyncType
 from sqp_provider.source.snapshot_reader import SnapshotReader
 from tests.dags.conftest import AirflowRuns
 from tests.fixtures import connection_to
@@ -52,13 +52,17 @@ def test_a_run_with_a_logical_date_syncs_its_data_interval(landing: Landing, air
 @pytest.mark.parametrize("native", [False, True], ids=["summed from weeks", "of Amazon's own"])
 @pytest.mark.parametrize(
     ("sync_type", "first_day", "last_day"),
-    [(SyncType.MONTHLY, "2026-10-01", "2026-10-31"), (SyncType.QUARTERLY, "2026-10-01", "2026-12-31")],
+    [(SyncType.MONTHLY, "2026-10-01", "2026-10-31"), (SyncType.QUARTERLY, "2026-07-01", "2026-09-30")],
 )
 def test_a_month_and_a_quarter_are_synced_by_their_own_dags(
     sync_type: SyncType, first_day: str, last_day: str, native: bool, landing: Landing, airflow: AirflowRuns
 ) -> None:
     landing.create(COLUMNS | {"report_period": "STRING"})
-    weeks = [report_row("q", week=date(2026, 10, day)) | {"report_period": "WEEK"} for day in (4, 11)]
+    first_week = Period.containing(SyncType.WEEKLY, date.fromisoformat(first_day) + timedelta(days=6))
+    weeks = [
+        report_row("q", week=week) | {"report_period": "WEEK"}
+        for week in (first_week.first_day, first_week.next_first_day)
+    ]
     own = report_row("q", start_date=first_day, end_date=last_day, asin_click_count=70)
     landing.land(*weeks, own | {"report_period": sync_type.period_type.report_period})
     if native:
@@ -109,6 +113,15 @@ def test_a_week_that_starts_on_monday_is_red_and_logged(airflow: AirflowRuns) ->
     assert "starts on 2026-11-08 (Sunday)" in log["error_message"]
 
 
+def test_an_unknown_key_in_the_conf_is_red_and_logged(landing: Landing, airflow: AirflowRuns) -> None:
+    landing.land(report_row("q"))
+    run = airflow.run(period_strt="2026-11-08")
+    assert run.state == "failed"
+    assert "unknown key 'period_strt', did you mean 'period_start'?" in airflow.log(run)["error_message"]
+    assert airflow.stages.target() == []
+    assert airflow.run("sqp_restatements", dry=True, periods=1).state == "failed"
+
+
 def test_what_can_heal_is_tried_again(landing: Landing, airflow: AirflowRuns, monkeypatch: pytest.MonkeyPatch) -> None:
     landing.land(report_row("q"))
     real = SnapshotReader.accepted
@@ -133,7 +146,7 @@ def test_a_long_extract_is_deferred_to_the_triggerer(
 ) -> None:
     landing.land(report_row("q"))
     # stand-in: the emulator's jobs are done when they start
-    monkeypatch.setattr("sqp_provider.operators.extract.wait_until_done", lambda job, seconds: False)
+    monkeypatch.setattr("sqp_provider.triggers.bigquery_job.wait_until_done", lambda job, seconds: False)
     run = airflow.run(period_start="2026-11-08")
     assert (run.state, airflow.states(run)) == ("success", GREEN)
     assert len(airflow.stages.target()) == 1

@@ -54,9 +54,9 @@ def test_two_runs_of_one_period_at_once(sync: Synced) -> None:
         second = sync.trigger(period)
         sync.ui.wait_for(second, "load")
     sync.finished(second, "success", attempt=1)
-    log = sync.finished(first, "failed", attempt=1)
-    assert log["error_details"]["type"] == "Superseded"
-    assert f"run {second} (sync_log {sync.log(second)['id']})" in log["error_message"]
+    log = sync.finished(first, "success", attempt=1)
+    assert log["sync_metadata"]["outcome"] == "skipped"
+    assert f"run {second} (sync_log {sync.log(second)['id']}) does it." in log["sync_metadata"]["reason"]
     assert sync.published(period) == FIGURES
     ledger = sync.ledger(period)
     assert ledger

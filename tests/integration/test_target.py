@@ -46,7 +46,7 @@ def test_weeks_published_at_once_make_each_month_and_quarter_one_partition(
             )
             with SqpPostgresHook(TargetSettings()).transaction() as connected:
                 barrier.wait()
-                Target(connected, sync).ensure_rollup_partitions()
+                Target(connected, sync).make_room()
 
     with ThreadPoolExecutor(WEEKS_AT_ONCE) as threads:
         assert list(threads.map(make_room, range(WEEKS_AT_ONCE))) == [None] * WEEKS_AT_ONCE

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqp_provider.core.errors import Superseded
+from sqp_provider.core.errors import InvalidPeriod, InvalidTrigger, Superseded
 from sqp_provider.core.freshness import Freshness
+from sqp_provider.core.publish import SKIPPED
 
 LONGEST_ERROR = 1500
 """An alert has this many characters of an error's message; ``sync_log`` or the task's log has all of it."""
@@ -69,17 +70,24 @@ class FinishedRun:
 
     @property
     def made_way(self) -> bool:
-        """Whether the run failed only because a newer run, or newer data, of its period was there."""
-        return self.sync_status == "failed" and self.error_type == Superseded.__name__
+        """Whether the run did nothing because a newer run, or newer data, of its period was there."""
+        superseded = self.sync_status == "failed" and self.error_type == Superseded.__name__
+        return superseded or self.outcome == SKIPPED
+
+    @property
+    def was_refused(self) -> bool:
+        """Whether the run failed because its trigger had a mistake: whoever started it sees that."""
+        return self.error_type in (InvalidPeriod.__name__, InvalidTrigger.__name__)
 
     @property
     def is_clean(self) -> bool:
-        """Whether the checks of this run found nothing to warn of; a run that found no change has no checks."""
-        return self.sync_status == "completed" and not (self.is_dry or self.warnings or self.outcome == "unchanged")
+        """Whether the checks of this run found nothing to warn of; a run that published nothing does not say."""
+        idle = self.outcome in ("unchanged", SKIPPED)
+        return self.sync_status == "completed" and not (self.is_dry or self.warnings or idle)
 
     def alert(self, link: str) -> Alert | None:
         """Return the alert of this run's failure or warnings, or None."""
-        if self.is_dry or self.made_way:
+        if self.is_dry or self.made_way or self.was_refused:
             return None
         if self.sync_status == "failed":
             return self._failure(link)

@@ -17,8 +17,12 @@ class InvalidSettings(SyncError):
     """The configuration file has a mistake."""
 
 
-class InvalidPeriod(SyncError):
-    """The requested date starts no period."""
+class InvalidTrigger(SyncError):
+    """Whoever started the run asked for something that no run does, such as an unknown key."""
+
+
+class InvalidPeriod(InvalidTrigger):
+    """The requested date starts no period, or one that has not ended."""
 
 
 class SourceUnusable(SyncError):
@@ -74,7 +78,11 @@ class NothingPublished(SyncError):
 
 
 class Superseded(SyncError):
-    """A newer attempt or run of the same period has taken over, or newer data is published already."""
+    """A newer attempt of the same run has taken over, or newer data is published already."""
+
+
+class NewerRun(Exception):
+    """A newer run of the same period does it, so this run is skipped."""
 
 
 class RunClosed(SyncError):

@@ -32,6 +32,11 @@ class Failure(BaseModel):
         return cls(stage=stage, type=type(error).__name__, message=str(error))
 
     @property
+    def was_reported(self) -> bool:
+        """Whether a stage left its error; a stage that was killed, or marked by a person, left none."""
+        return self.type != "Killed"
+
+    @property
     def details(self) -> dict[str, Any]:
         """``{"stage": "load", "type": "SnapshotExpired", "message": …, "traceback": […], "try": 1, "log_url": …}``."""
         return self.model_dump(mode="json", by_alias=True)

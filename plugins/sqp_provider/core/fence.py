@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqp_provider.core.errors import RunClosed, Superseded
+from sqp_provider.core.errors import NewerRun, RunClosed, Superseded
 from sqp_provider.core.run import SyncRun
 
 
@@ -43,16 +43,16 @@ def refuse_finished_task(sync: SyncRun, task_id: str, state: str | None) -> None
 
 
 def refuse_older_run(sync: SyncRun, newer: Mapping[str, Any] | None) -> None:
-    """Stop a run if a later run of the same period has started.
+    """Stop a run if a later run of the same period has started: the later one has the newer data.
 
     :param newer: ``id``, ``run_id``, ``started_at`` and ``sync_status`` of the newest later run, or None.
-    :raises Superseded: names the later run.
+    :raises NewerRun: names the later run.
     """
     if newer:
-        raise Superseded(
-            f"{sync}: run {newer['run_id']} (sync_log {newer['id']}) of the same period started later, at "
-            f"{newer['started_at']:%Y-%m-%d %H:%M:%S %Z}, and is {newer['sync_status']}. The target is unchanged. "
-            "There is nothing to do unless that run fails. If it fails, clear it, or this one."
+        raise NewerRun(
+            f"{sync}: run {newer['run_id']} (sync_log {newer['id']}) does it. It is of the same period, started later, "
+            f"at {newer['started_at']:%Y-%m-%d %H:%M:%S %Z}, and is {newer['sync_status']}. "
+            "This run has published nothing."
         )
 
 

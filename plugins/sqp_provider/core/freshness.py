@@ -52,7 +52,12 @@ class Freshness:
         return f"newest period {self.period_start}..{self.period_end}, {self._origin()}, {self._age()}{self._synced()}"
 
     def _origin(self) -> str:
-        return {"derived": "derived from weeks", "synced": "synced"}.get(self.state or "", "not in the ledger")
+        origins = {
+            "derived": "derived from weeks",
+            "synced": "synced",
+            "adopted": "with rows from before the first sync",
+        }
+        return origins.get(self.state or "", "not in the ledger")
 
     def _age(self) -> str:
         if self.days_old is None:

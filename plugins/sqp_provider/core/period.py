@@ -185,6 +185,20 @@ class Period:
             period = Period.latest_before(self.sync_type, period.first_day)
         return found
 
+    def refuse_unless_ended(self, today: date, delay: timedelta) -> None:
+        """Stop a run of a period that has days to come.
+
+        :param today: in UTC.
+        :param delay: how long after a period's end its figures are expected.
+        :raises InvalidPeriod: says when the period ends and when it may be synced.
+        """
+        if today <= self.last_day:
+            raise InvalidPeriod(
+                f"{self} has not ended: it ends on {self.last_day} and may be synced from {self.next_first_day} on. "
+                f"Its figures are expected on {self.next_first_day + delay}. The target is unchanged. "
+                "Clear the run then, or leave the period to the schedule."
+            )
+
     @property
     def columns(self) -> dict[str, date | int]:
         """What is the same in all its rows; never taken from today's date.

@@ -10,11 +10,14 @@ from pydantic import BaseModel, ConfigDict
 from sqp_provider.core.errors import DeletesRefused
 from sqp_provider.core.run import SyncRun
 
+SKIPPED = "skipped"
+"""The outcome of a run that left its period to a newer run."""
+
 
 class PublishResult(BaseModel):
     """Count the rows by what happened to them.
 
-    ``how`` is ``attached``, ``difference``, ``unchanged``, ``dry run`` or ``already published``.
+    ``how`` is ``attached``, ``difference``, ``unchanged``, ``dry run``, ``already published`` or ``skipped``.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -19,6 +19,7 @@ class Found(StrEnum):
 
     MISSING = "missing"
     DERIVED = "derived"
+    ADOPTED = "adopted"
     CHANGED = "changed"
     OVERWRITTEN = "overwritten"
     UNCHANGED = "unchanged"
@@ -31,7 +32,8 @@ class Found(StrEnum):
     @property
     def action(self) -> str:
         """``sync`` if a run puts the period right, else ``leave``."""
-        return "sync" if self in (Found.MISSING, Found.DERIVED, Found.CHANGED, Found.OVERWRITTEN) else "leave"
+        synced = (Found.MISSING, Found.DERIVED, Found.ADOPTED, Found.CHANGED, Found.OVERWRITTEN)
+        return "sync" if self in synced else "leave"
 
     @property
     def needs_a_person(self) -> bool:
@@ -130,8 +132,11 @@ def _judge_empty(period: Period, seen: PeriodTotals | None, known: KnownPeriod) 
             "If the source really lost the rows, sync the period with allow_empty and max_delete_fraction 1",
         )
     rejects = f": all {seen.reject_count:,} rows it has are malformed" if seen and seen.reject_count else ""
-    summed_from_weeks = "; until then it is summed from weeks" if known.state == "derived" else ""
-    return Finding(period, Found.ABSENT, f"not at the source yet{rejects}{summed_from_weeks}")
+    until_then = {
+        "derived": "; until then it is summed from weeks",
+        "adopted": "; until then it has the rows from before the first sync",
+    }.get(known.state or "", "")
+    return Finding(period, Found.ABSENT, f"not at the source yet{rejects}{until_then}")
 
 
 def _judge_difference(period: Period, seen: PeriodTotals, known: KnownPeriod) -> Finding:
@@ -140,6 +145,8 @@ def _judge_difference(period: Period, seen: PeriodTotals, known: KnownPeriod) ->
         return Finding(period, Found.MISSING, f"the source has {rows} rows, nothing is published")
     if known.state == "derived":
         return Finding(period, Found.DERIVED, f"summed from weeks so far; the source has {rows} rows for it")
+    if known.state == "adopted":
+        return Finding(period, Found.ADOPTED, f"it has rows from before the first sync; the source has {rows} rows")
     if known.fingerprint is None:
         return Finding(
             period,

@@ -1,4 +1,4 @@
-"""Postgres: one connection with the schema as its search_path, named statements and explained errors."""
+"""Postgres: one transaction with the schema as its search_path, named statements and explained errors."""
 
 from __future__ import annotations
 
@@ -24,13 +24,6 @@ from sqp_provider.sql_files import files_hash, named_statements, newest_revision
 
 Names = Mapping[str, sql.Composable]
 
-# One round trip for all. With the check interval, Postgres releases the locks of a killed task after seconds.
-_SET_UP = sql.SQL(
-    "select (select max(version_num) from {0}.alembic_version) as revision, "
-    "(select files from {0}.schema_state) as files, "
-    "set_config('search_path', %s, false), set_config('client_connection_check_interval', '5s', false)"
-)
-
 CONNECT_SECONDS = 10
 """How long to wait for a connection, unless the connection's extra has ``connect_timeout``. psycopg waits 130 s."""
 
@@ -46,6 +39,17 @@ class Database:
     def __init__(self, connection: psycopg.Connection[dict[str, Any]], settings: TargetSettings) -> None:
         self.connection = connection
         self.settings = settings
+
+    def enter(self) -> None:
+        """Set what holds for this transaction, and compare the schema's version with that of this code.
+
+        :raises SchemaMismatch: they differ.
+        """
+        schema = self.settings.schema_name
+        self.run("session", "enter", {"schema": schema, "lock_timeout": "0"})
+        self.run("session", "act_as_writer", {"schema": schema})
+        version = SchemaVersion(**self.one("session", "version", schema=sql.Identifier(schema)))
+        refuse_other_version(schema, version, SchemaVersion(newest_revision(), files_hash()))
 
     def table(self, name: str) -> sql.Identifier:
         """Return the quoted name of a table in the schema."""
@@ -110,25 +114,28 @@ class SqpPostgresHook(PostgresHook):
         return f"postgres://{connection.host}:{connection.port or 5432}", str(connection.schema)
 
     @contextmanager
-    def transaction(self) -> Iterator[Database]:
+    def transaction(self, *, read_only: bool = False) -> Iterator[Database]:
         """Open a connection with a transaction. At the end everything commits, or nothing.
 
+        No state outlives the transaction, so that the connection may come from a pooler.
+
+        :param read_only: all statements see one state of the database, and none can change it.
         :raises TargetUnreachable: Postgres did not answer, or a lock was not free in time. A retry may help.
         :raises TargetUnusable: the schema or the rights on it do not fit. The message says what to do.
         """
-        schema = self.target.schema_name
         with explained(f"a statement over Postgres connection {self.get_conn_id()}"):
             opened = cast("psycopg.Connection[dict[str, Any]]", self.get_conn())
             with closing(opened) as connection:
                 connection.row_factory = cast("Any", dict_row)
+                connection.prepare_threshold = None  # the next transaction may be on another connection of a pooler
                 # A statement must see what the one before waited for, whatever the server's default level is.
-                connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-                found = connection.execute(_SET_UP.format(sql.Identifier(schema)), [schema]).fetchall()
-                connection.commit()
-                version = SchemaVersion(found[0]["revision"], found[0]["files"])
-                refuse_other_version(schema, version, SchemaVersion(newest_revision(), files_hash()))
+                level = psycopg.IsolationLevel
+                connection.isolation_level = level.REPEATABLE_READ if read_only else level.READ_COMMITTED
+                connection.read_only = read_only
                 with _committed(connection, self.get_conn_id()):
-                    yield Database(connection, self.target)
+                    database = Database(connection, self.target)
+                    database.enter()
+                    yield database
 
 
 @contextmanager

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable
-from typing import Any, ParamSpec
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ParamSpec
 from urllib.parse import quote
 
 from airflow.sdk import Context
@@ -17,9 +18,9 @@ from sqp_provider.core.errors import SyncError
 from sqp_provider.core.freshness import Freshness
 from sqp_provider.core.settings import Settings
 from sqp_provider.failures import SyncFailed
-from sqp_provider.hooks.alert_channel import AlertChannel
-from sqp_provider.hooks.postgres import SqpPostgresHook
-from sqp_provider.target.sent_alerts import SentAlerts
+
+if TYPE_CHECKING:
+    from sqp_provider.target.sent_alerts import SentAlerts
 
 P = ParamSpec("P")
 
@@ -45,13 +46,22 @@ def harmless(notify: Callable[P, None]) -> Callable[P, None]:
     return harmlessly
 
 
+@contextmanager
+def sent_alerts(settings: Settings) -> Iterator[SentAlerts]:
+    """Open a transaction on the alerts that were sent before."""
+    from sqp_provider.hooks.postgres import SqpPostgresHook
+    from sqp_provider.target.sent_alerts import SentAlerts
+
+    with SqpPostgresHook(settings.target).transaction() as database:
+        yield SentAlerts(database)
+
+
 @harmless
 def notify_run_finished(settings: Settings, sync_log_id: int) -> None:
     """Send the alert of a run's failure or warnings, and the recovery of periods whose failure was sent."""
     if settings.alerts.conn_id is None:
         return
-    with SqpPostgresHook(settings.target).transaction() as database:
-        alerts = SentAlerts(database)
+    with sent_alerts(settings) as alerts:
         run = alerts.finished_run(sync_log_id)
         if run.is_clean:
             alerts.resolve("warning", run.subject)
@@ -72,8 +82,8 @@ def notify_recoveries(settings: Settings) -> None:
     """Send the recovery of each period whose failure was sent, also if the channel refused it before."""
     if settings.alerts.conn_id is None:
         return
-    with SqpPostgresHook(settings.target).transaction() as database:
-        recovered = SentAlerts(database).recovered_runs()
+    with sent_alerts(settings) as alerts:
+        recovered = alerts.recovered_runs()
     refused = 0
     for run in recovered:
         if notify_recovery(settings, "failed", run.recovery(link_to(run.dag_id, run.run_id))):
@@ -88,14 +98,12 @@ def notify_recovery(settings: Settings, kind: str, recovery: Alert) -> bool:
 
     :return: False if the recovery could not be sent.
     """
-    postgres = SqpPostgresHook(settings.target)
-    with postgres.transaction() as database:
-        if not SentAlerts(database).is_open(kind, recovery.subject):
+    with sent_alerts(settings) as alerts:
+        if not alerts.is_open(kind, recovery.subject):
             return True
     notified = notify_once(settings, recovery)
     if notified:
-        with postgres.transaction() as database:
-            alerts = SentAlerts(database)
+        with sent_alerts(settings) as alerts:
             alerts.resolve(kind, recovery.subject)
             alerts.resolve(recovery.kind, recovery.subject)
     return notified
@@ -125,8 +133,8 @@ def notify_unlogged(context: Context) -> None:
     if settings.alerts.conn_id is None or isinstance(error, SyncFailed):
         return
     try:
-        with SqpPostgresHook(settings.target).transaction() as database:
-            sync_log_id = SentAlerts(database).failed_run(ti.dag_id, ti.run_id)
+        with sent_alerts(settings) as alerts:
+            sync_log_id = alerts.failed_run(ti.dag_id, ti.run_id)
     except (SyncError, AirflowNotFoundException):
         sync_log_id = None
     if sync_log_id is not None:
@@ -147,8 +155,8 @@ def notify_overdue(context: dict[str, Any], settings: dict[str, Any]) -> None:
     if is_queued and dag_run["run_type"] == "backfill":
         return  # the runs of a backfill wait for each other, so a long wait is no problem
     try:
-        with SqpPostgresHook(checked.target).transaction() as database:
-            if not SentAlerts(database).is_unfinished(dag_id, run_id):
+        with sent_alerts(checked) as alerts:
+            if not alerts.is_unfinished(dag_id, run_id):
                 return
     except SyncError as error:
         log.warning("%s", error)
@@ -170,12 +178,14 @@ def notify_once(settings: Settings, alert: Alert, *, remembered: bool = True) ->
     :param remembered: True raises if Postgres does not answer; False sends the alert all the same.
     :return: whether the alert was sent, now or before, or its kind is switched off.
     """
+    from sqp_provider.hooks.alert_channel import AlertChannel
+
     if alert.kind not in settings.alerts.causes:
         return True
-    postgres, alert_id = SqpPostgresHook(settings.target), None
+    alert_id = None
     try:
-        with postgres.transaction() as database:
-            alert_id = SentAlerts(database).claim(alert)
+        with sent_alerts(settings) as alerts:
+            alert_id = alerts.claim(alert)
         if alert_id is None:
             log.info("Alert already sent: %s (%s)", alert.title, alert.cause)
             return True
@@ -187,8 +197,8 @@ def notify_once(settings: Settings, alert: Alert, *, remembered: bool = True) ->
         sent = AlertChannel(str(settings.alerts.conn_id)).send(alert)
     finally:
         if not sent and alert_id is not None:
-            with postgres.transaction() as database:
-                SentAlerts(database).take_back(alert_id)
+            with sent_alerts(settings) as alerts:
+                alerts.take_back(alert_id)
     if sent:
         log.info("Alert sent: %s", alert.title)
     else:

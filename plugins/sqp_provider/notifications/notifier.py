@@ -8,7 +8,6 @@ from typing import Any, Literal
 from airflow.sdk import BaseNotifier, Context
 
 from sqp_provider.core.alerts import Alert, callback_alert
-from sqp_provider.hooks.alert_channel import AlertChannel
 from sqp_provider.notifications.alerts import harmless, link_to
 
 
@@ -52,6 +51,8 @@ class AlertNotifier(BaseNotifier):
 
     @harmless
     def _send(self, context: Context) -> None:
+        from sqp_provider.hooks.alert_channel import AlertChannel
+
         if not AlertChannel(self.conn_id).send(self._alert(context)):
             self.log.warning("Alert not sent: no service of connection %s accepted it", self.conn_id)
 

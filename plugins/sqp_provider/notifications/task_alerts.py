@@ -8,12 +8,10 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from sqp_provider.core.alerts import Alert, failed_task_alert, working_task_alert
-from sqp_provider.core.errors import SyncError
+from sqp_provider.core.errors import InvalidTrigger, SyncError
 from sqp_provider.core.settings import Settings
 from sqp_provider.failures import TableStale, failure_of
-from sqp_provider.hooks.postgres import SqpPostgresHook
-from sqp_provider.notifications.alerts import harmless, link_to, notify_once, notify_recovery
-from sqp_provider.target.sent_alerts import SentAlerts
+from sqp_provider.notifications.alerts import harmless, link_to, notify_once, notify_recovery, sent_alerts
 
 
 @harmless
@@ -23,8 +21,8 @@ def notify_task_failed(context: Context) -> None:
     While Postgres does not answer, ``sent_alert`` cannot remember what was sent. Then Airflow's states decide: the
     failure is sent unless the task failed in the previous run too.
     """
-    settings = _settings(context)
-    if settings.alerts.conn_id is None:
+    settings, error = _settings(context), context.get("exception")
+    if settings.alerts.conn_id is None or isinstance(getattr(error, "__cause__", None), InvalidTrigger):
         return
     if _can_remember(settings) or not _failed_before(context):
         notify_once(settings, _failure(context), remembered=False)
@@ -37,8 +35,8 @@ def notify_task_worked(context: Context) -> None:
     if settings.alerts.conn_id is None:
         return
     recovery = _recovery(context)
-    with SqpPostgresHook(settings.target).transaction() as database:
-        is_open = SentAlerts(database).is_open("failed", recovery.subject)
+    with sent_alerts(settings) as alerts:
+        is_open = alerts.is_open("failed", recovery.subject)
     if is_open:
         notify_recovery(settings, "failed", recovery)
     elif _failed_before(context):  # its failure was sent while Postgres did not answer
@@ -84,8 +82,8 @@ def _recovery(context: Context) -> Alert:
 
 def _can_remember(settings: Settings) -> bool:
     try:
-        with SqpPostgresHook(settings.target).transaction() as database:
-            SentAlerts(database).is_open("failed", "")
+        with sent_alerts(settings) as alerts:
+            alerts.is_open("failed", "")
     except (SyncError, AirflowNotFoundException):
         return False
     return True

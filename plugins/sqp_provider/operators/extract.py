@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
-from google.cloud.bigquery import QueryJob
 
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import Snapshot
@@ -13,8 +12,9 @@ from sqp_provider.failures import fails_plainly
 from sqp_provider.operators import lineage
 from sqp_provider.operators.links import BigQueryJobLink, SyncPageLink
 from sqp_provider.operators.stage import SyncStageOperator, measured
-from sqp_provider.target.sync_log import SyncLog
-from sqp_provider.triggers.bigquery_job import BigQueryJobTrigger, wait_until_done
+
+if TYPE_CHECKING:
+    from google.cloud.bigquery import QueryJob
 
 
 class BigQuerySnapshotOperator(SyncStageOperator):
@@ -47,6 +47,8 @@ class BigQuerySnapshotOperator(SyncStageOperator):
 
     def defer_if_long(self, job: QueryJob) -> None:
         """Free the worker if the job does not finish in time."""
+        from sqp_provider.triggers.bigquery_job import BigQueryJobTrigger, wait_until_done
+
         if wait_until_done(job, seconds=self.settings.schedule.defer_after_seconds):
             return
         self.log.info("BigQuery job %s is still running; the triggerer waits for it now", job.job_id)
@@ -56,6 +58,8 @@ class BigQuerySnapshotOperator(SyncStageOperator):
 
     def describe(self, sync: SyncRun, job: QueryJob) -> dict[str, Any]:
         """Read the snapshot's totals, write them into ``sync_log``, and log them."""
+        from sqp_provider.target.sync_log import SyncLog
+
         snapshot = self.source.read_totals(sync, job)
         with self.postgres.transaction() as database:
             SyncLog(database).record_snapshot(sync, snapshot)

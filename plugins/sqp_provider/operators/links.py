@@ -1,4 +1,4 @@
-"""Buttons on a task in the Airflow UI: the sync's page, and the BigQuery job in Google's console."""
+"""Buttons on a task in the Airflow UI: the sync's page, a started run, and the job in Google's console."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from airflow.sdk import BaseOperatorLink
 
-from sqp_provider.status.addresses import sync_address
+from sqp_provider.status.addresses import base_path, run_address, sync_address
 
 CONSOLE = "https://console.cloud.google.com/bigquery"
 
@@ -20,6 +20,16 @@ class SyncPageLink(BaseOperatorLink):
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """Return the address: ``/dags/sqp_weekly_sync/runs/manual__1/plugin/sqp-sync-run``."""
         return sync_address(ti_key.dag_id, ti_key.run_id)
+
+
+class StartedRunLink(BaseOperatorLink):
+    """The run that a check for restatements started."""
+
+    name = "Started run"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """Return the address: ``/dags/sqp_weekly_sync/runs/restatement__weekly_2026-11-08__2026-11-23T06%3A00``."""
+        return run_address(base_path(), operator.trigger_dag_id, operator.trigger_run_id)
 
 
 class BigQueryJobLink(BaseOperatorLink):

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
-from sqp_provider.core.attempt import settle
+from sqp_provider.core.attempt import Attempt, settle
 from sqp_provider.core.errors import ChecksFailed, NothingPublished, Superseded
 from sqp_provider.core.failure import Failure
 from sqp_provider.core.run import STAGES, SyncRun
 from sqp_provider.failures import STAGE_ERROR, SyncFailed, fails_plainly
-from sqp_provider.hooks.postgres import Database
 from sqp_provider.notifications.alerts import notify_run_finished
 from sqp_provider.operators.metrics import sync_finished
-from sqp_provider.operators.stage import SyncStageOperator, measured
-from sqp_provider.target.staging import Staging
-from sqp_provider.target.sync_log import SyncLog
-from sqp_provider.target.target import Target
+from sqp_provider.operators.stage import SyncStageOperator, measured, result_of
+
+if TYPE_CHECKING:
+    from sqp_provider.hooks.postgres import Database
+    from sqp_provider.target.staging import Staging
 
 FINISHED_WELL = ("success", "skipped")
 
@@ -33,14 +33,31 @@ class SyncLogFinishOperator(SyncStageOperator):
     @measured
     def execute(self, context: Context) -> str:
         """Write the outcome, drop the staged table, send alerts, and return or fail."""
+        from sqp_provider.target.staging import Staging
+        from sqp_provider.target.sync_log import SyncLog
+
         sync = self.read_sync(context)
-        error = self.find_error(context)
         with self.postgres.transaction() as database:
-            error = error or self.find_nothing_published(database, sync, context)
+            error = self.find_failure(database, sync, context)
             SyncLog(database).finish(sync, error)
             self.clean_up(Staging(database, sync), sync, error)
         notify_run_finished(self.settings, sync.sync_log_id)
         return self.conclude(sync, error)
+
+    def find_failure(self, database: Database, sync: SyncRun, context: Context) -> Failure | None:
+        """Return why the run failed, or None.
+
+        A stage that was killed, or marked by a person, does not matter if the attempt has its outcome already: the
+        period is right. Reading the attempt waits for a publish that is about to commit.
+        """
+        from sqp_provider.target.sync_log import SyncLog
+
+        attempt, error = SyncLog(database).attempt(sync), self.find_error(context)
+        if attempt is None or (error and error.was_reported):
+            return error
+        if attempt.outcome:
+            return None
+        return error or self.find_nothing_published(database, sync, attempt, context)
 
     def find_error(self, context: Context) -> Failure | None:
         """Return the error of the first stage that is neither success nor skipped, or None."""
@@ -53,17 +70,21 @@ class SyncLogFinishOperator(SyncStageOperator):
                 return Failure.model_validate(left) if left else _silent(stage, state)
         return None
 
-    def find_nothing_published(self, database: Database, sync: SyncRun, context: Context) -> Failure | None:
+    def find_nothing_published(
+        self, database: Database, sync: SyncRun, attempt: Attempt, context: Context
+    ) -> Failure | None:
         """Return an error if no stage of this attempt published and the period may differ from the source.
 
         That happens when single stages are cleared, because log_start and log_finish run again with each of them.
         """
-        log, target = SyncLog(database), Target(database, sync)
-        attempt, ti = log.attempt(sync), cast("Any", context["ti"])
-        if attempt is None or attempt.outcome or sync.options.dry_run:
+        from sqp_provider.target.sync_log import SyncLog
+        from sqp_provider.target.target import Target
+
+        if sync.options.dry_run:
             return None
+        log, target = SyncLog(database), Target(database, sync)
         ledger = target.ledger()
-        extracted = ti.xcom_pull(task_ids=STAGES[0], key="return_value") is not None
+        extracted = result_of(STAGES[0], context) is not None
         try:
             result = settle(sync, attempt, ledger, intact=target.is_intact(ledger), extracted=extracted)
         except (NothingPublished, Superseded) as error:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Any
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
-from sqp_provider.core.errors import InvalidPeriod
+from sqp_provider.core.errors import InvalidPeriod, InvalidTrigger
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.run import SyncOptions
+from sqp_provider.core.trigger import refuse_one_period_for_a_backfill, refuse_unknown_keys
 from sqp_provider.failures import fails_plainly, failure_of
-from sqp_provider.hooks.postgres import Database
 from sqp_provider.notifications.alerts import notify_run_finished
 from sqp_provider.operators.airflow_name import airflow_name
 from sqp_provider.operators.metrics import sync_finished
 from sqp_provider.operators.stage import SyncStageOperator, measured
 from sqp_provider.operators.stale_runs import close_stale_runs
-from sqp_provider.target.schema_state import SchemaState
-from sqp_provider.target.sync_log import DagRunIdentity, SyncLog
+
+if TYPE_CHECKING:
+    from sqp_provider.hooks.postgres import Database
 
 
 class SyncLogStartOperator(SyncStageOperator):
@@ -41,12 +42,16 @@ class SyncLogStartOperator(SyncStageOperator):
     def execute(self, context: Context) -> int:
         """Write the row, close the rows of dead runs, and return the row's id.
 
-        If the requested date starts no period, the row is written as failed.
+        If the trigger has a mistake, the row is written as failed and without a period.
         """
+        from sqp_provider.target.schema_state import SchemaState
+
         options = SyncOptions.model_validate(dict(context["params"]))
         try:
+            self.refuse_mistakes(context)
             period = self.find_period(context)
-        except InvalidPeriod as error:
+            period.refuse_unless_ended(self.today(), self.settings.schedule.delay(self.sync_type))
+        except InvalidTrigger as error:
             self.log_refusal(context, options, error)
             raise
         with self.postgres.transaction() as database:
@@ -56,6 +61,16 @@ class SyncLogStartOperator(SyncStageOperator):
         self.log.info("%s: sync_log %s, attempt %s", period, sync_log_id, attempt)
         self.close_stale_runs(context, sync_log_id)
         return sync_log_id
+
+    def refuse_mistakes(self, context: Context) -> None:
+        """Stop a run with an unknown key in its conf, and a backfill of one period."""
+        dag_run: Any = context["dag_run"]
+        refuse_unknown_keys(dag_run.conf, set(context["dag"].params))
+        refuse_one_period_for_a_backfill(dag_run.run_type, context["params"].get("period_start"))
+
+    def today(self) -> date:
+        """Return today's date in UTC."""
+        return datetime.now(UTC).date()
 
     def find_period(self, context: Context) -> Period:
         """Return the period of this run.
@@ -75,6 +90,8 @@ class SyncLogStartOperator(SyncStageOperator):
         self, database: Database, context: Context, period: Period | None, options: SyncOptions
     ) -> tuple[int, int]:
         """Write the row and return its id and the attempt."""
+        from sqp_provider.target.sync_log import DagRunIdentity, SyncLog
+
         run = DagRunIdentity(context["dag_run"].dag_id, context["dag_run"].run_id)
         return SyncLog(database).start(run, self.sync_type, period, self.settings.source.table, options)
 
@@ -85,10 +102,14 @@ class SyncLogStartOperator(SyncStageOperator):
         for run in close_stale_runs(postgres, ti, self.log, after=after, sync_type=self.sync_type, own=own):
             notify_run_finished(self.settings, run.sync_log_id)
 
-    def log_refusal(self, context: Context, options: SyncOptions, error: InvalidPeriod) -> None:
+    def log_refusal(self, context: Context, options: SyncOptions, error: InvalidTrigger) -> None:
         """Write a row for a run that failed before it started, so that the log has every run."""
+        from sqp_provider.target.schema_state import SchemaState
+        from sqp_provider.target.sync_log import SyncLog
+
         failure = failure_of(context["ti"], error)
         with self.postgres.transaction() as database:
+            SchemaState(database).claim(airflow_name(self.settings))
             sync_log_id, attempt = self.start(database, context, None, options)
             SyncLog(database).refuse(sync_log_id, attempt, failure)
         sync_finished(self.sync_type, "failed")

@@ -8,11 +8,9 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 
 from sqp_provider.core.settings import Settings
+from sqp_provider.core.trigger import refuse_unknown_keys
 from sqp_provider.failures import fails_plainly
-from sqp_provider.hooks.postgres import SqpPostgresHook
-from sqp_provider.migrations import migrate, take_over
 from sqp_provider.operators.airflow_name import airflow_name
-from sqp_provider.revisions import MigrationError
 
 
 class SchemaMigrateOperator(BaseOperator):
@@ -30,8 +28,14 @@ class SchemaMigrateOperator(BaseOperator):
     @fails_plainly
     def execute(self, context: Context) -> list[str]:
         """Run the missing revisions; a second run finds none."""
+        from sqp_provider.hooks.postgres import SqpPostgresHook
+        from sqp_provider.migrations import migrate, take_over
+        from sqp_provider.revisions import MigrationError
+
+        dag_run: Any = context["dag_run"]
+        refuse_unknown_keys(dag_run.conf, set(context["dag"].params))
         target = self.settings.target
-        dsn = SqpPostgresHook(target).dsn()
+        dsn = SqpPostgresHook(target, target.migrate_conn_id).dsn()
         try:
             applied = migrate(dsn, target.schema_name, self.settings)
             if context["params"].get("take_over"):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
@@ -17,8 +16,9 @@ from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.failures import fails_plainly
 from sqp_provider.operators import lineage
 from sqp_provider.operators.stage import SyncStageOperator, measured
-from sqp_provider.target.sync_log import SyncLog
-from sqp_provider.target.target import Target
+
+if TYPE_CHECKING:
+    from sqp_provider.target.target import Target
 
 
 class SyncPublishOperator(SyncStageOperator):
@@ -26,26 +26,18 @@ class SyncPublishOperator(SyncStageOperator):
 
     Returns a :class:`~sqp_provider.core.publish.PublishResult` as a dict. A dry run compares and writes nothing.
     A published period is an event of the asset :func:`sqp_provider.assets.published`.
-
-    :param snapshot: the extract stage's result (templated).
     """
-
-    template_fields: Sequence[str] = ("sync_log_id", "snapshot")
-
-    def __init__(self, *, snapshot: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.snapshot = snapshot
 
     @fails_plainly
     @measured
     def execute(self, context: Context) -> dict[str, Any]:
         """Publish and return what changed."""
-        snapshot, sync = Snapshot.model_validate(self.snapshot), self.read_sync(context)
+        snapshot, sync = self.read_snapshot(context), self.read_sync(context)
         self.skip_if_published(sync, snapshot)
         if sync.options.dry_run:
             result = self.compare(sync, snapshot)
         else:
-            self.make_room_for_rollups(sync)
+            self.make_room(sync)
             result = self.publish(sync, snapshot)
             emit_published(context["outlet_events"], sync, result, self.settings.target.schema_name)
         self.report(sync, snapshot, result)
@@ -75,7 +67,10 @@ class SyncPublishOperator(SyncStageOperator):
 
     def publish(self, sync: SyncRun, snapshot: Snapshot) -> PublishResult:
         """Lock the period, refuse what must not be published, then change target, ledger and log together."""
-        with self.postgres.transaction() as database:
+        from sqp_provider.target.sync_log import SyncLog
+        from sqp_provider.target.target import Target
+
+        with self.skipped_for_newer_run(sync), self.postgres.transaction() as database:
             target = Target(database, sync)
             target.lock()
             target.refuse_if_superseded()
@@ -109,6 +104,9 @@ class SyncPublishOperator(SyncStageOperator):
 
     def compare(self, sync: SyncRun, snapshot: Snapshot) -> PublishResult:
         """Return what publishing would change, and write only the run's own row of ``sync_log``."""
+        from sqp_provider.target.sync_log import SyncLog
+        from sqp_provider.target.target import Target
+
         with self.postgres.transaction() as database:
             target = Target(database, sync)
             target.staging.refuse_unless_of(snapshot)
@@ -133,7 +131,9 @@ class SyncPublishOperator(SyncStageOperator):
             return str(error)
         return None
 
-    def make_room_for_rollups(self, sync: SyncRun) -> None:
-        """Create missing month and quarter partitions first, so that their locks are not held while rows move."""
+    def make_room(self, sync: SyncRun) -> None:
+        """Create missing partitions first, so that their locks are not held while rows are written."""
+        from sqp_provider.target.target import Target
+
         with self.postgres.transaction() as database:
-            Target(database, sync).ensure_rollup_partitions()
+            Target(database, sync).make_room()

@@ -10,17 +10,16 @@ from airflow.sdk import Context
 
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.restatement import Finding, find_restatements, stretches
+from sqp_provider.core.trigger import refuse_unknown_keys
 from sqp_provider.failures import fails_plainly
 from sqp_provider.notifications.alerts import notify_run_finished
 from sqp_provider.operators.airflow_name import airflow_name
 from sqp_provider.operators.stage import SyncStageOperator
 from sqp_provider.operators.stale_runs import close_stale_runs
-from sqp_provider.target.periods import Periods, doubted_periods
-from sqp_provider.target.schema_state import SchemaState
 
 
 class RestatementCheckOperator(SyncStageOperator):
-    """Compare the source with the ledger, and return the arguments of one ``TriggerDagRunOperator`` for each sync.
+    """Compare the source with the ledger, and return the arguments of one ``SyncRunOperator`` for each sync.
 
     The window ends with the newest period whose publication delay had passed when the run was due. Params:
     ``sync_types``, ``periods`` (instead of the configured window) and ``dry_run`` (report, and return nothing).
@@ -38,6 +37,10 @@ class RestatementCheckOperator(SyncStageOperator):
     @fails_plainly
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Check the type, log what was found, and return the runs to trigger."""
+        from sqp_provider.target.schema_state import SchemaState
+
+        dag_run: Any = context["dag_run"]
+        refuse_unknown_keys(dag_run.conf, set(context["dag"].params))
         if self.sync_type.value not in context["params"]["sync_types"]:
             self.log.info("%s is not in sync_types, so nothing was checked", self.sync_type)
             return []
@@ -63,6 +66,8 @@ class RestatementCheckOperator(SyncStageOperator):
 
         Older periods are added if they, or a week of them, changed after they were published.
         """
+        from sqp_provider.target.periods import doubted_periods
+
         sync_type, run_after = self.sync_type, context["dag_run"].run_after
         periods = context["params"]["periods"] or self.settings.restatements.periods_of(sync_type)
         if not periods:
@@ -74,6 +79,8 @@ class RestatementCheckOperator(SyncStageOperator):
 
     def check(self, window: list[Period]) -> list[Finding]:
         """Read the source's totals, write them into ``source_period``, and compare them with the ledger."""
+        from sqp_provider.target.periods import Periods
+
         seen_at = datetime.now(UTC)
         source = self.source.window_totals(self.sync_type, window)
         with self.postgres.transaction() as database:

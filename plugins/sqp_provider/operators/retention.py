@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Context
 
 from sqp_provider.core.errors import TargetUnreachable
 from sqp_provider.core.settings import Settings
 from sqp_provider.failures import fails_plainly
-from sqp_provider.hooks.postgres import SqpPostgresHook
 from sqp_provider.operators.airflow_name import airflow_name
-from sqp_provider.target.retention import Retention
-from sqp_provider.target.schema_state import SchemaState
-from sqp_provider.target.statistics import Statistics
+
+if TYPE_CHECKING:
+    from sqp_provider.target.retention import Retention
+    from sqp_provider.target.statistics import Statistics
 
 
 class RetentionOperator(BaseOperator):
@@ -31,6 +31,11 @@ class RetentionOperator(BaseOperator):
     @fails_plainly
     def execute(self, context: Context) -> dict[str, int]:
         """Delete these rows and log how many."""
+        from sqp_provider.hooks.postgres import SqpPostgresHook
+        from sqp_provider.target.retention import Retention
+        from sqp_provider.target.schema_state import SchemaState
+        from sqp_provider.target.statistics import Statistics
+
         postgres = SqpPostgresHook(self.settings.target)
         with postgres.transaction() as database:
             SchemaState(database).claim(airflow_name(self.settings))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowRuntimeError
@@ -13,12 +13,12 @@ from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import Settings
 from sqp_provider.core.stale import OpenRun
 from sqp_provider.failures import fails_plainly
-from sqp_provider.hooks.postgres import SqpPostgresHook
 from sqp_provider.notifications.alerts import notify_recoveries, notify_run_finished
 from sqp_provider.operators.airflow_name import airflow_name
 from sqp_provider.operators.metrics import sync_finished
-from sqp_provider.target.open_runs import OpenRuns
-from sqp_provider.target.schema_state import SchemaState
+
+if TYPE_CHECKING:
+    from sqp_provider.hooks.postgres import SqpPostgresHook
 
 UNFINISHED = ["queued", "running"]
 
@@ -36,6 +36,9 @@ class StaleRunsOperator(BaseOperator):
     @fails_plainly
     def execute(self, context: Context) -> list[int]:
         """Close the rows and send their alerts."""
+        from sqp_provider.hooks.postgres import SqpPostgresHook
+        from sqp_provider.target.schema_state import SchemaState
+
         postgres, after = SqpPostgresHook(self.settings.target), self.settings.schedule.stale_after
         with postgres.transaction() as database:
             state = SchemaState(database)
@@ -68,6 +71,8 @@ def close_stale_runs(
     :param sync_type: None for all types.
     :param own: ``sync_log_id`` of the caller's own row.
     """
+    from sqp_provider.target.open_runs import OpenRuns
+
     with postgres.transaction() as database:
         open_runs = OpenRuns(database).read(sync_type)
     overdue = [run for run in open_runs if run.sync_log_id != own and run.is_overdue(after)]
@@ -85,6 +90,8 @@ def _is_unfinished(run: OpenRun, ti: Any, log: Any) -> bool:
 
 
 def _closed(run: OpenRun, postgres: SqpPostgresHook, log: Any) -> bool:
+    from sqp_provider.target.open_runs import OpenRuns
+
     try:
         with postgres.transaction() as database:
             closed = OpenRuns(database).close(run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
@@ -14,28 +14,24 @@ from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.failures import fails_plainly
 from sqp_provider.operators import lineage
 from sqp_provider.operators.stage import SyncStageOperator, measured
-from sqp_provider.target.checks import Checks
-from sqp_provider.target.staging import Staging
+
+if TYPE_CHECKING:
+    from sqp_provider.target.checks import Checks
 
 
 class SyncValidateOperator(SyncStageOperator):
-    """Record every check in ``data_quality_checks`` and return ``{"passed": …, "warning": …, "failed": 0}``.
+    """Record every check in ``data_quality_checks`` and return ``{"passed": …, "warning": …, "failed": 0}``."""
 
-    :param snapshot: the extract stage's result (templated).
-    """
-
-    template_fields: Sequence[str] = ("sync_log_id", "snapshot")
     results: Sequence[CheckResult] = ()
-
-    def __init__(self, *, snapshot: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.snapshot = snapshot
 
     @fails_plainly
     @measured
     def execute(self, context: Context) -> dict[str, int]:
         """Check the staged rows, record the results, and stop the sync if a check failed."""
-        snapshot, sync = Snapshot.model_validate(self.snapshot), self.read_sync(context)
+        from sqp_provider.target.checks import Checks
+        from sqp_provider.target.staging import Staging
+
+        snapshot, sync = self.read_snapshot(context), self.read_sync(context)
         self.skip_if_published(sync, snapshot)
         with self.postgres.transaction() as database:
             Staging(database, sync).refuse_unless_of(snapshot)

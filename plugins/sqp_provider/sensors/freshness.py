@@ -15,8 +15,6 @@ from sqp_provider.core.errors import InvalidSettings
 from sqp_provider.core.freshness import Freshness
 from sqp_provider.core.settings import TargetSettings
 from sqp_provider.failures import TableStale, fails_plainly
-from sqp_provider.target.freshness import read_freshness
-from sqp_provider.triggers.freshness import FreshnessTrigger
 
 
 class SqpFreshnessSensor(BaseSensorOperator):
@@ -71,6 +69,8 @@ class SqpFreshnessSensor(BaseSensorOperator):
 
     def check(self) -> Freshness:
         """Read how fresh the table is, and log it."""
+        from sqp_provider.target.freshness import read_freshness
+
         freshness = read_freshness(self.target(), self.table_name)
         self.log.info("%s", freshness)
         return freshness
@@ -82,6 +82,8 @@ class SqpFreshnessSensor(BaseSensorOperator):
 
     def wait(self) -> None:
         """Free the worker; the triggerer checks the table every ``poke_interval`` seconds."""
+        from sqp_provider.triggers.freshness import FreshnessTrigger
+
         give_up_at = datetime.now(UTC) + timedelta(seconds=self.timeout)
         trigger = FreshnessTrigger(
             self.postgres_conn_id, self.schema, self.table_name, self.poke_interval, give_up_at.isoformat()

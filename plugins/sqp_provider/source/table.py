@@ -11,6 +11,7 @@ from typing import Any
 from google.cloud import bigquery
 
 from sqp_provider.core.contract import MARKETPLACE, MARKETPLACE_NAMES, SOURCE_COLUMNS
+from sqp_provider.core.empty_period import NearMisses, RejectedFor, explain
 from sqp_provider.core.errors import SourceEmpty, SourceUnusable, SyncError
 from sqp_provider.core.period import Period, PeriodType, SyncType
 from sqp_provider.core.run import SyncRun
@@ -123,35 +124,33 @@ class Source:
     def refuse_if_empty(self, sync: SyncRun, snapshot: Snapshot) -> None:
         """Stop a sync whose snapshot has no rows, unless the run allows an empty period.
 
-        :raises SourceEmpty: names the period and the newest one that the source has.
+        :raises SourceEmpty: says what the source has instead.
         """
         if snapshot.totals.row_count or sync.options.allow_empty:
             return
-        newest = self._newest_day(sync)
-        rejected, usable = "", "the figures have arrived"
-        if snapshot.reject_count:
-            rejected = (
-                f" All {snapshot.reject_count:,} rows are malformed; BigQuery table {snapshot.table} has each of them "
-                "with its reject_reason."
-            )
-            usable = "the source is corrected"
+        period, near = sync.period, self._near_misses(sync)
+        rejected = self._rejected(snapshot) if snapshot.reject_count else ()
+        settings = self.settings
         raise SourceEmpty(
-            f"{sync.period}: BigQuery table {self.settings.table} has no usable rows for this period; "
-            f"the newest period it has is {newest}.{rejected} The target is unchanged. Clear 'extract' when {usable}. "
-            "If the period is really empty, start a new run with allow_empty."
+            explain(period, settings.table, settings.marketplace, near, rejected, snapshot.table, snapshot.reject_count)
         )
 
-    def _newest_day(self, sync: SyncRun) -> date | str:
-        """Return the newest day of the table. If this query fails, the error still says that the period is empty."""
+    def _near_misses(self, sync: SyncRun) -> NearMisses | str:
+        """Return what is near the period. If this query fails, the error still says that the period is empty."""
         try:
             (row,) = self.hook.rows(
-                self._rendered("newest_day", sync.period.sync_type),
+                self._rendered("near_misses", sync.period.sync_type),
                 self.parameters(sync.period),
                 self.settings.maximum_bytes_billed,
             )
         except SyncError as error:
-            return f"unknown ({error})"
-        return row["newest"] or "none"
+            return str(error)
+        return NearMisses(**row)
+
+    def _rejected(self, snapshot: Snapshot) -> list[RejectedFor]:
+        """Return the commonest reasons of the rejects, each with an example."""
+        rows = self.hook.rows(bigquery_statement("reject_reasons", SyncType.WEEKLY, snapshot=snapshot.table))
+        return [RejectedFor(**row) for row in rows]
 
     def _reported(self, sync_type: SyncType) -> PeriodType:
         """Return what one landed row reports on: a week, where months and quarters are summed from weeks."""

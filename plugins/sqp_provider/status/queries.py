@@ -103,7 +103,6 @@ class StatusReader:
 @contextmanager
 def reading(target: TargetSettings) -> Iterator[StatusReader]:
     """Open a read-only transaction that sees one state of the database and has a short timeout."""
-    with SqpPostgresHook(target).transaction() as database:
-        database.run("status", "read_only")
+    with SqpPostgresHook(target).transaction(read_only=True) as database:
         database.run("status", "statement_timeout", {"milliseconds": STATEMENT_MILLISECONDS})
         yield StatusReader(database)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqp_provider.core.period import Period, SyncType
+from sqp_provider.core.publish import SKIPPED
 from sqp_provider.core.run import TASKS
 from sqp_provider.core.snapshot import Balance
 from sqp_provider.status.models import Attempt, Check, Headline, PeriodStatus, Stage, StageState, Sync, Verdict
@@ -14,6 +15,7 @@ from sqp_provider.status.models import Attempt, Check, Headline, PeriodStatus, S
 VERDICTS: Mapping[str, tuple[Verdict, str]] = {
     "synced": ("yes", "can be trusted"),
     "derived": ("care", "is summed from its weeks; it is not Amazon's own report"),
+    "adopted": ("care", "has the rows from before the first sync; nobody has compared them with the source"),
     "restated": ("care", "is published, but the source has changed since"),
     "overwritten": ("care", "is published, but somebody else has written to it since"),
     "outdated": ("care", "is published, but a week of it was published later"),
@@ -50,6 +52,8 @@ def _reason(found: PeriodStatus | None) -> str:
     published = "Nothing is published."
     if found and found.state == "derived":
         published = "The rows are summed from the weeks and change with them."
+    elif found and found.state == "adopted":
+        published = "Its rows were there before the first sync."
     elif found and found.state == "deleted":
         published = f"Its rows were deleted {found.published_at:%Y-%m-%d %H:%M} UTC."
     elif found and found.state:
@@ -71,6 +75,7 @@ def _todo(sync_type: SyncType, found: PeriodStatus | None) -> str | None:
         "failed": "Open the sync: its error says what to do.",
         "running": "Wait for the run.",
         "restated": f"The next run of sqp_restatements syncs it. {sync_now}",
+        "adopted": f"{sync_now[:-1]}, or let sqp_restatements do it if the period is recent.",
         "overwritten": f"The next run of sqp_restatements syncs it. {sync_now}",
         "outdated": f"The next run of sqp_restatements compares it with the source. {sync_now}",
         "deleted": f"To have it again, trigger {dag_id} for it.",
@@ -139,10 +144,10 @@ def stages(sync: Sync, checks: Sequence[Check]) -> list[Stage]:
 
 def stage_states(sync: Sync, checks: Sequence[Check]) -> dict[str, StageState]:
     """Return whether each stage is done, skipped, failed, running or not reached."""
-    if sync.sync_status == "completed":
-        skipped = (sync.sync_metadata or {}).get("outcome") == "unchanged"
-        return {name: "skipped" if skipped and name in TASKS[2:5] else "done" for name in TASKS}
     reached = _reached(sync, checks)
+    if sync.sync_status == "completed":
+        skipped = TASKS[_staged(sync, checks) : 5] if _outcome(sync) in ("unchanged", SKIPPED) else ()
+        return {name: "skipped" if name in skipped else "done" for name in TASKS}
     if sync.sync_status != "failed":
         return _states(reached, "running")
     stage = (sync.error_details or {}).get("stage")
@@ -157,14 +162,22 @@ def _states(current: int, state: StageState) -> dict[str, StageState]:
     return before | {TASKS[current]: state} | after
 
 
+def _outcome(sync: Sync) -> str | None:
+    return (sync.sync_metadata or {}).get("outcome")
+
+
 def _reached(sync: Sync, checks: Sequence[Check]) -> int:
     """Return the index of the stage after the last one that wrote something."""
-    metadata = sync.sync_metadata or {}
-    if metadata.get("outcome"):
+    if _outcome(sync):
         return TASKS.index("log_finish")
-    if any(check.attempt == sync.attempt for check in checks):
-        return TASKS.index("publish")
-    return TASKS.index("load") if metadata.get("snapshot") else TASKS.index("extract")
+    staged, has_snapshot = _staged(sync, checks), bool((sync.sync_metadata or {}).get("snapshot"))
+    return staged if has_snapshot or TASKS[staged] == "publish" else TASKS.index("extract")
+
+
+def _staged(sync: Sync, checks: Sequence[Check]) -> int:
+    """Return the index of the stage after validate if this attempt has checks, else of the stage after extract."""
+    checked = any(check.attempt == sync.attempt for check in checks)
+    return TASKS.index("publish" if checked else "load")
 
 
 def _moments(sync: Sync, checks: Sequence[Check]) -> dict[str, datetime | None]:
@@ -196,7 +209,9 @@ def _found(sync: Sync, checks: Sequence[Check]) -> dict[str, str]:
     if own:
         counts = ", ".join(f"{own.count(each)} {each}" for each in ("passed", "warning", "failed") if each in own)
         found["validate"] = f"{len(own)} checks: {counts}"
-    if outcome := metadata.get("outcome"):
+    if _outcome(sync) == SKIPPED:
+        found["publish"] = f"skipped: {metadata.get('reason', 'a newer run does it')}"
+    elif outcome := metadata.get("outcome"):
         changed = {"inserted": sync.records_inserted, "updated": sync.records_updated}
         changed |= {name: metadata.get(name) for name in ("deleted", "unchanged")}
         found["publish"] = f"{outcome}: " + ", ".join(f"{count or 0:,} {name}" for name, count in changed.items())

@@ -14,6 +14,6 @@ def read_freshness(target: TargetSettings, table_name: str) -> Freshness:
     :raises TargetUnreachable: Postgres did not answer.
     :raises TargetUnusable: the schema was not migrated, or the role may not read it.
     """
-    with SqpPostgresHook(target).transaction() as database:
+    with SqpPostgresHook(target).transaction(read_only=True) as database:
         rows = database.connection.execute(database.statement("freshness", "tables")).fetchall()
     return freshness_of(table_name, [Freshness(**row) for row in rows])

@@ -49,8 +49,10 @@ class Staging:
         """Create the table empty, in place of one that an earlier attempt of this run left."""
         self._run("lock_staged", staged_text=sql.Literal(self.label))
         self.drop()
-        if self.target_is_partitioned():
-            self._run("create_partition_to_be", staged_text=sql.Literal(self.label), **self.period_names())
+        if self.period_is_new():
+            self._run("create_partition_to_be", **self.period_names())
+        elif self.target_is_partitioned():
+            self._run("create_to_compare", target=self.target)
         else:
             columns = (*self._constants(bigquery_sync_id), *self.copied)
             self._run("create_plain", target=self.target, columns=self._list(columns))
@@ -91,7 +93,10 @@ class Staging:
         self._run("analyze_staged")
 
     def period_is_new(self) -> bool:
-        """Return whether the staged table can become the period's partition as it is."""
+        """Return whether the staged table can become the period's partition as it is.
+
+        If it does not exist yet: whether one that is created now can.
+        """
         return bool(self.database.one("staging", "period_is_new", None, **self.period_names())["is_new"])
 
     def keep_rejects(self, batches: Iterable[pa.RecordBatch]) -> int:
@@ -118,6 +123,11 @@ class Staging:
                 "The target is unchanged. Clear 'load' to stage the rows again."
             )
         staged = self.database.row("staging", "staged_snapshot", staged=self.name)
+        if staged is None and snapshot.totals.row_count:
+            raise StagedMissing(
+                f"{self.sync}: {self.label} is empty, because the server has restarted since the rows were staged. "
+                "The target is unchanged. Clear 'load' to stage them again."
+            )
         if staged and staged["job_id"] != snapshot.job_id:
             raise StagedMissing(
                 f"{self.sync}: {self.label} has the rows of BigQuery job {staged['job_id']}, but the run's snapshot is "
@@ -153,9 +163,10 @@ class Staging:
         return {column: constants[column] for column in self.columns.written(constants)}
 
     def period_names(self) -> dict[str, sql.Composable]:
-        """Return what the functions of partitions are called with: the table and the days of the period."""
+        """Return what the functions of partitions are called with: both tables and the days of the period."""
         period = self.sync.period
         return {
+            "staged_text": sql.Literal(self.label),
             "target_name": sql.Literal(period.sync_type.target_table),
             "first_day": sql.Literal(period.first_day),
             "last_day": sql.Literal(period.last_day),

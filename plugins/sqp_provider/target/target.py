@@ -58,14 +58,16 @@ class Target:
         self.database.wait_at_most(self.database.settings.lock_timeout_seconds)
 
     def refuse_if_superseded(self) -> None:
-        """Stop unless this is the newest attempt of the newest run of its period.
+        """Stop unless this is the newest attempt of the newest run of its period. A dry run stands in nobody's way.
 
-        :raises Superseded: names the run or attempt that has taken over.
+        :raises Superseded: names the attempt that has taken over.
+        :raises NewerRun: names the run that does it.
         :raises RunClosed: the run was closed while this stage was running.
         """
         run = {"sync_log_id": self.sync.sync_log_id, "started_at": self.sync.started_at} | self.period
         refuse_replaced_attempt(self.sync, self.database.one("sync_log", "current_attempt", run))
-        refuse_older_run(self.sync, self.database.row("sync_log", "newer_run", run))
+        if not self.sync.options.dry_run:
+            refuse_older_run(self.sync, self.database.row("sync_log", "newer_run", run))
 
     def ledger(self) -> dict[str, Any] | None:
         """Return the ledger's row of the period, or None."""
@@ -88,11 +90,14 @@ class Target:
             return False
         return self._rows() == int(ledger["row_count"])
 
-    def ensure_rollup_partitions(self) -> None:
-        """Create missing partitions of a week's month and quarter, unless the week's attach creates them."""
-        if self.sync.period.sync_type is SyncType.WEEKLY and not self.staging.period_is_new():
+    def make_room(self) -> None:
+        """Create the partitions of what will be written row by row, where they are missing."""
+        self.database.wait_at_most(TURN_SECONDS)
+        self._run("lock_turn", self.period)
+        if self.sync.period.sync_type is SyncType.WEEKLY:
             self._lock_rollup_turns()
-            self._run("ensure_rollup_partitions", self.period)
+        self.database.wait_at_most(self.database.settings.lock_timeout_seconds)
+        self._run("make_room", self.period | {"is_new": self.staging.period_is_new()})
 
     def attach(self, rows: int) -> PublishResult:
         """Sum a week into its month and quarter, then attach the staged table as the period's partition.
@@ -101,7 +106,7 @@ class Target:
         """
         if self.sync.period.sync_type is SyncType.WEEKLY:
             self._lock_rollup_turns()
-            self._run("refresh_rollups", staged_text=sql.Literal(self.staging.label))
+            self._run("refresh_rollups")
         schema, name = self.database.settings.schema_name, self.sync.partition_name
         self._run("move_staged", schema=sql.Identifier(schema))
         moved = sql.Identifier(schema, self.sync.staged_name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -66,7 +67,7 @@ QUERIES = {
             from pg_proc as p
             where p.pronamespace = current_schema()::regnamespace
             union all
-            select n.nspname, n.nspacl from pg_namespace as n where n.oid = current_schema()::regnamespace
+            select 'schema', n.nspacl from pg_namespace as n where n.oid = current_schema()::regnamespace
         ) as object (name, acl), unnest(acl) as privilege
     """,
     "comments": """
@@ -88,6 +89,7 @@ def catalogue(connection: psycopg.Connection[Any]) -> dict[str, list[str]]:
 
     def lines(query: str) -> Iterator[str]:
         for (line,) in connection.execute(cast("Any", query)).fetchall():
-            yield str(line).replace(f"{schema}.", "").replace(f"search_path TO '{schema}'", "search_path TO this")
+            line = str(line).replace(f"{schema}.", "").replace(f"search_path TO '{schema}'", "search_path TO this")
+            yield re.sub(rf"\b{schema}_(owner|writer|reader)\b", r"this_\1", line)
 
     return {kind: sorted(lines(query)) for kind, query in QUERIES.items()}

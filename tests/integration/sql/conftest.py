@@ -104,11 +104,27 @@ def connect(dsn: str) -> psycopg.Connection[Any]:
     return psycopg.connect(dsn, autocommit=True, options="-c search_path=sqp")
 
 
+@pytest.fixture(scope="session")
+def logical_server(server_dsn: str) -> Iterator[str]:
+    """A server of the same version whose write-ahead log another database can follow."""
+    with psycopg.connect(server_dsn) as connection:
+        (programs,) = connection.execute("select setting from pg_config where name = 'BINDIR'").fetchone() or ("",)
+    with _server_of(Path(programs), "-c wal_level=logical") as dsn:
+        yield dsn
+
+
+def _unprivileged_account() -> str | None:
+    """Whom the programs run as, which refuse to run as root."""
+    if os.geteuid():
+        return None
+    return next(entry.pw_name for name in ("postgres", "nobody") for entry in pwd.getpwall() if entry.pw_name == name)
+
+
 @contextmanager
-def _server_of(programs: Path) -> Iterator[str]:
-    """Run a throw-away server from the given folder of programs, which refuse to run as root."""
+def _server_of(programs: Path, options: str = "") -> Iterator[str]:
+    """Run a throw-away server from the given folder of programs."""
     folder = Path(tempfile.mkdtemp(prefix="sqp-postgres-"))
-    account = pwd.getpwnam("postgres").pw_name if os.geteuid() == 0 else None
+    account = _unprivileged_account()
     if account:
         shutil.chown(folder, account)
     with socket.socket() as probe:
@@ -127,7 +143,7 @@ def _server_of(programs: Path) -> Iterator[str]:
 
     try:
         run("initdb", "-U", "postgres", "-A", "trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
-        run("pg_ctl", "-w", "-o", f"-h 127.0.0.1 -p {port} -k {folder} -F", "start")
+        run("pg_ctl", "-w", "-o", f"-h 127.0.0.1 -p {port} -k {folder} -F {options}", "start")
         try:
             yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
         finally:

@@ -88,19 +88,6 @@ def test_a_period_gets_one_partition_with_key_indexes_and_reference(connection: 
     assert inherited.fetchall() == [(3, 2)]
 
 
-def test_no_partition_is_made_where_rows_or_another_partition_are_in_the_way(connection: Connection) -> None:
-    connection.execute(WEEK, ["2026-11-08", "2026-11-08", None])
-    connection.execute("create table odd partition of weekly_summary for values from ('2026-12-06') to ('2026-12-08')")
-    for table, first, last in (
-        ("weekly_summary", "2026-11-08", "2026-11-14"),
-        ("weekly_summary", "2026-12-06", "2026-12-12"),
-        ("sync_log", "2026-11-08", "2026-11-14"),
-    ):
-        made = connection.execute("select ensure_period_partition(%s, %s, %s)", [table, first, last]).fetchall()
-        assert made == [(False,)]
-    assert connection.execute("select to_regclass('weekly_summary_20261206')").fetchall() == [(None,)]
-
-
 def test_old_log_rows_go_with_their_checks_and_rejects(connection: Connection) -> None:
     old, young = log_row(connection, "2025-01-01"), log_row(connection, "now")
     for log in (old, young):

@@ -7,6 +7,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from sqp_provider.migrations import migrate
+
 Connection = psycopg.Connection[Any]
 
 ROW = "insert into {} (period_start, period_end, query, asin) values (%s, %s, 'a', 'B000000001')"
@@ -135,7 +137,118 @@ def test_a_reader_of_the_table_alone_can_ask_how_fresh_it_is(connection: Connect
     ensure(connection, "weekly_summary", "2026-11-01", "2026-11-07")
     connection.execute(ROW.format("weekly_summary"), ["2026-11-01", "2026-11-07"])
     (name,) = connection.execute("select 'reader_' || replace(gen_random_uuid()::text, '-', '')").fetchone() or ("",)
-    tables = "weekly_summary, monthly_summary, quarterly_summary, period_type, synced_period, counted_run"
-    connection.execute(f"create role {name}; grant usage on schema sqp to {name}; grant select on {tables} to {name}")
+    connection.execute(f"create role {name}; grant sqp_reader to {name}")
     connection.execute(f"set local role {name}")
     assert connection.execute(NEWEST).fetchall()[0] == ("weekly_summary", "2026-11-07")
+
+
+WHERE = "select distinct tableoid::regclass::text from weekly_summary order by 1"
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        "from (minvalue) to ('2026-11-10')",
+        "from ('2026-11-10') to (maxvalue)",
+        "from (minvalue) to (maxvalue)",
+        "from ('2026-11-01') to ('2026-12-01')",  # a month
+        "from ('2026-11-10') to ('2026-11-12')",  # inside the week
+        "from ('2026-11-14') to ('2026-11-15')",
+        "from ('-infinity') to ('infinity')",
+    ],
+)
+def test_a_week_gets_no_partition_where_one_of_somebody_else_takes_its_days(
+    connection: Connection, bounds: str
+) -> None:
+    connection.execute(f"create table of_theirs partition of weekly_summary for values {bounds}")
+    connection.execute("set local datestyle = 'SQL, DMY'")
+    assert not ensure(connection, "weekly_summary", "2026-11-08", "2026-11-14")
+    assert connection.execute(
+        "select can_be_attached('weekly_summary', '08/11/2026', '14/11/2026'), to_regclass('weekly_summary_20261108')"
+    ).fetchall() == [(False, None)]
+
+
+def test_a_week_gets_a_partition_beside_those_of_somebody_else(connection: Connection) -> None:
+    connection.execute("create table before partition of weekly_summary for values from (minvalue) to ('2026-11-08')")
+    connection.execute("create table after partition of weekly_summary for values from ('2026-11-15') to (maxvalue)")
+    assert ensure(connection, "weekly_summary", "2026-11-08", "2026-11-14")
+
+
+def test_a_plain_table_gets_no_partition(connection: Connection) -> None:
+    assert not ensure(connection, "sync_log", "2026-11-08", "2026-11-14")
+
+
+def test_rows_of_the_default_partition_move_into_the_partition_of_their_period(connection: Connection) -> None:
+    """As they are, and without a trigger that would sum the month again or forget what is published."""
+    for first, last in (("2026-11-08", "2026-11-14"), ("2026-11-15", "2026-11-21")):
+        connection.execute(ROW.format("weekly_summary"), [first, last])
+    connection.execute(
+        "insert into synced_period (sync_type, period_start, period_end, state, fingerprint)"
+        " values ('weekly', '2026-11-08', '2026-11-14', 'synced', 'f')"
+    )
+    everything = "select * from weekly_summary order by 1"
+    months = "select ctid, xmin, * from monthly_summary"
+    before = connection.execute(everything).fetchall(), connection.execute(months).fetchall()
+    assert ensure(connection, "weekly_summary", "2026-11-08", "2026-11-14")
+    assert connection.execute(WHERE).fetchall() == [("weekly_summary_20261108",), ("weekly_summary_default",)]
+    assert (connection.execute(everything).fetchall(), connection.execute(months).fetchall()) == before
+    assert connection.execute("select fingerprint from synced_period where sync_type = 'weekly'").fetchall() == [("f",)]
+    indexes = "select count(*) from pg_index where indrelid = 'weekly_summary_20261108'::regclass"
+    assert connection.execute(indexes).fetchall() == [(3,)]
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        "insert into weekly_summary (period_start, period_end, query, asin)"
+        " values ('2026-11-09', '2026-11-15', 'a', 'B000000001')",  # a week from Monday
+        "create table of_theirs (day date, query text, asin text, foreign key (day, query, asin)"
+        " references weekly_summary on delete cascade); insert into of_theirs values ('2026-11-08', 'a', 'B000000001')",
+        "create publication of_theirs for table weekly_summary with (publish_via_partition_root)",
+        "create function of_theirs() returns trigger language plpgsql as 'begin return new; end'; create trigger"
+        " of_theirs before delete on weekly_summary for each row execute function of_theirs()",
+    ],
+)
+def test_rows_that_cannot_move_stay_in_the_default_partition(connection: Connection, theirs: str) -> None:
+    connection.execute(ROW.format("weekly_summary"), ["2026-11-08", "2026-11-14"])
+    connection.execute(theirs)  # type: ignore[arg-type]
+    assert not ensure(connection, "weekly_summary", "2026-11-08", "2026-11-14")
+    assert connection.execute(WHERE).fetchall() == [("weekly_summary_default",)]
+
+
+FOLLOWERS = {
+    "publication of the table": "create publication p for table weekly_summary",
+    "publication of the schema": "create publication p for tables in schema sqp",
+    "publication of all": "create publication p for all tables",
+    "trigger": "create trigger t after insert on weekly_summary for each row execute function public.theirs()",
+    "statement trigger": "create trigger t after insert on weekly_summary execute function public.theirs()",
+    "rule": "create rule r as on insert to weekly_summary do also notify theirs",
+}
+
+
+@pytest.mark.parametrize("follower", FOLLOWERS)
+def test_nothing_is_attached_past_somebody_who_follows_the_rows(connection: Connection, follower: str) -> None:
+    attach = "select can_be_attached('weekly_summary', '2026-11-08', '2026-11-14')"
+    connection.execute(
+        "create function public.theirs() returns trigger language plpgsql as 'begin return new; end';"
+        " create trigger harmless before update on weekly_summary for each row execute function public.theirs();"
+        " create publication harmless for table monthly_summary"
+    )
+    assert connection.execute(attach).fetchall() == [(True,)]
+    connection.execute(FOLLOWERS[follower])  # type: ignore[arg-type]
+    assert connection.execute(attach).fetchall() == [(False,)]
+
+
+def test_migrating_names_the_publications_that_keep_periods_in_the_default_partition(
+    committing: Connection, database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    committing.execute("create publication by_table for table weekly_summary with (publish_via_partition_root)")
+    committing.execute("create publication by_partition for table monthly_summary")
+    with caplog.at_level("INFO"):
+        migrate(database)
+    said = [record.getMessage() for record in caplog.records if "Publication" in record.getMessage()]
+    assert said == [
+        "Publication by_partition sends monthly_summary by partition: new periods stay in monthly_summary_default,"
+        " because a subscriber would miss new partitions. To give periods their own, run "
+        '"alter publication by_partition set (publish_via_partition_root = true)" and refresh its subscriptions.'
+    ]

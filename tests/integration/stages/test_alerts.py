@@ -73,14 +73,14 @@ def test_a_recovery_is_sent_and_the_next_failure_is_a_first_one(
 
 
 def test_a_run_that_made_way_for_a_newer_one_is_no_failure(landing: Landing, stages: Stages, webhook: Webhook) -> None:
-    """Its row is failed, and it says nothing; nor does it make the next failure one in a row."""
+    """It is skipped and says nothing; nor does it make the next failure one in a row."""
     landing.land(report_row("q"))
     early, late = Run("early", {"period_start": "2026-11-08"}), Run("late", {"period_start": "2026-11-08"})
     for run in (early, late):
         assert all(stages.run_task(run, task) for task in ("log_start", "extract", "load", "validate"))
     assert not stages.run_task(early, "publish")
     stages.run_task(early, "log_finish")
-    assert stages.log(early)["error_details"]["type"] == "Superseded"
+    assert stages.log(early)["sync_metadata"]["outcome"] == "skipped"
     assert webhook.messages == []
     stages.query("drop table weekly_summary cascade")
     assert not stages.run_task(late, "publish")
@@ -202,14 +202,6 @@ def test_a_failure_that_the_row_has_is_not_sent_again_by_the_callback(stages: St
     context = cast("dict[str, Any]", run.context("log_finish", error))
     notify_unlogged(cast("Context", context | {"task": stages.operator(run, "log_finish")}))
     assert len(webhook.messages) == 1
-
-
-def test_a_run_without_a_period_is_notified_by_the_callback(stages: Stages, webhook: Webhook) -> None:
-    run = stages.sync("2026-11-09")
-    context = cast("dict[str, Any]", run.context("log_start", run.errors["log_start"]))
-    notify_unlogged(cast("Context", context | {"task": stages.operator(run, "log_start")}))
-    assert webhook.titles() == ["SQP sync failed: weekly run manual__1"]
-    assert "starts on 2026-11-08 (Sunday)" in webhook.messages[0]["message"]
 
 
 def test_a_stale_table_is_notified_once_until_it_is_fresh_again(

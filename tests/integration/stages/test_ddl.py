@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from tests.landing import WEEK, Landing, report_row
-from tests.stages import Stages
+from tests.stages import NO_OPTIONS, Run, Stages
 
 WATCH = """
 create schema watch;
@@ -94,3 +94,18 @@ def test_a_filter_on_the_calendar_opens_only_the_partitions_of_synced_periods(la
         plan = str(stages.query(f"explain select * from {query}"))
         assert partition in plan
         assert plan.count("Scan on") == 2, plan  # and the default partition
+
+
+def test_rows_that_a_crash_of_the_server_emptied_are_not_published(landing: Landing, stages: Stages) -> None:
+    """What is staged to be compared is not logged. Emptying it stands in for the crash."""
+    land(landing)
+    assert stages.sync(WEEK).colour == "success"
+    land(landing, asin_click_count=1, ingested_at="2026-11-25T06:00:00Z")
+    run = Run("manual__crash", NO_OPTIONS | {"period_start": WEEK})
+    for task_id in ("log_start", "extract", "load", "validate"):
+        assert stages.run_task(run, task_id), run.errors
+    staged = f"sqp_staging.weekly_summary_20261108_{run['log_start']}"
+    stages.query(f"truncate {staged}")
+    assert not stages.run_task(run, "publish")
+    assert f"{staged} is empty, because the server has restarted" in str(run.errors["publish"])
+    assert len(stages.target()) == 3

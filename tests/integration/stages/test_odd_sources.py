@@ -64,7 +64,7 @@ def test_a_source_of_nothing_but_malformed_rows_says_where_their_reasons_are(lan
     landing.land(*(report_row(f"q {n}", asin_click_count=-1) for n in range(6)))
     run = stages.sync(WEEK)
     message = stages.log(run)["error_message"]
-    said = re.search(r"All 6 rows are malformed; BigQuery table (\S+) has each of them with its reject_reason", message)
+    said = re.search(r"All 6 rows are malformed: 6 negative_count .*\. BigQuery table (\S+) has each of them", message)
     assert said
     rows = landing.client.query_and_wait(f"select reject_reason from `{said[1]}`")
     assert [row["reject_reason"] for row in rows] == ["negative_count"] * 6

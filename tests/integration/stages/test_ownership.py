@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -62,8 +60,7 @@ def test_a_second_airflow_is_refused_and_nothing_is_written(owned: Stages, monke
 def test_the_daily_tasks_of_a_second_airflow_are_refused(owned: Stages, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", SECOND)
     params = {"sync_types": ["weekly"], "periods": 1, "dry_run": False}
-    dag_run = SimpleNamespace(run_after=datetime(2026, 11, 23, tzinfo=UTC))
-    context: Any = dict(Run("check", params).context("check")) | {"dag_run": dag_run}
+    context: Any = Run("check", params).context("check")
     common: Any = {"task_id": "daily", "settings": owned.settings}
     check = RestatementCheckOperator(sync_type=SyncType.WEEKLY, **common)
     for operator in (check, StaleRunsOperator(**common), RetentionOperator(**common)):
@@ -85,10 +82,11 @@ def test_a_takeover_while_a_run_works_stops_the_old_owner(owned: Stages, databas
 def test_the_migration_dag_takes_over(owned: Stages, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", SECOND)
     migrate = SchemaMigrateOperator(task_id="migrate", settings=owned.settings)
-    context: Any = {"params": {"take_over": False}}
-    assert migrate.execute(context) == []
+    assert migrate.execute(Run("stay", {"take_over": False}).context("migrate")) == []
     assert owner(owned) == FIRST
-    assert migrate.execute({"params": {"take_over": True}}) == []  # type: ignore[typeddict-item]
+    with pytest.raises(AirflowFailException, match="unknown key 'take_ower', did you mean 'take_over'"):
+        migrate.execute(Run("typo", {"take_over": False}, conf={"take_ower": True}).context("migrate"))
+    assert migrate.execute(Run("take", {"take_over": True}).context("migrate")) == []
     assert owner(owned) == SECOND
     assert owned.sync(WEEK).colour == "success"
     assert [row["query"] for row in owned.target()] == ["a", "b"]

@@ -97,7 +97,7 @@ def test_a_long_job_is_deferred_and_resumed(
 ) -> None:
     landing.land(report_row("q"))
     with monkeypatch.context() as patch:  # stand-in: the emulator's jobs are done when they start
-        patch.setattr("sqp_provider.operators.extract.wait_until_done", lambda job, seconds: False)
+        patch.setattr("sqp_provider.triggers.bigquery_job.wait_until_done", lambda job, seconds: False)
         run = Run("r", {"period_start": "2026-11-08"})
         impatient.run_task(run, "log_start")
         operator = impatient.operator(run, "extract")

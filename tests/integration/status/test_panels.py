@@ -41,7 +41,7 @@ def test_empty_tables_say_what_to_do(viewer: TestClient) -> None:
     assert page.count("is missing.") == 3
     assert "No period is known yet. Trigger <code>sqp_weekly_sync</code>" in page
     assert "No sync yet. Unpause or trigger <code>sqp_quarterly_sync</code>" in page
-    assert "No sync has failed." in page
+    assert "No period's last sync failed." in page
     assert "No sync has run yet." in viewer.get(f"{PAGE}/history").text
     assert [row["is_stale"] for row in viewer.get(f"{PAGE}/api/freshness").json()] == [True, True, True]
     assert viewer.get(f"{PAGE}/api/periods").json() == []
@@ -69,6 +69,31 @@ def test_a_failed_week_leads_to_its_error(viewer: TestClient, connection: psycop
     (failure,) = viewer.get(f"{PAGE}/api/failures").json()
     assert (failure["stage"], failure["error_type"]) == ("validate", "ChecksFailed")
     assert f'class="cell failed" href="/sqp-sync/sync/{sync}"' in viewer.get(f"{PAGE}/").text
+
+
+def test_a_failure_that_a_later_run_made_good_leaves_the_page(
+    viewer: TestClient, connection: psycopg.Connection[Any]
+) -> None:
+    week, before = newest_due_week().with_previous(2)
+
+    def run(period: Period, minute: int, **other: Any) -> int:
+        at = datetime(2026, 11, 19, 6, minute, tzinfo=UTC)
+        moments = {"started_at": at, "completed_at": at + timedelta(seconds=9)}
+        return add_sync(connection, period_start=period.first_day, period_end=period.last_day, **moments | other)
+
+    def failures() -> list[int]:
+        return [row["sync_log_id"] for row in viewer.get(f"{PAGE}/api/failures").json()]
+
+    first, other = run(week, 1, **FAILURE), run(before, 2, **FAILURE)
+    run(week, 3, sync_metadata={"options": {"dry_run": True}})
+    run(week, 4, sync_metadata={"outcome": "skipped"})
+    run(week, 5, **FAILURE | {"error_details": {"type": "InvalidPeriod"}})
+    run(week, 6, **FAILURE | {"sync_metadata": {"outcome": "attached"}, "sync_type": "monthly"})
+    assert failures() == [other, first]
+    run(week, 7)
+    assert failures() == [other]
+    again = run(week, 8, **FAILURE)
+    assert failures() == [again, other]
 
 
 def test_freshness_and_last_status_are_those_of_the_functions(

@@ -85,6 +85,12 @@ def test_an_attempt_is_right_if_its_snapshot_is_published_or_the_previous_attemp
             {},
             "the previous attempt (1) finished as failed and published nothing",
         ),
+        (
+            attempt(previous=COMPLETED | {"outcome": "skipped"}),
+            LEDGER,
+            {},
+            "the previous attempt (1) finished as completed and published nothing",
+        ),
     ],
 )
 def test_an_attempt_that_is_not_known_to_be_right_says_why(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sqp_provider.core.errors import RunClosed, Superseded, SyncError
+from sqp_provider.core.errors import NewerRun, RunClosed, Superseded
 from sqp_provider.core.fence import (
     refuse_finished_task,
     refuse_older_run,
@@ -68,10 +68,9 @@ def test_the_newest_goes_on(refuse: Callable[..., None], given: tuple[Any, ...])
         (
             refuse_older_run,
             (LATER_RUN,),
-            Superseded,
-            "run manual__2 (sync_log 13) of the same period started later, at 2026-11-19 12:30:05 UTC, and is "
-            "completed. The target is unchanged. There is nothing to do unless that run fails. If it fails, clear it, "
-            "or this one.",
+            NewerRun,
+            "run manual__2 (sync_log 13) does it. It is of the same period, started later, at 2026-11-19 12:30:05 UTC, "
+            "and is completed. This run has published nothing.",
         ),
         (
             refuse_older_snapshot,
@@ -84,7 +83,7 @@ def test_the_newest_goes_on(refuse: Callable[..., None], given: tuple[Any, ...])
     ],
 )
 def test_what_is_not_the_newest_stops_and_says_what_is(
-    refuse: Callable[..., None], given: tuple[Any, ...], error: type[SyncError], said: str
+    refuse: Callable[..., None], given: tuple[Any, ...], error: type[Exception], said: str
 ) -> None:
     with pytest.raises(error) as stopped:
         refuse(SYNC.model_copy(update={"sync_status": "failed"}), *given)

@@ -124,6 +124,9 @@ RUN = "Run: manual__1 of sqp_weekly_sync (sync_log 12). http://airflow/run"
         (replace(WARNED, is_dry=True), None),
         (replace(FAILED, is_dry=True), None),
         (SUPERSEDED, None),
+        (replace(WARNED, outcome="skipped"), None),
+        (replace(FAILED, error_type="InvalidPeriod", period_start=None, period_end=None), None),
+        (replace(FAILED, error_type="InvalidTrigger", period_start=None, period_end=None), None),
     ],
     ids=[
         "warnings",
@@ -134,7 +137,10 @@ RUN = "Run: manual__1 of sqp_weekly_sync (sync_log 12). http://airflow/run"
         "no warnings",
         "dry run with warnings",
         "dry run that failed",
-        "made way for a newer run",
+        "made way for newer data",
+        "skipped for a newer run, with warnings",
+        "mistyped date",
+        "mistyped key",
     ],
 )
 def test_a_run_sends_its_failure_or_its_warnings(run: FinishedRun, alert: Alert | None) -> None:
@@ -153,9 +159,14 @@ def test_a_recovery_is_of_one_attempt() -> None:
 
 @pytest.mark.parametrize(
     ("run", "made_way"),
-    [(SUPERSEDED, True), (FAILED, False), (replace(SUPERSEDED, sync_status="completed"), False)],
+    [
+        (SUPERSEDED, True),
+        (replace(COMPLETED, outcome="skipped"), True),
+        (FAILED, False),
+        (replace(SUPERSEDED, sync_status="completed"), False),
+    ],
 )
-def test_only_a_failure_by_a_newer_run_makes_way(run: FinishedRun, made_way: bool) -> None:
+def test_only_what_was_left_to_newer_data_or_a_newer_run_makes_way(run: FinishedRun, made_way: bool) -> None:
     assert run.made_way is made_way
 
 
@@ -167,6 +178,7 @@ def test_only_a_failure_by_a_newer_run_makes_way(run: FinishedRun, made_way: boo
         (FAILED, False),
         (replace(COMPLETED, is_dry=True), False),
         (replace(COMPLETED, outcome="unchanged"), False),
+        (replace(COMPLETED, outcome="skipped"), False),
     ],
 )
 def test_only_checks_without_a_warning_make_a_run_clean(run: FinishedRun, is_clean: bool) -> None:

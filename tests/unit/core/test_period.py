@@ -132,3 +132,25 @@ def test_a_look_back_reads_neighbours_together_and_nothing_between() -> None:
     assert stretches(periods, longest=8) == [newest[:3], newest[5:]]
     assert stretches(periods, longest=2) == [newest[:2], newest[2:3], newest[5:]]
     assert stretches([], longest=8) == []
+
+
+@pytest.mark.parametrize(
+    ("sync_type", "first_day", "last_day", "expected"),
+    [
+        (SyncType.WEEKLY, date(2026, 11, 8), date(2026, 11, 14), "2026-11-19"),
+        (SyncType.MONTHLY, date(2026, 2, 1), date(2026, 2, 28), "2026-03-05"),
+        (SyncType.QUARTERLY, date(2026, 10, 1), date(2026, 12, 31), "2027-01-05"),
+    ],
+)
+def test_a_period_that_has_not_ended_says_when_it_may_be_synced(
+    sync_type: SyncType, first_day: date, last_day: date, expected: str
+) -> None:
+    period, day = Period.starting(sync_type, first_day), last_day + timedelta(days=1)
+    period.refuse_unless_ended(day, timedelta(days=4))
+    with pytest.raises(InvalidPeriod) as refused:
+        period.refuse_unless_ended(last_day, timedelta(days=4))
+    assert str(refused.value) == (
+        f"{period} has not ended: it ends on {last_day} and may be synced from {day} on. "
+        f"Its figures are expected on {expected}. The target is unchanged. "
+        "Clear the run then, or leave the period to the schedule."
+    )

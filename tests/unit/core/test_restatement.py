@@ -155,10 +155,21 @@ def test_every_requested_period_has_its_finding_in_the_same_order() -> None:
     ]
 
 
+def test_a_period_from_before_the_first_sync_is_synced_when_the_source_has_it() -> None:
+    known = {WEEK: KnownPeriod(state="adopted", row_count=6)}
+    (found,) = find_restatements([WEEK], {WEEK: source(5)}, known)
+    assert str(found).endswith("adopted, sync: it has rows from before the first sync; the source has 5 rows")
+    (absent,) = find_restatements([WEEK], {}, known)
+    assert str(absent).endswith(
+        "absent, leave: not at the source yet; until then it has the rows from before the first sync"
+    )
+
+
 def test_only_what_a_run_puts_right_is_synced() -> None:
     assert {found for found in Found if found.action == "sync"} == {
         Found.MISSING,
         Found.DERIVED,
+        Found.ADOPTED,
         Found.CHANGED,
         Found.OVERWRITTEN,
     }

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from sqp_provider.operators.links import BigQueryJobLink, SyncPageLink
+from sqp_provider.operators.links import BigQueryJobLink, StartedRunLink, SyncPageLink
 
 RUN = SimpleNamespace(dag_id="sqp_weekly_sync", run_id="scheduled__2026-11-19T00:00:00+00:00")
 
@@ -16,6 +16,12 @@ def test_the_page_is_below_airflows_own_address(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", base_url)
     run = "scheduled__2026-11-19T00%3A00%3A00%2B00%3A00"
     assert SyncPageLink().get_link(None, ti_key=RUN) == f"{path}/dags/sqp_weekly_sync/runs/{run}/plugin/sqp-sync-run"
+
+
+def test_a_started_run_is_found_from_the_task_that_started_it() -> None:
+    started = SimpleNamespace(trigger_dag_id="sqp_weekly_sync", trigger_run_id="restatement__weekly_2026-11-08")
+    address = StartedRunLink().get_link(started, ti_key=RUN)
+    assert address.endswith("/dags/sqp_weekly_sync/runs/restatement__weekly_2026-11-08")
 
 
 def test_the_job_is_named_by_project_location_and_id() -> None:

@@ -10,9 +10,9 @@ import pytest
 
 from sqp_provider.core.period import SyncType
 from sqp_provider.sql_files import sql_folder
-from sqp_provider.status.models import PeriodStatus, Sync
+from sqp_provider.status.models import Check, PeriodStatus, Sync
 from sqp_provider.status.templates import FOLDER
-from sqp_provider.status.view import VERDICTS, headline, period_label, stage_states
+from sqp_provider.status.view import VERDICTS, headline, period_label, stage_states, stages
 
 NOW = datetime(2026, 11, 19, tzinfo=UTC)
 
@@ -108,6 +108,17 @@ def test_the_answer_is_about_the_newest_week_whose_delay_has_passed() -> None:
 def test_an_unchanged_run_skipped_what_follows_the_extract() -> None:
     states = stage_states(sync("completed", {"outcome": "unchanged"}), [])
     assert list(states.values()) == ["done", "done", "skipped", "skipped", "skipped", "done"]
+
+
+def test_a_run_that_left_its_period_to_a_newer_one_says_where_and_to_which() -> None:
+    left = sync("completed", {"outcome": "skipped", "reason": "run manual__2 (sync_log 13) does it."})
+    passed = Check.model_validate(
+        dict.fromkeys(Check.model_fields) | {"check_type": "", "check_status": "", "attempt": 1}
+    )
+    before_load, before_publish = stage_states(left, []), stage_states(left, [passed])
+    assert list(before_load.values()) == ["done", "done", "skipped", "skipped", "skipped", "done"]
+    assert list(before_publish.values()) == ["done", "done", "done", "done", "skipped", "done"]
+    assert stages(left, [])[4].found == "skipped: run manual__2 (sync_log 13) does it."
 
 
 def test_a_running_run_is_after_its_last_trace() -> None:

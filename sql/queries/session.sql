@@ -1,0 +1,43 @@
+-- What holds for one transaction. Nothing outlives it, so that behind a pooler nobody inherits anything of ours.
+
+
+-- name: enter
+-- Stands in for whatever the role or the database has set. A temporary object of the session is found last. With the
+-- check interval, Postgres releases the locks of a killed task after seconds.
+select set_config(name, value, true)
+from (
+    values
+        ('search_path', format('%%I, pg_temp', %(schema)s::text)),
+        ('client_encoding', 'UTF8'),
+        ('datestyle', 'ISO, MDY'),
+        ('intervalstyle', 'postgres'),
+        ('timezone', 'UTC'),
+        ('standard_conforming_strings', 'on'),
+        ('lock_timeout', %(lock_timeout)s::text),
+        ('statement_timeout', '0'),
+        ('idle_in_transaction_session_timeout', '0'),
+        ('transaction_timeout', '0'),  -- since Postgres 17
+        ('client_connection_check_interval', '5s')
+) as setting (name, value)
+where current_setting(name, true) is not null;
+
+
+-- name: act_as_writer
+-- What a sync creates belongs to the role that owns the summary tables, if that is ours and the login is a member of it.
+select set_config('role', owner.rolname, true)
+from pg_class as summary
+join pg_namespace as n on n.oid = summary.relnamespace
+join pg_roles as owner on owner.oid = summary.relowner
+where
+    n.nspname = %(schema)s
+    and summary.relname = 'weekly_summary'
+    and owner.rolname = n.nspname || '_writer'
+    and pg_has_role(
+        owner.oid, case when current_setting('server_version_num')::integer >= 160000 then 'SET' else 'MEMBER' end
+    );
+
+
+-- name: version
+select
+    (select max(version_num) from {schema}.alembic_version) as revision,
+    (select files from {schema}.schema_state) as files;

@@ -1,0 +1,229 @@
+"""The roles of the schema: each does its work, and nothing else."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from sqp_provider.migrations import migrate
+from tests.integration.sql.catalogue import catalogue
+from tests.logins import Login, logins, name_of
+
+Connection = psycopg.Connection[Any]
+
+STAGED = """
+    create table sqp_staging.weekly_summary_20261108_1 (like sqp.weekly_summary including defaults);
+    insert into sqp_staging.weekly_summary_20261108_1 (period_start, period_end, query, asin)
+    values ('2026-11-08', '2026-11-14', 'a', 'B000000001');
+    alter table sqp_staging.weekly_summary_20261108_1 add primary key (period_start, query, asin);
+    select sqp.refresh_rollups('sqp_staging.weekly_summary_20261108_1');
+    alter table sqp_staging.weekly_summary_20261108_1 set schema sqp;
+    alter table sqp.weekly_summary_20261108_1 rename to weekly_summary_20261108;
+    alter table sqp.weekly_summary
+    attach partition sqp.weekly_summary_20261108 for values from ('2026-11-08') to ('2026-11-15');
+"""
+"""What publishing a new week does."""
+
+NOBODY_BUT_THE_OWNER = [
+    "drop table sqp.sync_log cascade",
+    "alter table sqp.synced_period add column mine int",
+    "create or replace function sqp.first_day_of(p_unit text, p_day date) returns date language sql return p_day",
+    "create or replace view sqp.rollup_type as select * from sqp.period_type",
+    "drop view sqp.period_status",
+    "update sqp.alembic_version set version_num = '0001'",
+    "truncate sqp.sync_log",
+    "create trigger mine before insert on sqp.sync_log execute function sqp.update_aggregate_summaries()",
+]
+NOBODY = [
+    "create schema mine",
+    "create role mine",
+    "select * from private.secrets",
+    "alter schema sqp rename to mine",
+    "drop schema sqp_staging",
+    "set role pg_read_all_data",
+]
+
+
+@pytest.fixture
+def login(database: str) -> Iterator[Login]:
+    """Makes logins for ``database``, which somebody else uses too."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("create schema private; create table private.secrets (a int)")
+    with logins(database) as login:
+        yield login
+
+
+def refused(dsn: str, statements: list[str]) -> None:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for statement in statements:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(statement.encode()).fetchall()
+
+
+def test_a_writer_publishes_and_a_reader_sees_what_was_attached(committing: Connection, login: Login) -> None:
+    writer, reader = login("sqp_writer"), login("sqp_reader")
+    with psycopg.connect(writer, autocommit=True) as connection:
+        connection.execute(STAGED)
+        connection.execute(
+            "insert into sqp.sync_log (sync_type, sync_status, source_table, target_table)"
+            " values ('weekly', 'started', 's', 't')"
+        )
+        connection.execute("update sqp.weekly_summary set total_clicks = 3, sync_log_id = 1")
+    with psycopg.connect(reader, autocommit=True) as connection:
+        for table in ("weekly_summary", "monthly_summary", "quarterly_summary"):
+            assert connection.execute(f"select total_clicks from sqp.{table}").fetchall() == [(3,)]  # type: ignore[arg-type]
+    assert committing.execute(
+        "select count(*) from pg_inherits as i join pg_class as c on c.oid = i.inhparent where c.relkind = 'p'"
+    ).fetchall() == [(6,)]
+
+
+def test_a_reader_reads_every_table_and_view_and_asks_what_dashboards_ask(committing: Connection, login: Login) -> None:
+    named = committing.execute(
+        "select oid::regclass::text from pg_class"
+        " where relnamespace = 'sqp'::regnamespace and relkind in ('r', 'p', 'v') and not relispartition"
+    ).fetchall()
+    assert len(named) == 15
+    with psycopg.connect(login("sqp_reader"), autocommit=True, options="-c search_path=sqp") as connection:
+        for (relation,) in named:
+            connection.execute(f"select * from {relation}".encode())
+        for call in ("check_data_freshness()", "table_freshness()", "get_latest_sync_status('weekly')"):
+            connection.execute(f"select * from {call}".encode())
+
+
+def test_a_reader_does_nothing_else(committing: Connection, login: Login) -> None:
+    committing.execute(STAGED)
+    named = [
+        table
+        for (table,) in committing.execute(
+            "select oid::regclass::text from pg_class"
+            " where relnamespace = 'sqp'::regnamespace and relkind in ('r', 'p')"
+        )
+    ]
+    functions = ["lock_period('weekly', '2026-11-08')", "delete_period('weekly', '2026-11-08')", "delete_derived()"]
+    refused(
+        login("sqp_reader"),
+        [
+            *NOBODY,
+            *NOBODY_BUT_THE_OWNER,
+            *(f"insert into sqp.{table} default values" for table in named),
+            *(f"delete from sqp.{table}" for table in named),
+            *(f"truncate sqp.{table}" for table in named),
+            *(f"select sqp.{function}" for function in functions),
+            "select * from sqp.weekly_summary_20261108",
+            "create table sqp.mine (a int)",
+            "create table sqp_staging.mine (a int)",
+            "update sqp.period_type set days_allowed = 999",
+            "update sqp.schema_state set airflow = 'mine'",
+        ],
+    )
+
+
+def test_a_writer_does_nothing_else(login: Login) -> None:
+    refused(login("sqp_writer"), [*NOBODY, *NOBODY_BUT_THE_OWNER, "delete from sqp.schema_state"])
+
+
+def test_an_owner_migrates_and_does_nothing_else(committing: Connection, database: str, login: Login) -> None:
+    owner = login("sqp_owner")
+    before = catalogue(committing)
+    committing.execute("delete from alembic_version")
+    committing.execute("drop function rollup_fillfactor()")
+    migrate(owner)
+    assert catalogue(committing) == before
+    refused(owner, NOBODY)
+
+
+@pytest.fixture
+def schema(server_dsn: str) -> Iterator[str]:
+    """A schema whose roles are not on the server yet; they go with the test."""
+    name = f"s{uuid4().hex[:10]}"
+    yield name
+    with psycopg.connect(server_dsn, autocommit=True) as server:
+        for kind in ("owner", "writer", "reader"):
+            server.execute(f"drop role if exists {name}_{kind}".encode())
+
+
+def roles_of(connection: Connection, schema: str) -> list[str]:
+    found = connection.execute("select rolname from pg_roles where starts_with(rolname, %s)", [f"{schema}_"]).fetchall()
+    return sorted(name.removeprefix(f"{schema}_") for (name,) in found)
+
+
+def granted_create(dsn: str, login: Login, attributes: str = "") -> str:
+    """A login without superuser's rights that may create schemas in the database."""
+    migrating = login(attributes=attributes)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        database = connection.info.dbname
+        connection.execute(f"grant create on database {database} to {name_of(migrating)}".encode())
+    return migrating
+
+
+def test_a_login_that_may_create_roles_makes_and_uses_them(empty_database: str, schema: str) -> None:
+    """As Supabase's role postgres, which is no superuser."""
+    with logins(empty_database) as login, psycopg.connect(empty_database, autocommit=True) as connection:
+        migrating = granted_create(empty_database, login, "createrole")
+        migrate(migrating, schema)
+        assert roles_of(connection, schema) == ["owner", "reader", "writer"]
+        assert migrate(migrating, schema) == []
+        owner_of = "select relowner::regrole::text from pg_class where oid = %s::regclass"
+        for table, role in (("weekly_summary", "writer"), ("sync_log", "owner")):
+            assert connection.execute(owner_of, [f"{schema}.{table}"]).fetchall() == [(f"{schema}_{role}",)]
+        for dsn in (migrating, login(f"{schema}_writer")):
+            with psycopg.connect(dsn) as writing:
+                writing.execute(STAGED.replace("sqp", schema).encode())
+                writing.rollback()
+        connection.execute(f"drop schema {schema}, {schema}_staging cascade".encode())
+        connection.execute(f"drop owned by {schema}_owner, {schema}_writer, {schema}_reader".encode())
+
+
+def test_where_no_role_may_be_made_the_migration_goes_on_and_says_so(
+    empty_database: str, schema: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    with logins(empty_database) as login, psycopg.connect(empty_database, autocommit=True) as connection:
+        migrating = granted_create(empty_database, login)
+        migrate(migrating, schema)
+        me = name_of(migrating)
+        unusable = f"{schema}_reader, {schema}_writer, {schema}_owner"
+        assert f"Roles: {me} may neither make nor use {unusable}; see docs/deployment.md." in caplog.text
+        assert roles_of(connection, schema) == []
+        executable = (
+            "select count(*) from pg_proc"
+            " where pronamespace = %s::regnamespace and has_function_privilege(%s, oid, 'execute')"
+        )
+        assert connection.execute(executable, [schema, name_of(login())]).fetchall() == [(0,)]
+        with psycopg.connect(migrating) as writing:
+            writing.execute(STAGED.replace("sqp", schema).encode())
+
+
+def test_groups_that_an_administrator_made_are_used(empty_database: str, schema: str) -> None:
+    with logins(empty_database) as login, psycopg.connect(empty_database, autocommit=True) as connection:
+        migrating = granted_create(empty_database, login)
+        migrate(migrating, schema)
+        for kind in ("owner", "writer", "reader"):
+            connection.execute(f"create role {schema}_{kind}; grant {schema}_{kind} to {name_of(migrating)}".encode())
+        connection.execute(
+            f"grant {schema}_reader to {schema}_writer; grant {schema}_writer to {schema}_owner".encode()
+        )
+        migrate(migrating, schema)
+        with psycopg.connect(login(f"{schema}_reader")) as reading:
+            reading.execute(f"select * from {schema}.period_status".encode())
+        connection.execute(f"drop schema {schema}, {schema}_staging cascade".encode())
+        connection.execute(f"drop owned by {schema}_owner, {schema}_writer, {schema}_reader".encode())
+
+
+def test_adopted_tables_keep_their_owner_and_get_a_reader(
+    seed: Connection, seed_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    migrate(seed_database)
+    assert "Roles: weekly_summary keeps its owner, who migrates and syncs" in caplog.text
+    assert seed.execute(
+        "select distinct relowner::regrole::text from pg_class where relnamespace = 'sqp'::regnamespace"
+    ).fetchall() == [("postgres",)]
+    with logins(seed_database) as login, psycopg.connect(login("sqp_reader")) as reading:
+        for relation in ("weekly_summary", "period_status", "check_data_freshness()"):
+            reading.execute(f"select * from sqp.{relation}".encode())

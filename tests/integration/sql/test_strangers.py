@@ -1,0 +1,139 @@
+"""Whoever is in the same database can neither call nor steer a function of the schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from sqp_provider.migrations import migrate
+from tests.logins import Login, logins, name_of
+
+Connection = psycopg.Connection[Any]
+
+WEEK = (
+    "insert into sqp.weekly_summary (period_start, period_end, query, asin, total_clicks)"
+    " values ('2026-11-08', '2026-11-14', 'a', 'B000000001', 7)"
+)
+FOR_READERS = [
+    "check_data_freshness()",
+    "first_day_of(text,date)",
+    "get_latest_sync_status(character varying)",
+    "newest_period_before(regclass,date)",
+    "partitions_of(regclass)",
+    "row_hash(text,text,text)",
+    "table_freshness()",
+]
+
+
+@pytest.fixture
+def login(database: str) -> Iterator[Login]:
+    """Makes logins for ``database``."""
+    with logins(database) as login:
+        yield login
+
+
+@pytest.fixture
+def stranger(committing: Connection, login: Login) -> str:
+    """A login to which everything in the schema was granted that a grant on all of it covers, functions aside."""
+    dsn = login()
+    committing.execute(f"grant usage on schema sqp to {name_of(dsn)}; create schema authorization {name_of(dsn)}")
+    committing.execute(f"grant select on all tables in schema sqp to {name_of(dsn)}")
+    return dsn
+
+
+def executable_by(connection: Connection, role: str) -> list[str]:
+    return [
+        name
+        for (name,) in connection.execute(
+            "select oid::regprocedure::text from pg_proc where pronamespace = 'sqp'::regnamespace"
+            " and has_function_privilege(%s, oid, 'execute') order by 1",
+            [role],
+        )
+    ]
+
+
+def test_no_function_depends_on_the_names_that_its_caller_sees(connection: Connection) -> None:
+    assert (
+        connection.execute(
+            "select oid::regprocedure::text from pg_proc where pronamespace = 'sqp'::regnamespace"
+            " and prosqlbody is null and not coalesce(proconfig::text like '%search_path=sqp, pg_temp%', false)"
+        ).fetchall()
+        == []
+    )
+
+
+def test_a_stranger_calls_no_function(committing: Connection, stranger: str) -> None:
+    assert executable_by(committing, name_of(stranger)) == []
+
+
+def test_default_privileges_open_only_what_readers_call(empty_database: str) -> None:
+    """As Supabase's guide to custom schemas sets them for the role that migrates."""
+    with logins(empty_database) as login, psycopg.connect(empty_database, autocommit=True) as connection:
+        anon = name_of(login())
+        connection.execute("create schema sqp")
+        connection.execute(f"alter default privileges in schema sqp grant all on routines to {anon}")
+        migrate(empty_database)
+        connection.execute("set search_path = sqp")
+        assert executable_by(connection, anon) == FOR_READERS
+
+
+@pytest.mark.parametrize("function", ["update_aggregate_summaries()", "forget_fingerprint('monthly')"])
+def test_a_stranger_puts_no_trigger_function_on_a_table_of_its_own(
+    committing: Connection, stranger: str, function: str
+) -> None:
+    committing.execute(WEEK)
+    with psycopg.connect(stranger, autocommit=True) as connection:
+        connection.execute("create temporary table t (a int)")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="permission denied for function"):
+            connection.execute(
+                f"create trigger t after truncate on t for each statement execute function sqp.{function}"
+            )
+    assert committing.execute("select state from synced_period").fetchall() == [("derived",), ("derived",)]
+
+
+@pytest.mark.parametrize("function", ["update_aggregate_summaries()", "forget_fingerprint('monthly')"])
+def test_a_trigger_function_refuses_any_other_table(committing: Connection, function: str) -> None:
+    """Also where somebody was granted it: on such a table, its own types and casts would run as the owner."""
+    committing.execute(WEEK)
+    committing.execute("create table t (period_start date, query text, asin text)")
+    committing.execute(
+        "create trigger t after insert on t referencing new table as new_rows for each statement"
+        f" execute function {function}"
+    )
+    with pytest.raises(psycopg.errors.RaiseException, match="a trigger function of schema sqp is on t"):
+        committing.execute("insert into t values ('2026-11-08', 'a', 'B000000001')")
+
+
+def test_a_writer_from_outside_needs_no_right_but_on_the_week(committing: Connection, stranger: str) -> None:
+    """Its own temporary tables, operators and search_path steer nothing."""
+    mine = name_of(stranger)
+    committing.execute(f"grant insert, update, delete on weekly_summary to {mine}")
+    with psycopg.connect(stranger, autocommit=True) as connection:
+        connection.execute(f"""
+            create function {mine}.never(text, text) returns boolean language sql return false;
+            create operator {mine}.= (leftarg = text, rightarg = text, function = {mine}.never);
+            create function {mine}.format(text, text) returns text language sql return 'select 1';
+            set search_path = {mine}, pg_temp, pg_catalog, sqp;
+            create temporary table synced_period (like sqp.synced_period);
+            create temporary table period_type (like sqp.period_type);
+            create temporary table monthly_summary (like sqp.monthly_summary);
+        """)
+        connection.execute(WEEK)
+        connection.execute("update sqp.weekly_summary set total_clicks = 9")
+    assert committing.execute("select total_clicks, active_weeks from monthly_summary").fetchall() == [(9, 1)]
+    assert committing.execute("select sync_type, state from synced_period order by 1").fetchall() == [
+        ("monthly", "derived"),
+        ("quarterly", "derived"),
+    ]
+
+
+def test_whoever_reads_the_weeks_calls_what_readers_call(committing: Connection, database: str, stranger: str) -> None:
+    """As before the first migration, when everybody could. A function that is not ours keeps its grants."""
+    committing.execute("create function own(a int) returns int language sql return a")
+    migrate(database)
+    assert executable_by(committing, name_of(stranger)) == sorted([*FOR_READERS, "own(integer)"])
+    with psycopg.connect(stranger, autocommit=True) as connection:
+        assert len(connection.execute("select * from sqp.check_data_freshness()").fetchall()) == 3
