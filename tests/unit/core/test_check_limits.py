@@ -43,11 +43,11 @@ def test_one_reject_warns_and_more_than_one_in_a_hundred_fail_unless_the_setting
     [
         (0, PASSED, ""),
         (1, PASSED, ""),
-        (100, PASSED, ""),
-        (101, WARNING, "; the source was restated, or it mixes two reports, of two accounts for example"),
+        (500, PASSED, ""),
+        (501, WARNING, "; the source was restated, or it mixes two reports, of two accounts for example"),
     ],
 )
-def test_superseded_copies_that_differ_are_counted_and_warn_above_a_tenth(
+def test_superseded_copies_that_differ_are_counted_and_warn_above_half_of_the_rows(
     differing: int, status: CheckStatus, advice: str
 ) -> None:
     assert check_of("superseded_copies", checked(superseded=1_500, differing=differing)) == result(
