@@ -46,7 +46,7 @@ class Database:
         :raises SchemaMismatch: they differ.
         """
         schema = self.settings.schema_name
-        self.run("session", "enter", {"schema": schema})
+        self.run("session", "enter", {"schema": schema, "lock_timeout": "0"})
         self.run("session", "act_as_writer", {"schema": schema})
         version = SchemaVersion(**self.one("session", "version", schema=sql.Identifier(schema)))
         refuse_other_version(schema, version, SchemaVersion(newest_revision(), files_hash()))
