@@ -56,8 +56,12 @@ class TargetSettings(Section):
 class CheckSettings(Section):
     """When a check warns and when it fails; counts and sums must always be exact."""
 
-    reject_rate_warn: Fraction = Field(default=0.0, description="malformed rows: warn above this part of a period")
+    reject_rate_warn: Fraction = Field(default=0.001, description="malformed rows: warn above this part of a period")
     reject_rate_fail: Fraction = Field(default=0.01, description="malformed rows: fail above this part of a period")
+    doubtful_rows_warn: Fraction = Field(
+        default=0.001,
+        description="rows with a missing count or a figure out of range: warn above this part of a period",
+    )
     differing_copies_warn: Fraction = Field(
         default=0.5, description="superseded copies with other figures: warn above this part of a period"
     )
