@@ -64,6 +64,7 @@ returns table (
 )
 language sql
 stable
+set search_path from current
 as $$
     select p.pubname, not p.pubviaroot
     from pg_publication as p
