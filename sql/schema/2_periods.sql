@@ -64,6 +64,7 @@ returns table (
 )
 language sql
 stable
+set search_path from current
 as $$
     select p.pubname, not p.pubviaroot
     from pg_publication as p
@@ -204,12 +205,20 @@ $$;
 
 
 -- Makes a table that has the name and the rows of a period its partition. Unlike "create table … partition of", this
--- does not lock out readers of the parent.
+-- does not lock out readers of the parent. The trigger notices whoever names the partition itself: triggers of the table
+-- fire only where the table is named.
 create or replace function attach_partition(p_table text, p_first date, p_last date) returns void
 language plpgsql
 set search_path from current
 as $$
 begin
+    execute format(
+        'create trigger forget_period after insert or update or delete or truncate on %I
+        for each statement execute function forget_period(%L, %L)',
+        partition_name(p_table, p_first),
+        (select sync_type from period_type where target_table = p_table),
+        to_char(p_first, 'YYYY-MM-DD')
+    );
     execute format(
         'alter table %I attach partition %I for values from (%L) to (%L)',
         p_table, partition_name(p_table, p_first), p_first, p_last + 1
