@@ -8,27 +8,23 @@ from __future__ import annotations
 
 import logging
 import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 from alembic import command
-from psycopg.conninfo import conninfo_to_dict
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool
 
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import Settings
+from sqp_provider.migration_session import first_line, migration_session, turn
 from sqp_provider.obstacles import refuse_obstacles
 from sqp_provider.revisions import MigrationError, alembic_config, create_schema, pending_revisions, run_sql
 from sqp_provider.sql_files import files_hash, named_statements, schema_files
 
 log = logging.getLogger(__name__)
-
-OLDEST_POSTGRES = 15
 
 
 def migrate(dsn: str, schema: str = "sqp", settings: Settings | None = None) -> list[str]:
@@ -45,8 +41,7 @@ def migrate(dsn: str, schema: str = "sqp", settings: Settings | None = None) -> 
     """
     _refuse_name(schema)
     config = alembic_config(schema)
-    with _connect(dsn) as connection, _clear_errors(schema):
-        _wait_for_turn(connection, schema)
+    with migration_session(dsn, schema) as connection, _clear_errors(schema), turn(dsn, schema):
         pending = pending_revisions(connection, config, schema)
         refuse_obstacles(connection, schema)
         if pending:
@@ -67,10 +62,11 @@ def take_over(dsn: str, schema: str, airflow: str) -> None:
     :raises MigrationError: database unreachable, rights missing, or the schema was never migrated.
     """
     _refuse_name(schema)
-    with _connect(dsn) as connection, _clear_errors(schema):
-        if not connection.scalar(text("select to_regclass(:table)"), {"table": f"{schema}.schema_state"}):
-            raise MigrationError(f"Schema {schema} was never migrated, so it has no owner. Run 'sqp migrate' first.")
+    with migration_session(dsn, schema) as connection, _clear_errors(schema):
+        found = connection.scalar(text("select to_regclass(:table)"), {"table": f"{schema}.schema_state"})
         connection.commit()
+        if not found:
+            raise MigrationError(f"Schema {schema} was never migrated, so it has no owner. Run 'sqp migrate' first.")
         _run_named(connection, schema, "take_over", {"airflow": airflow})
     log.info("Schema %s belongs to Airflow %s.", schema, airflow)
 
@@ -93,7 +89,6 @@ def _put_in_force(connection: Connection, schema: str) -> list[str]:
     """
     with connection.begin():
         create_schema(connection, f"{schema}_staging")
-        _enter(connection, schema)
         before = connection.scalar(text("select files from schema_state"))
         for file in schema_files():
             log.debug("Running %s", file.name)
@@ -121,75 +116,7 @@ def _write_days(connection: Connection, schema: str, settings: Settings) -> None
 def _run_named(connection: Connection, schema: str, statement: str, values: dict[str, Any]) -> None:
     """Run a statement of sql/queries/schema_state.sql in a transaction of its own."""
     with connection.begin():
-        _enter(connection, schema)
         connection.exec_driver_sql(named_statements("schema_state")[statement], values)
-
-
-def _enter(connection: Connection, schema: str) -> None:
-    """Name the schema once for the transaction; better to fail and be run again than to queue before every reader."""
-    connection.execute(text(f'set local search_path = "{schema}", pg_temp'))
-    connection.execute(text("set local lock_timeout = '30s'"))
-
-
-@contextmanager
-def _connect(dsn: str) -> Iterator[Connection]:
-    # SQLAlchemy names its driver in the scheme, libpq does not know such names.
-    libpq_dsn = re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", dsn)
-
-    def connect() -> psycopg.Connection[tuple[object, ...]]:
-        connection = psycopg.connect(libpq_dsn, application_name="sqp migrate", connect_timeout=10)
-        connection.add_notice_handler(_log_info)
-        return connection
-
-    engine = create_engine("postgresql+psycopg://", creator=connect, poolclass=NullPool)
-    try:
-        connection = engine.connect()
-    except (DBAPIError, psycopg.Error) as error:
-        raise MigrationError(
-            f"Cannot connect to Postgres at {_address(libpq_dsn)}: {_first_line(error)} "
-            "The target is unchanged. Check the connection (SQP_POSTGRES_DSN) and that the server is running."
-        ) from error
-    with connection:
-        version = connection.scalar(text("select current_setting('server_version_num')::integer / 10000"))
-        connection.commit()
-        if version < OLDEST_POSTGRES:
-            raise MigrationError(
-                f"Postgres at {_address(libpq_dsn)} is version {version}; {OLDEST_POSTGRES} or newer is "
-                "needed (MERGE). The target is unchanged. Use a newer server."
-            )
-        yield connection
-
-
-def _log_info(message: psycopg.errors.Diagnostic) -> None:
-    """Pass on what the .sql files say with ``raise info``, not the server's own notices."""
-    if message.severity_nonlocalized == "INFO":
-        log.info("%s", message.message_primary)
-
-
-def _address(dsn: str) -> str:
-    """Name the database without its password: ``db.example.com:5432/warehouse as sqp``."""
-    try:
-        parts = conninfo_to_dict(dsn)
-    except psycopg.ProgrammingError:
-        return "an address that is not a libpq connection string"
-    host, port, name = parts.get("host", "local socket"), parts.get("port", 5432), parts.get("dbname", "")
-    return f"{host}:{port}/{name} as {parts.get('user', 'the current user')}"
-
-
-def _wait_for_turn(connection: Connection, schema: str) -> None:
-    """Take the session's advisory lock.
-
-    Asked for again and again: a waiting statement would hold a snapshot that a concurrent index waits for.
-    """
-    ask = text("select pg_try_advisory_lock(hashtextextended('sqp migrate ' || :schema, 0))")
-    waiting = False
-    while not connection.scalar(ask, {"schema": schema}):
-        connection.commit()
-        if not waiting:
-            log.info("Another migration of schema %s is running; waiting for it to finish.", schema)
-        waiting = True
-        time.sleep(0.2)
-    connection.commit()
 
 
 @contextmanager
@@ -207,14 +134,9 @@ def _clear_errors(schema: str) -> Iterator[None]:
         if isinstance(cause, psycopg.errors.LockNotAvailable):
             remedy = "Somebody was using the table for longer than 30 s. Run migrate again at a quieter time."
         raise MigrationError(
-            f"Migrating schema {schema} failed: {_first_line(error)}{_details(cause)} "
+            f"Migrating schema {schema} failed: {first_line(error)}{_details(cause)} "
             f"What it failed in was rolled back, all rows are as they were. {remedy}"
         ) from error
-
-
-def _first_line(error: DBAPIError | psycopg.Error) -> str:
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    return str(cause).strip().split("\n")[0].rstrip(".") + "."
 
 
 def _details(cause: BaseException | None) -> str:

@@ -39,12 +39,16 @@ def run_sql_of(revision_file: str) -> None:
         return
     with op.get_context().autocommit_block():
         connection = op.get_bind()
-        # Building an index concurrently waits for older transactions; cutting that short leaves it invalid.
-        run_sql(connection, "set lock_timeout = 0")
+        schema = op.get_context().version_table_schema
+        # For the session, because there is no transaction. Building an index concurrently waits for older transactions;
+        # cutting that short leaves it invalid.
+        run_sql(connection, f'set search_path = "{schema}", pg_temp; set lock_timeout = 0; set statement_timeout = 0')
+        run_sql(connection, "set default_transaction_read_only = off")
         for condition, statement in zip(rest[::2], rest[1::2], strict=True):
             if connection.scalar(text(f"select {condition}")):
                 log.info("Running %s", " ".join(statement.split()))
                 run_sql(connection, statement)
+        run_sql(connection, "reset all")
 
 
 def refuse_downgrade(revision: str) -> NoReturn:

@@ -13,7 +13,7 @@ from (
         ('intervalstyle', 'postgres'),
         ('timezone', 'UTC'),
         ('standard_conforming_strings', 'on'),
-        ('lock_timeout', '0'),
+        ('lock_timeout', %(lock_timeout)s::text),
         ('statement_timeout', '0'),
         ('idle_in_transaction_session_timeout', '0'),
         ('transaction_timeout', '0'),  -- since Postgres 17

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +13,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from sqp_provider import migrations
+from sqp_provider import migration_session
 from sqp_provider.migrations import migrate
 from sqp_provider.revisions import MigrationError, refuse_downgrade
 from sqp_provider.sql_files import files_hash, sql_folder
@@ -99,18 +98,9 @@ def test_missing_rights_say_what_to_grant(empty_database: str) -> None:
             owner.execute(f"drop owned by {role}; drop role {role}")
 
 
-def test_a_busy_table_is_not_waited_for_without_end(
-    empty_database: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """The folder is the project's own with a shorter lock_timeout, so that the test need not wait 30 s."""
-    source = Path(migrations.__file__).parents[2] / "sql" / "migrations"
-    shutil.copytree(source.parent / "schema", tmp_path / "schema")
-    folder = tmp_path / "migrations"
-    (folder / "versions").mkdir(parents=True)
-    for file in source.glob("versions/*.*"):
-        (folder / "versions" / file.name).write_bytes(file.read_bytes())
-    (folder / "env.py").write_text((source / "env.py").read_text().replace("'30s'", "'100ms'"))
-    monkeypatch.setenv("SQP_SQL_DIR", str(tmp_path))
+def test_a_busy_table_is_not_waited_for_without_end(empty_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a shorter lock_timeout, so that the test need not wait 30 s."""
+    monkeypatch.setattr(migration_session, "LOCK_TIMEOUT", "100ms")
     with psycopg.connect(empty_database) as other:
         other.execute("create schema sqp; create table sqp.sync_log (id bigint)")
         other.commit()
@@ -129,7 +119,7 @@ def test_a_missing_sql_folder_says_which_setting_to_change(
 
 def test_an_old_server_is_refused(empty_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server older than 15 is not at hand, so the bound is raised instead."""
-    monkeypatch.setattr(migrations, "OLDEST_POSTGRES", 99)
+    monkeypatch.setattr(migration_session, "OLDEST_POSTGRES", 99)
     with pytest.raises(MigrationError, match="99 or newer is needed"):
         migrate(empty_database)
 

@@ -34,6 +34,10 @@ class TargetSettings(Section):
     """The Postgres side."""
 
     conn_id: str = Field(default="sqp_postgres", description="Airflow's connection to Postgres")
+    migrate_conn_id: str | None = Field(
+        default=None,
+        description="the direct connection for `sqp_migrate`, if `conn_id` goes through a transaction pooler",
+    )
     schema_name: Identifier = Field(
         default="sqp", alias="schema", description="the schema of the summaries; it belongs to one Airflow"
     )

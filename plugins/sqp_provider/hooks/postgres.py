@@ -46,7 +46,7 @@ class Database:
         :raises SchemaMismatch: they differ, or the schema was renamed.
         """
         schema = self.settings.schema_name
-        self.run("session", "enter", {"schema": schema})
+        self.run("session", "enter", {"schema": schema, "lock_timeout": "0"})
         self.run("session", "act_as_writer", {"schema": schema})
         found = self.one("session", "version", schema=sql.Identifier(schema))
         refuse_renamed(schema, found.pop("schema_name"))

@@ -35,7 +35,7 @@ class SchemaMigrateOperator(BaseOperator):
         dag_run: Any = context["dag_run"]
         refuse_unknown_keys(dag_run.conf, set(context["dag"].params))
         target = self.settings.target
-        dsn = SqpPostgresHook(target).dsn()
+        dsn = SqpPostgresHook(target, target.migrate_conn_id).dsn()
         try:
             applied = migrate(dsn, target.schema_name, self.settings)
             if context["params"].get("take_over"):

@@ -20,17 +20,9 @@ if TYPE_CHECKING:
 
 
 class SyncValidateOperator(SyncStageOperator):
-    """Record every check in ``data_quality_checks`` and return ``{"passed": …, "warning": …, "failed": 0}``.
+    """Record every check in ``data_quality_checks`` and return ``{"passed": …, "warning": …, "failed": 0}``."""
 
-    :param snapshot: the extract stage's result (templated).
-    """
-
-    template_fields: Sequence[str] = ("sync_log_id", "snapshot")
     results: Sequence[CheckResult] = ()
-
-    def __init__(self, *, snapshot: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.snapshot = snapshot
 
     @fails_plainly
     @measured
@@ -39,7 +31,7 @@ class SyncValidateOperator(SyncStageOperator):
         from sqp_provider.target.checks import Checks
         from sqp_provider.target.staging import Staging
 
-        snapshot, sync = Snapshot.model_validate(self.snapshot), self.read_sync(context)
+        snapshot, sync = self.read_snapshot(context), self.read_sync(context)
         self.skip_if_published(sync, snapshot)
         with self.postgres.transaction() as database:
             Staging(database, sync).refuse_unless_of(snapshot)

@@ -19,10 +19,13 @@ from psycopg.errors import DuplicateObject, DuplicateTable, FeatureNotSupported
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import Settings
 from sqp_provider.migrations import MigrationError, migrate
+from sqp_provider.status.filters import PeriodFilter
+from sqp_provider.status.queries import reading
 from tests.conftest import new_database
 from tests.fixtures import connection_to
 from tests.integration.sql.conftest import SEED_SCHEMA, connect
 from tests.landing import Landing, report_row
+from tests.restatements import check
 from tests.stages import NO_OPTIONS, Run, Stages
 
 Connection = psycopg.Connection[Any]
@@ -204,6 +207,12 @@ def test_weeks_months_quarters_and_restatements_are_synced_into_it(
     assert [name for (name,) in rows(users, "select table_name from check_data_freshness()")] == [
         sync_type.target_table for sync_type in SyncType
     ]
+    with reading(adopted.settings.target) as page:
+        shown = {(row.sync_type, str(row.period_start)): row.status for row in page.periods(PeriodFilter())}
+        assert [row.table_name for row in page.freshness()] == [sync_type.target_table for sync_type in SyncType]
+        assert page.failures() == []
+    assert shown["weekly", "2026-11-15"] == shown["monthly", "2026-11-01"] == shown["quarterly", "2026-10-01"]
+    assert (shown["weekly", "2026-11-15"], shown["weekly", "2026-11-01"]) == ("synced", "adopted")
 
 
 @pytest.mark.parametrize("adopted", ["before", "by hand"], indirect=True)
@@ -228,6 +237,13 @@ def test_a_month_is_left_as_it_was_until_all_its_weeks_are_synced(
     assert rows(users, months) == [(11, "query 1", 150, 15, 3)]
     assert rows(users, quarters) == quarter
     assert rows(users, ledger) == [("2026-10-01", "adopted"), ("2026-10-01", "adopted"), ("2026-11-01", "derived")]
+
+
+def test_the_daily_check_syncs_recent_periods_from_before(adopted: Stages, landing: Landing) -> None:
+    landing.land(week("2026-11-08", "query 1"), week("2026-11-01", "query 1", ingested_at="2026-11-10T06:00:00Z"))
+    assert sorted(run["conf"]["period_start"] for run in check(adopted, periods=4)) == ["2026-11-01", "2026-11-08"]
+    assert adopted.sync("2026-11-08", max_delete_fraction=1).colour == "success"
+    assert sorted(run["conf"]["period_start"] for run in check(adopted, periods=4)) == ["2026-11-01"]
 
 
 def test_an_adopted_week_counts_neither_as_synced_nor_as_missing(adopted: Stages, users: Connection) -> None:
