@@ -227,6 +227,23 @@ end
 $$;
 
 
+-- Keeps writers out of the default partition until the transaction ends; readers do not wait. Whoever writes there locks
+-- it first and a period second, by the trigger that sums months. What attaches a partition has to lock in the same order,
+-- or the two wait for each other.
+create or replace function lock_default_partition(p_table text) returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_default regclass := (select partition from partitions_of(p_table::regclass) where first_day is null);
+begin
+    if v_default is not null then
+        execute format('lock table only %s in share row exclusive mode', v_default);
+    end if;
+end
+$$;
+
+
 -- Whether rows can leave the default partition for a partition that is attached afterwards: a key of another table that
 -- refers to them would be broken, or would delete its own rows.
 create or replace function can_be_moved(p_table text) returns boolean
