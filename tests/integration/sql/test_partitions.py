@@ -137,8 +137,7 @@ def test_a_reader_of_the_table_alone_can_ask_how_fresh_it_is(connection: Connect
     ensure(connection, "weekly_summary", "2026-11-01", "2026-11-07")
     connection.execute(ROW.format("weekly_summary"), ["2026-11-01", "2026-11-07"])
     (name,) = connection.execute("select 'reader_' || replace(gen_random_uuid()::text, '-', '')").fetchone() or ("",)
-    tables = "weekly_summary, monthly_summary, quarterly_summary, period_type, synced_period, counted_run"
-    connection.execute(f"create role {name}; grant usage on schema sqp to {name}; grant select on {tables} to {name}")
+    connection.execute(f"create role {name}; grant sqp_reader to {name}")
     connection.execute(f"set local role {name}")
     assert connection.execute(NEWEST).fetchall()[0] == ("weekly_summary", "2026-11-07")
 
