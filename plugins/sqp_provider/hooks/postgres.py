@@ -18,7 +18,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
 from sqp_provider.core.errors import SyncError, TargetUnreachable, TargetUnusable
-from sqp_provider.core.revision import SchemaVersion, refuse_other_version
+from sqp_provider.core.revision import SchemaVersion, refuse_other_version, refuse_renamed
 from sqp_provider.core.settings import TargetSettings
 from sqp_provider.sql_files import files_hash, named_statements, newest_revision
 
@@ -43,13 +43,14 @@ class Database:
     def enter(self) -> None:
         """Set what holds for this transaction, and compare the schema's version with that of this code.
 
-        :raises SchemaMismatch: they differ.
+        :raises SchemaMismatch: they differ, or the schema was renamed.
         """
         schema = self.settings.schema_name
         self.run("session", "enter", {"schema": schema, "lock_timeout": "0"})
         self.run("session", "act_as_writer", {"schema": schema})
-        version = SchemaVersion(**self.one("session", "version", schema=sql.Identifier(schema)))
-        refuse_other_version(schema, version, SchemaVersion(newest_revision(), files_hash()))
+        found = self.one("session", "version", schema=sql.Identifier(schema))
+        refuse_renamed(schema, found.pop("schema_name"))
+        refuse_other_version(schema, SchemaVersion(**found), SchemaVersion(newest_revision(), files_hash()))
 
     def table(self, name: str) -> sql.Identifier:
         """Return the quoted name of a table in the schema."""
