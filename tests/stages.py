@@ -28,6 +28,7 @@ from sqp_provider.operators.load import PostgresStageOperator
 from sqp_provider.operators.log_finish import SyncLogFinishOperator
 from sqp_provider.operators.log_start import SyncLogStartOperator
 from sqp_provider.operators.publish import SyncPublishOperator
+from sqp_provider.operators.stage import SyncStageOperator
 from sqp_provider.operators.validate import SyncValidateOperator
 
 # The stages run outside Airflow's task runner here, and mean to.
@@ -39,6 +40,15 @@ NO_OPTIONS = {
     "allow_empty": False,
     "dry_run": False,
     "max_delete_fraction": None,
+}
+
+
+STAGE_OPERATORS: dict[str, type[SyncStageOperator]] = {
+    "extract": BigQuerySnapshotOperator,
+    "load": PostgresStageOperator,
+    "validate": SyncValidateOperator,
+    "publish": SyncPublishOperator,
+    "log_finish": SyncLogFinishOperator,
 }
 
 
@@ -187,19 +197,13 @@ class Stages:
         return True
 
     def operator(self, run: Run, task_id: str) -> Any:
-        """Build one stage with the XComs that a Dag would give it."""
+        """Build one stage."""
         common: dict[str, Any] = {"task_id": task_id, "settings": self.settings}
         if task_id == "log_start":
             start = SyncLogStartOperator(sync_type=run.sync_type, **common)
             start.today = lambda: self.today  # type: ignore[method-assign]
             return start
-        common["sync_log_id"] = run["log_start"]
-        if task_id == "extract":
-            return BigQuerySnapshotOperator(**common)
-        if task_id == "log_finish":
-            return SyncLogFinishOperator(**common)
-        operator = {"load": PostgresStageOperator, "validate": SyncValidateOperator, "publish": SyncPublishOperator}
-        return operator[task_id](snapshot=run["extract"], **common)
+        return STAGE_OPERATORS[task_id](**common)
 
     def query(self, statement: str, *values: Any) -> list[dict[str, Any]]:
         """Query the target database, schema ``sqp``."""

@@ -80,14 +80,13 @@ def sync_period(sync_type: SyncType, settings: Settings) -> None:
     """Add the six stages to the current Dag."""
     common = _common_arguments(settings)
     logging = {"on_failure_callback": [leave_error, notify_unlogged]}
-    log_start = SyncLogStartOperator(task_id="log_start", sync_type=sync_type, **common | logging)
-    stage = common | {"sync_log_id": log_start.output}
-    extract = BigQuerySnapshotOperator(task_id="extract", **stage)
-    load = PostgresStageOperator(task_id="load", snapshot=extract.output, **stage)
-    validate = SyncValidateOperator(task_id="validate", snapshot=extract.output, **stage)
     outlets = [outlet(sync_type, settings.target.schema_name)]
-    publish = SyncPublishOperator(task_id="publish", snapshot=extract.output, outlets=outlets, **stage)
-    log_finish = SyncLogFinishOperator(task_id="log_finish", **stage | logging)
+    log_start = SyncLogStartOperator(task_id="log_start", sync_type=sync_type, **common | logging)
+    extract = BigQuerySnapshotOperator(task_id="extract", **common)
+    load = PostgresStageOperator(task_id="load", **common)
+    validate = SyncValidateOperator(task_id="validate", **common)
+    publish = SyncPublishOperator(task_id="publish", outlets=outlets, **common)
+    log_finish = SyncLogFinishOperator(task_id="log_finish", **common | logging)
 
     (
         log_start
@@ -148,7 +147,7 @@ def sync_restatements(settings: Settings) -> None:
     syncs = [_sync_each(sync_type, check, settings) for sync_type, check in zip(SyncType, checks, strict=True)]
     chain(*checks)
     chain(*syncs)
-    [*checks, *syncs] >> EmptyOperator(task_id="finished", trigger_rule="none_failed")
+    syncs >> EmptyOperator(task_id="finished", trigger_rule="none_failed")
 
 
 def _sync_each(sync_type: SyncType, check: RestatementCheckOperator, settings: Settings) -> Any:

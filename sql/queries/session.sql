@@ -41,7 +41,8 @@ where
 -- name: version
 select
     (select max(version_num) from {schema}.alembic_version) as revision,
-    (select files from {schema}.schema_state) as files;
+    (select files from {schema}.schema_state) as files,
+    (select schema_name from {schema}.schema_state) as schema_name;
 
 
 -- name: hidden_rows

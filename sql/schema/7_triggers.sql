@@ -112,6 +112,27 @@ end
 $$;
 
 
+-- The same for the one period of a partition, whoever names the partition. Months and quarters follow when the period is
+-- synced again. A partition that was detached is yours.
+create or replace function forget_period() returns trigger
+language plpgsql
+security definer
+set search_path from current
+as $$
+begin
+    update synced_period as ledger set fingerprint = null
+    from period_type as t
+    where
+        t.sync_type = tg_argv[0]
+        and pg_partition_root(tg_relid) = to_regclass(t.target_table)
+        and ledger.sync_type = t.sync_type
+        and ledger.period_start = tg_argv[1]::date
+        and ledger.fingerprint is not null;
+    return null;
+end
+$$;
+
+
 -- The specification's own trigger ran this function for each row and added to the months; whatever it is called, it goes.
 do $$
 declare

@@ -36,6 +36,27 @@ end
 $$;
 
 
+-- Whose objects are handed over: those of the role that migrates and, in a schema that was renamed since, those of the
+-- roles that have its former name.
+create or replace function pg_temp.former_owners() returns oid[]
+language sql
+stable
+as $$
+    select array_agg(oid)
+    from pg_roles
+    where
+        rolname = current_user
+        or (
+            rolname in (
+                select schema_name || kind
+                from schema_state, unnest('{_owner,_writer}'::text[]) as kind
+                where schema_name <> current_schema()
+            )
+            and pg_has_role(oid, 'MEMBER')
+        )
+$$;
+
+
 -- The first summary table that somebody else owns, or that was there before: a plain one.
 create or replace function pg_temp.table_of_theirs() returns regclass
 language sql
@@ -47,7 +68,7 @@ as $$
     where
         c.relkind <> 'p'
         or (
-            c.relowner <> current_user::regrole
+            c.relowner <> all (pg_temp.former_owners())
             and c.relowner is distinct from (select oid from pg_roles where rolname = current_schema() || '_writer')
         )
     order by t.step
@@ -150,12 +171,12 @@ as $$
         where relnamespace = to_regnamespace(quote_ident(current_schema() || '_staging')) and relkind = 'r'
     ) as given (relation, role)
     join pg_class as c on c.oid = given.relation
-    where c.relowner = current_user::regrole and c.relowner <> given.role
+    where c.relowner = any (pg_temp.former_owners()) and c.relowner <> given.role
     union all
     -- A trigger's function needs no more than the rights of the writer.
     select format('alter function %s owner to %s', function, case when is_trigger then p_writer else p_owner end)
     from pg_temp.our_functions()
-    where owner = current_user::regrole
+    where owner = any (pg_temp.former_owners())
     union all
     select format('grant %s on %s to %s', for_writer, relation, p_writer)
     from pg_temp.our_relations()

@@ -8,12 +8,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.timetables.base import TimeRestriction
+from airflow.utils.dag_edges import dag_edges
 from pendulum import DateTime
 from pendulum import datetime as utc_datetime
 
@@ -56,6 +58,11 @@ def test_a_sync_dag_is_the_straight_line(sync_type: SyncType, airflow: AirflowRu
     assert dag.timetable.sync_type is sync_type
     line = ["log_start", "extract", "load", "validate", "publish", "log_finish"]
     assert [task.task_id for task in dag.topological_sort()] == line
+    drawn = dag_edges(DagSerialization.from_dict(DagSerialization.to_dict(dag)))
+    arrows = {(edge["source_id"], edge["target_id"]) for edge in drawn if not edge.get("is_setup_teardown")}
+    assert arrows == set(pairwise(line))
+    dashed = {(edge["source_id"], edge["target_id"]) for edge in drawn if edge.get("is_setup_teardown")}
+    assert dashed == {("log_start", "log_finish")}  # what makes a clear of one stage run both again
     assert dag.task_dict["log_start"].is_setup
     assert dag.task_dict["log_finish"].is_teardown
     assert dag.task_dict["log_finish"].on_failure_fail_dagrun

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from airflow.sdk import Context
 
-from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.failures import fails_plainly
 from sqp_provider.operators.stage import SyncStageOperator, measured
 
@@ -18,15 +16,7 @@ class PostgresStageOperator(SyncStageOperator):
     """Fill the staged table and return ``{"rows": …, "rejects_kept": …, "seconds": …}``.
 
     If the published period equals the snapshot, this task and those after it are skipped.
-
-    :param snapshot: the extract stage's result (templated).
     """
-
-    template_fields: Sequence[str] = ("sync_log_id", "snapshot")
-
-    def __init__(self, *, snapshot: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.snapshot = snapshot
 
     @fails_plainly
     @measured
@@ -38,7 +28,7 @@ class PostgresStageOperator(SyncStageOperator):
         from sqp_provider.target.staging import Staging
         from sqp_provider.target.target import Target
 
-        snapshot, sync, started = Snapshot.model_validate(self.snapshot), self.read_sync(context), time.monotonic()
+        snapshot, sync, started = self.read_snapshot(context), self.read_sync(context), time.monotonic()
         self.skip_if_unchanged(sync, snapshot, force=sync.options.force)
         return_large_buffers()
         reader = SnapshotReader(self.bigquery, snapshot.table, self.settings.source.read_streams)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
@@ -13,7 +13,7 @@ from sqp_provider.core.run import STAGES, SyncRun
 from sqp_provider.failures import STAGE_ERROR, SyncFailed, fails_plainly
 from sqp_provider.notifications.alerts import notify_run_finished
 from sqp_provider.operators.metrics import sync_finished
-from sqp_provider.operators.stage import SyncStageOperator, measured
+from sqp_provider.operators.stage import SyncStageOperator, measured, result_of
 
 if TYPE_CHECKING:
     from sqp_provider.hooks.postgres import Database
@@ -82,9 +82,9 @@ class SyncLogFinishOperator(SyncStageOperator):
 
         if sync.options.dry_run:
             return None
-        log, target, ti = SyncLog(database), Target(database, sync), cast("Any", context["ti"])
+        log, target = SyncLog(database), Target(database, sync)
         ledger = target.ledger()
-        extracted = ti.xcom_pull(task_ids=STAGES[0], key="return_value") is not None
+        extracted = result_of(STAGES[0], context) is not None
         try:
             result = settle(sync, attempt, ledger, intact=target.is_intact(ledger), extracted=extracted)
         except (NothingPublished, Superseded) as error:
@@ -103,7 +103,8 @@ class SyncLogFinishOperator(SyncStageOperator):
         """Log the outcome, and raise if the run failed."""
         sync_finished(sync.period.sync_type, "failed" if error else "completed")
         if error:
-            raise SyncFailed(f"{sync} failed in {error.stage}: {error.message}")
+            told = error.message.removeprefix(f"{sync.period}: ")
+            raise SyncFailed(f"{sync} failed in {error.stage}: {told}")
         self.log.info("%s completed", sync)
         return "completed"
 

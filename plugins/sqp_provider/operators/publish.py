@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
@@ -27,21 +26,13 @@ class SyncPublishOperator(SyncStageOperator):
 
     Returns a :class:`~sqp_provider.core.publish.PublishResult` as a dict. A dry run compares and writes nothing.
     A published period is an event of the asset :func:`sqp_provider.assets.published`.
-
-    :param snapshot: the extract stage's result (templated).
     """
-
-    template_fields: Sequence[str] = ("sync_log_id", "snapshot")
-
-    def __init__(self, *, snapshot: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.snapshot = snapshot
 
     @fails_plainly
     @measured
     def execute(self, context: Context) -> dict[str, Any]:
         """Publish and return what changed."""
-        snapshot, sync = Snapshot.model_validate(self.snapshot), self.read_sync(context)
+        snapshot, sync = self.read_snapshot(context), self.read_sync(context)
         self.skip_if_published(sync, snapshot)
         if sync.options.dry_run:
             result = self.compare(sync, snapshot)
@@ -104,7 +95,7 @@ class SyncPublishOperator(SyncStageOperator):
 
     def change(self, target: Target, snapshot: Snapshot) -> PublishResult:
         """Attach a period that is new; of one that is there, write the difference."""
-        if target.staging.period_is_new():
+        if target.period_is_new():
             return target.attach(snapshot.totals.row_count)
         result = target.find_difference()
         self.refuse_large_delete(target, result)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
@@ -12,11 +12,11 @@ import structlog
 from airflow.sdk import BaseOperator, BaseOperatorLink, Context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from sqp_provider.core.errors import NewerRun
+from sqp_provider.core.errors import NewerRun, SnapshotExpired, TargetUnusable
 from sqp_provider.core.fence import refuse_finished_task
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.publish import SKIPPED, PublishResult
-from sqp_provider.core.run import SyncRun
+from sqp_provider.core.run import STAGES, TASKS, SyncRun
 from sqp_provider.core.settings import Settings
 from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.operators.airflow_name import airflow_name
@@ -35,21 +35,20 @@ R = TypeVar("R")
 class SyncStageOperator(BaseOperator):
     """One stage of a sync.
 
+    The stages read each other's results themselves: an ``XComArg`` would be one more arrow in Airflow's graph.
+
     :param settings: the checked configuration file.
-    :param sync_log_id: the id of the run's row in ``sync_log``, from log_start's XCom (templated).
     """
 
-    template_fields: Sequence[str] = ("sync_log_id",)
     operator_extra_links: Collection[BaseOperatorLink] = (SyncPageLink(),)
     sync_type: SyncType | None = None
     """None until the stage has read its run."""
     result: Any = None
     """What the stage returned; OpenLineage reads it after the stage has finished."""
 
-    def __init__(self, *, settings: Settings, sync_log_id: Any = None, **kwargs: Any) -> None:
+    def __init__(self, *, settings: Settings, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.settings = settings
-        self.sync_log_id = sync_log_id
 
     @functools.cached_property
     def postgres(self) -> SqpPostgresHook:
@@ -78,20 +77,41 @@ class SyncStageOperator(BaseOperator):
 
         A person who clears only the failed tasks does not clear log_start, which succeeded. Then the stage starts the
         new attempt.
+
+        :raises TargetUnusable: log_start left no id of a row.
         """
         from sqp_provider.target.schema_state import SchemaState
         from sqp_provider.target.sync_log import SyncLog
 
+        sync_log_id = result_of(TASKS[0], context)
+        if sync_log_id is None:
+            raise TargetUnusable(
+                f"{TASKS[0]!r} left no id of a row in sync_log, because a person marked it while it was running. "
+                "The target is unchanged. Clear the whole run."
+            )
         with self.postgres.transaction() as database:
             SchemaState(database).claim(airflow_name(self.settings))
             log = SyncLog(database)
-            sync = log.read(self.sync_log_id)
+            sync = log.read(sync_log_id)
             if sync.is_closed:
                 refuse_finished_task(sync, self.task_id, self.task_states(context["ti"]).get(self.task_id))
                 sync = log.reopen(sync, self.settings.source.table)
         self.name_sync(sync.period, sync.sync_log_id)
         self.log.info("%s: %s", self.task_id, sync)
         return sync
+
+    def read_snapshot(self, context: Context) -> Snapshot:
+        """Return the snapshot that extract took.
+
+        :raises SnapshotExpired: extract left none.
+        """
+        snapshot = result_of(STAGES[0], context)
+        if snapshot is None:
+            raise SnapshotExpired(
+                f"{STAGES[0]!r} left no snapshot, because a person marked it while it was running. "
+                f"The target is unchanged. Clear {STAGES[0]!r} together with what follows it (Downstream)."
+            )
+        return Snapshot.model_validate(snapshot)
 
     def name_sync(self, period: Period | None, sync_log_id: int) -> None:
         """Add period and id as fields to every further line of the task's log, beside Airflow's run_id."""
@@ -157,6 +177,12 @@ class SyncStageOperator(BaseOperator):
             if target.staging.exists() or target.published_by_this_attempt() or not target.holds(snapshot):
                 return
         self.skip_if_unchanged(sync, snapshot)
+
+
+def result_of(task_id: str, context: Context) -> Any:
+    """Return what a task of this run has returned, or None."""
+    ti: Any = context["ti"]
+    return ti.xcom_pull(task_ids=task_id, key="return_value")
 
 
 def measured(execute: Callable[P, R]) -> Callable[P, R]:
