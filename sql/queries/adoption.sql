@@ -93,6 +93,17 @@ where n.nspname = %(schema)s and p.proname = any (%(functions)s)
 order by p.proname;
 
 
+-- name: open_schema
+-- A function or operator that anybody puts there may be found instead of Postgres' own.
+select
+    '*' as name,
+    'may be created by everybody, and our functions could call it with the rights of their owner' as found,
+    format('Run revoke create on schema %%I from public.', n.nspname) as remedy
+from pg_namespace as n
+cross join aclexplode(n.nspacl) as held
+where n.nspname = %(schema)s and held.grantee = 0 and held.privilege_type = 'CREATE';
+
+
 -- name: forced
 -- Tables of which the role that will sync sees but a part, although it owns them.
 select
