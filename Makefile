@@ -27,7 +27,7 @@ SHELL := /bin/sh
 .SHELLFLAGS := -euc
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install lock wheel services services-stop migrate sample-data demo up down bench lint types test test-long mutants screenshots docs format clean distclean
+.PHONY: help install lock wheel services services-stop migrate sample-data demo up down bench lint types test test-long test-compose mutants screenshots docs format clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +81,9 @@ test: install services lint types ## Lint, types and all tests that do not take 
 
 test-long: install services ## The others: random histories, a year's backfill, many workers, make up
 	@$(WITH_ENV) pytest --numprocesses $(PYTEST_WORKERS) -m long $(PYTEST_ARGS)
+
+test-compose: install services ## Of these, docker-compose.yaml in containers; it needs root, dockerd and mmdebstrap
+	@$(WITH_ENV) SQP_REQUIRE_DOCKER=1 pytest tests/compose $(PYTEST_ARGS)
 
 # The tests that take a picture of docs/screenshots, under the name it has there.
 PICTURED := tests/e2e/screenshots.py tests/integration/status/test_states_in_browser.py \

@@ -39,6 +39,9 @@ select
                     and c.completed_at <= s.started_at
             )
     ) as failures_in_a_row,
+    exists (
+        select from data_quality_checks as q where q.sync_log_id = s.id and q.attempt = s.attempt
+    ) as is_checked,
     array(
         select coalesce(q.check_message, q.check_type)
         from data_quality_checks as q
@@ -50,7 +53,32 @@ select
         from data_quality_checks as q
         where q.sync_log_id = s.id and q.attempt = s.attempt and q.check_status = 'warning'
         order by 1
-    ) as warned_of
+    ) as warned_of,
+    array(
+        select b.warned
+        from (
+            select e.id, e.attempt
+            from counted_run as e
+            where
+                e.sync_type = s.sync_type
+                and e.period_start < s.period_start
+                and e.sync_status = 'completed'
+                and exists (select from data_quality_checks as q where q.sync_log_id = e.id and q.attempt = e.attempt)
+            order by e.period_start desc, e.id desc
+            limit 1
+        ) as before
+        cross join lateral (
+            select distinct concat_ws(' ', q.check_type, q.column_name) as warned
+            from data_quality_checks as q
+            where q.sync_log_id = before.id and q.attempt = before.attempt and q.check_status = 'warning'
+        ) as b
+        order by 1
+    ) as warned_before,
+    array(
+        select distinct a.cause
+        from sent_alert as a
+        where a.kind = 'warning' and starts_with(a.subject, s.sync_type || ' ')
+    ) as warnings_sent
 from sync_log as s
 where s.id = %(sync_log_id)s;
 

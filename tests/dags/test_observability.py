@@ -96,6 +96,33 @@ def _received(statsd: socket.socket) -> Any:
             return
 
 
+def test_a_failure_is_said_in_short_lines_without_a_traceback(
+    landing: Landing, airflow: AirflowRuns, watched: Callable[..., Seen]
+) -> None:
+    landing.land(report_row("good"), report_row("bad", asin="?"))
+    seen = watched()
+    assert seen.finished["sqp_weekly_sync"] == "failed"
+    week, happened = (
+        "weekly 2026-11-08..2026-11-14",
+        (
+            "1 of 29 checks failed on sqp_staging.weekly_summary_20261108_1: reject_rate: 1 of 2 rows are malformed "
+            "(50.00%); sync_rejects has the reasons; more than checks.reject_rate_fail 1.00%."
+        ),
+    )
+    todo = (
+        "The target is unchanged. The staged rows are kept, so that you can query them. "
+        "Clear 'load' to stage them again, or 'extract' to take a new snapshot."
+    )
+    errors = [line["event"] for line in seen.lines if line["level"] == "error"]
+    assert errors[:4] == [
+        f"{week}: {happened}",
+        todo,
+        f"{week} (sync_log 1, attempt 1) failed in validate: {happened}",
+        todo,
+    ]
+    assert [line["event"] for line in seen.lines if line.keys() & {"exception", "error_detail", "exc_info"}] == []
+
+
 def test_a_run_is_seen_by_metrics_lineage_and_log(
     landing: Landing, airflow: AirflowRuns, watched: Callable[..., Seen]
 ) -> None:

@@ -19,7 +19,7 @@ PROMISES = TESTS / "promises.md"
 
 ACTIONS, ALERTS, ERRORS = "What each action does", "Alerts", "Errors"
 
-OF_AIRFLOW = {"AirflowFailException", "AirflowTaskTimeout"}
+OF_AIRFLOW = {"AirflowTaskTimeout"}
 """Exceptions of Airflow's own that a run fails with: a connection is missing, a stage took too long."""
 
 RETRIED_BY_AIRFLOW = {"AirflowTaskTimeout"}

@@ -9,6 +9,7 @@ from typing import Any
 from sqp_provider.core.errors import InvalidPeriod, InvalidTrigger, Superseded
 from sqp_provider.core.freshness import Freshness
 from sqp_provider.core.publish import SKIPPED
+from sqp_provider.core.quality import STANDING
 
 LONGEST_ERROR = 1500
 """An alert has this many characters of an error's message; ``sync_log`` or the task's log has all of it."""
@@ -58,8 +59,13 @@ class FinishedRun:
     outcome: str | None
     is_dry: bool
     failures_in_a_row: int
+    is_checked: bool
     warnings: list[str]
     warned_of: list[str]
+    warned_before: list[str]
+    """What the period before warned of."""
+    warnings_sent: list[str]
+    """The causes of all warnings of the type that were sent."""
 
     @property
     def subject(self) -> str:
@@ -81,9 +87,14 @@ class FinishedRun:
 
     @property
     def is_clean(self) -> bool:
-        """Whether the checks of this run found nothing to warn of; a run that published nothing does not say."""
-        idle = self.outcome in ("unchanged", SKIPPED)
-        return self.sync_status == "completed" and not (self.is_dry or self.warnings or idle)
+        """Whether the checks of this run found nothing to warn of. An attempt without checks says nothing of that."""
+        return self.sync_status == "completed" and self.is_checked and not (self.is_dry or self.warnings)
+
+    @property
+    def warns_again(self) -> bool:
+        """Whether the report still lands as it did: people were notified of exactly this for the period before."""
+        standing = all(check.split(" ")[0] in STANDING for check in self.warned_of)
+        return standing and self.warned_of == self.warned_before and ", ".join(self.warned_of) in self.warnings_sent
 
     def alert(self, link: str) -> Alert | None:
         """Return the alert of this run's failure or warnings, or None."""
@@ -91,7 +102,7 @@ class FinishedRun:
             return None
         if self.sync_status == "failed":
             return self._failure(link)
-        return self._warning(link) if self.warnings else None
+        return self._warning(link) if self.warnings and not self.warns_again else None
 
     def recovery(self, link: str) -> Alert:
         """Return the alert to send if an earlier failure of the period was sent."""
@@ -176,15 +187,15 @@ def working_task_alert(dag_id: str, task_id: str, run_id: str, link: str) -> Ale
     return Alert("recovered", f"{dag_id} {task_id}", run_id, title, _lines(f"{task_id} has succeeded.", f"Run: {link}"))
 
 
-def unlogged_alert(ti: Any, error: str, link: str) -> Alert:
-    """Return the alert of a run that could not write its start or its outcome into ``sync_log``."""
+def unlogged_alert(ti: Any, error: str, error_type: str, link: str) -> Alert:
+    """Return the alert of a run that could not use ``sync_log``, sent once for each type of error until a run can."""
     title = f"SQP sync failed: {ti.dag_id} could not use its log"
     body = _lines(
         f"Stage: {ti.task_id}. The run could not be written into sync_log.",
         f"Reason: {_cut(error, rest_in=TASK_LOG)}",
         f"Run: {ti.run_id} of {ti.dag_id}. {link}",
     )
-    return Alert("failed", ti.dag_id, f"{ti.task_id} of {ti.run_id}", title, body)
+    return Alert("failed", ti.dag_id, f"{ti.task_id} {error_type}", title, body)
 
 
 def logged_alert(dag_id: str, run_id: str, link: str) -> Alert:

@@ -25,6 +25,10 @@ class InvalidPeriod(InvalidTrigger):
     """The requested date starts no period, or one that has not ended."""
 
 
+class ConnectionMissing(SyncError):
+    """Airflow has no connection of the configured name."""
+
+
 class SourceUnusable(SyncError):
     """The source table does not fit the configuration: the table, a column, a type or a right is missing."""
 

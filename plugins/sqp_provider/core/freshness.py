@@ -76,7 +76,8 @@ class Freshness:
         if self.last_sync_log_id is None:
             return f"No {self.sync_type} sync has run yet."
         finished = f" at {self.last_finished_at:%Y-%m-%d %H:%M %Z}" if self.last_finished_at else ""
-        error = f": {self.last_error}" if self.last_error else "."
+        happened = (self.last_error or "").partition(" The target is unchanged.")[0]  # the remedy says the rest
+        error = f": {happened}" if happened else "."
         return f"Last sync (sync_log {self.last_sync_log_id}): {self.last_status}{finished}{error}"
 
 

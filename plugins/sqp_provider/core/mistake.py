@@ -21,4 +21,15 @@ def mistake(detail: Any) -> str:
         return f"{key}: is not a setting; check the spelling"
     message = re.sub(r"^Value error, ", "", str(detail["msg"]))
     found = detail["input"]
-    return f"{key}: {message}" + ("" if isinstance(found, (dict, BaseModel)) else f", found {found!r}")
+    return f"{key}: {message}" + ("" if isinstance(found, (dict, BaseModel)) else f", found {_as_in_yaml(found)}")
+
+
+def _as_in_yaml(found: Any) -> str:
+    """Return a value as a person writes it in the file: ``true``, ``null``, ``2026-11-08``, ``'slow'``, ``[a, b]``."""
+    if isinstance(found, str):
+        return f"'{found}'"
+    if found is None or isinstance(found, bool):
+        return {None: "null", True: "true", False: "false"}[found]
+    if isinstance(found, (list, tuple)):
+        return f"[{', '.join(map(str, found))}]"
+    return str(found)

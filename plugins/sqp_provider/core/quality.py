@@ -23,6 +23,10 @@ LARGEST_PCT = Decimal("99999999.99")
 """The largest value of ``difference_pct numeric(10,2)``. A larger one is clamped, so that the check can be recorded."""
 
 
+STANDING = ("null_check", "range_check", "reject_rate", "superseded_copies")
+"""Checks of how the report lands, period after period. The others compare a period with those before it."""
+
+
 class CheckStatus(StrEnum):
     """``data_quality_checks.check_status``."""
 
@@ -114,9 +118,9 @@ def check_period(
         _equal("row_count", source.row_count, target.row_count, "rows"),
         _equal("row_hash", source.row_hash, target.row_hash, "hash over every row"),
         *(_equal("sum_validation", source.sums[c], target.sums[c], f"sum of {c}", c) for c in mapped),
-        *_null_checks(source, target, mapped),
+        *_null_checks(source, target, mapped, settings),
         _duplicate_check(source, target),
-        *_range_checks(staged),
+        *_range_checks(staged, settings),
         _reject_rate(snapshot, settings),
         _superseded_copies(snapshot, settings),
         _volume_anomaly(source.row_count, earlier.row_counts, settings),
@@ -147,14 +151,16 @@ def _equal(check: str, source: int, target: int, what: str, column: str | None =
     return CheckResult(check, CheckStatus.FAILED, *values, message, column)
 
 
-def _null_checks(source: Totals, target: Totals, mapped: Sequence[str]) -> Iterator[CheckResult]:
+def _null_checks(
+    source: Totals, target: Totals, mapped: Sequence[str], settings: CheckSettings
+) -> Iterator[CheckResult]:
     for column in (*KEYS, *mapped):
         landed, staged = source.nulls.get(column, 0), target.nulls[column]
-        status, message = CheckStatus.WARNING, f"{column} is NULL in {landed:,} source rows and was loaded as 0"
+        status, message = _doubt(landed, target, settings), f"{column} is NULL in {landed:,} source rows, loaded as 0"
         if staged != (landed if column in UNKNOWN else 0):
             status, message = CheckStatus.FAILED, f"null_check: {column} is NULL in {staged:,} staged rows"
         elif not landed:
-            status, message = CheckStatus.PASSED, f"{column} is never NULL"
+            message = f"{column} is never NULL"
         elif column in UNKNOWN:
             message = f"{column} is unknown in {landed:,} rows, and so is {UNKNOWN[column]}"
         advice = "; ask whoever lands the report" if status is CheckStatus.WARNING else ""
@@ -169,17 +175,22 @@ def _duplicate_check(source: Totals, target: Totals) -> CheckResult:
     return CheckResult("duplicate_check", status, Decimal(values[0]), Decimal(values[1]), message)
 
 
-def _range_checks(staged: Staged) -> Iterator[CheckResult]:
+def _range_checks(staged: Staged, settings: CheckSettings) -> Iterator[CheckResult]:
     for found, column, rule in (
         (staged.rates_too_large, "rate", "a rate above 9,999.999999, which is stored as NULL"),
         (staged.shares_out_of_range, "share", "a share outside 0 to 1"),
         (staged.clicks_above_impressions, "total_clicks", "more clicks than impressions"),
     ):
-        status = CheckStatus.WARNING if found else CheckStatus.PASSED
-        advice = "; the figures are the source's own, ask whoever lands the report" if found else ""
-        yield CheckResult(
-            "range_check", status, Decimal(0), Decimal(found), f"{found:,} rows have {rule}{advice}", column
-        )
+        status, message = _doubt(found, staged.totals, settings), f"{found:,} rows have {rule}"
+        if status is CheckStatus.WARNING:
+            message += "; the figures are the source's own, ask whoever lands the report"
+        yield CheckResult("range_check", status, Decimal(0), Decimal(found), message, column)
+
+
+def _doubt(found: int, totals: Totals, settings: CheckSettings) -> CheckStatus:
+    """Warn of doubtful rows if they are more than the allowed part of the period. A few of them are in every report."""
+    allowed = Decimal(str(settings.doubtful_rows_warn)) * totals.row_count
+    return CheckStatus.WARNING if found > allowed else CheckStatus.PASSED
 
 
 def _reject_rate(snapshot: Snapshot, settings: CheckSettings) -> CheckResult:

@@ -56,10 +56,14 @@ class TargetSettings(Section):
 class CheckSettings(Section):
     """When a check warns and when it fails; counts and sums must always be exact."""
 
-    reject_rate_warn: Fraction = Field(default=0.0, description="malformed rows: warn above this part of a period")
+    reject_rate_warn: Fraction = Field(default=0.001, description="malformed rows: warn above this part of a period")
     reject_rate_fail: Fraction = Field(default=0.01, description="malformed rows: fail above this part of a period")
+    doubtful_rows_warn: Fraction = Field(
+        default=0.001,
+        description="rows with a missing count or a figure out of range: warn above this part of a period",
+    )
     differing_copies_warn: Fraction = Field(
-        default=0.1, description="superseded copies with other figures: warn above this part of a period"
+        default=0.5, description="superseded copies with other figures: warn above this part of a period"
     )
     volume_anomaly_fraction: float = Field(default=0.5, gt=0, description="warn beyond ± this part of the median")
     volume_anomaly_periods: int = Field(default=8, ge=2, description="how many published periods make the median")

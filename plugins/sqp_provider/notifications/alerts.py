@@ -17,7 +17,7 @@ from sqp_provider.core.alerts import Alert, fresh_alert, late_alert, logged_aler
 from sqp_provider.core.errors import SyncError
 from sqp_provider.core.freshness import Freshness
 from sqp_provider.core.settings import Settings
-from sqp_provider.failures import SyncFailed
+from sqp_provider.failures import SyncFailed, failure_of
 
 if TYPE_CHECKING:
     from sqp_provider.target.sent_alerts import SentAlerts
@@ -140,7 +140,8 @@ def notify_unlogged(context: Context) -> None:
     if sync_log_id is not None:
         notify_run_finished(settings, sync_log_id)
     else:
-        notify_once(settings, unlogged_alert(ti, str(error), link_to(ti.dag_id, ti.run_id)), remembered=False)
+        failure, link = failure_of(ti, error), link_to(ti.dag_id, ti.run_id)
+        notify_once(settings, unlogged_alert(ti, failure.message, failure.type, link), remembered=False)
 
 
 @harmless

@@ -103,7 +103,8 @@ class SyncLogFinishOperator(SyncStageOperator):
         """Log the outcome, and raise if the run failed."""
         sync_finished(sync.period.sync_type, "failed" if error else "completed")
         if error:
-            raise SyncFailed(f"{sync} failed in {error.stage}: {error.message}")
+            told = error.message.removeprefix(f"{sync.period}: ")
+            raise SyncFailed(f"{sync} failed in {error.stage}: {told}")
         self.log.info("%s completed", sync)
         return "completed"
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
-from airflow.sdk.exceptions import AirflowFailException
 
 from sqp_provider.core.settings import Settings
 from sqp_provider.core.trigger import refuse_unknown_keys
-from sqp_provider.failures import fails_plainly
+from sqp_provider.failures import ExplainedFailure, fails_plainly
 from sqp_provider.operators.airflow_name import airflow_name
 
 
@@ -42,4 +41,4 @@ class SchemaMigrateOperator(BaseOperator):
                 take_over(dsn, target.schema_name, airflow_name(self.settings))
             return applied
         except MigrationError as error:
-            raise AirflowFailException(str(error)) from error
+            raise ExplainedFailure(str(error)) from error

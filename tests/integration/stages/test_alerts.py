@@ -89,7 +89,7 @@ def test_a_run_that_made_way_for_a_newer_one_is_no_failure(landing: Landing, sta
 
 
 def test_a_run_with_older_data_than_published_is_no_failure(landing: Landing, stages: Stages, webhook: Webhook) -> None:
-    landing.land(report_row("q"))
+    landing.land(report_row("q"), report_row("p"))
     old = stages.sync("2026-11-08", force=True)
     landing.land(report_row("q", asin_click_count=51, **LATER))
     stages.sync("2026-11-08")
@@ -107,13 +107,13 @@ def test_another_period_or_a_dry_run_is_no_failure_in_a_row(stages: Stages, webh
 
 
 def test_warnings_are_sent_once_until_the_period_is_clean(landing: Landing, stages: Stages, webhook: Webhook) -> None:
-    landing.land(report_row("good"), report_row("bad", asin="?"))
+    landing.land(report_row("good"), report_row("better"), report_row("bad", asin="?"))
     stages.sync("2026-11-08")
     stages.sync("2026-11-08")
     landing.land(report_row("good", asin_click_count=51, **LATER))
     stages.sync("2026-11-08")
     assert webhook.titles() == [f"SQP sync completed with warnings: {WEEK}"]
-    assert "reject_rate: 1 of 2 rows are malformed" in webhook.messages[0]["message"]
+    assert "reject_rate: 1 of 3 rows are malformed" in webhook.messages[0]["message"]
 
 
 def test_a_dead_run_is_notified_by_the_run_that_closes_it(landing: Landing, stages: Stages, webhook: Webhook) -> None:

@@ -100,7 +100,7 @@ def test_a_worker_without_the_connection_to_bigquery_leaves_a_row_that_says_what
 ) -> None:
     monkeypatch.delenv("AIRFLOW_CONN_SQP_BIGQUERY")
     details = stages.log(stages.sync(WEEK))["error_details"]
-    assert (details["stage"], details["type"]) == ("extract", "AirflowFailException")
+    assert (details["stage"], details["type"]) == ("extract", "ConnectionMissing")
     assert details["message"].startswith("The conn_id `sqp_bigquery` isn't defined. The target is unchanged. Create")
 
 

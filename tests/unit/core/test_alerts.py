@@ -134,10 +134,10 @@ def test_a_daily_task_that_works_again_is_sent() -> None:
 
 
 def test_a_run_that_cannot_write_its_log_is_sent() -> None:
-    assert unlogged_alert(TI, "Postgres does not answer.", LINK) == Alert(
+    assert unlogged_alert(TI, "Postgres does not answer.", "TargetUnreachable", LINK) == Alert(
         kind="failed",
         subject="sqp_weekly_sync",
-        cause="log_start of manual__1",
+        cause="log_start TargetUnreachable",
         title="SQP sync failed: sqp_weekly_sync could not use its log",
         body="Stage: log_start. The run could not be written into sync_log.\n"
         "Reason: Postgres does not answer.\n"
@@ -180,7 +180,7 @@ def test_another_dag_is_sent_with_its_task_and_reason(
 
 def test_a_long_error_that_sync_log_does_not_have_is_cut_and_names_the_tasks_log() -> None:
     alerts = [
-        unlogged_alert(TI, LONG + "y", LINK),
+        unlogged_alert(TI, LONG + "y", "Unknown", LINK),
         failed_task_alert("sqp_restatements", "compare", LONG + "y", "SourceUnreachable", LINK),
         callback_alert("failed", "report", "sum_up", "manual__1", LONG + "y", LINK),
     ]
@@ -189,7 +189,7 @@ def test_a_long_error_that_sync_log_does_not_have_is_cut_and_names_the_tasks_log
 
 
 def test_an_error_of_1500_characters_is_not_cut() -> None:
-    assert f"Reason: {LONG}" in unlogged_alert(TI, LONG, LINK).body.splitlines()
+    assert f"Reason: {LONG}" in unlogged_alert(TI, LONG, "Unknown", LINK).body.splitlines()
 
 
 def test_a_long_error_of_the_last_sync_is_cut_and_names_sync_log() -> None:

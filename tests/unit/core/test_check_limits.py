@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -9,7 +10,7 @@ import pytest
 
 from sqp_provider.core.quality import CheckResult, CheckStatus, Earlier
 from sqp_provider.core.settings import CheckSettings
-from tests.unit.core.checks import FAILED, PASSED, SOURCE, WARNING, check_of, checked, result
+from tests.unit.core.checks import FAILED, PASSED, SOURCE, STAGED, WARNING, check_of, checked, result
 
 
 @pytest.mark.parametrize(
@@ -33,9 +34,21 @@ def test_malformed_rows_are_allowed_up_to_both_limits(rejects: int, status: Chec
     )
 
 
-def test_one_reject_warns_and_more_than_one_in_a_hundred_fail_unless_the_settings_say_otherwise() -> None:
-    found = {rejects: check_of("reject_rate", checked(rejects=rejects)).check_status for rejects in (0, 1, 10, 11)}
-    assert found == {0: PASSED, 1: WARNING, 10: WARNING, 11: FAILED}
+def test_one_reject_in_a_thousand_rows_is_usual_unless_the_settings_say_otherwise() -> None:
+    found = {rejects: check_of("reject_rate", checked(rejects=rejects)).check_status for rejects in (0, 1, 2, 10, 11)}
+    assert found == {0: PASSED, 1: PASSED, 2: WARNING, 10: WARNING, 11: FAILED}
+    strict = CheckSettings(reject_rate_warn=0)
+    assert check_of("reject_rate", checked(rejects=1, settings=strict)).check_status is WARNING
+
+
+@pytest.mark.parametrize(("found", "status"), [(1, PASSED), (2, WARNING)])
+def test_one_doubtful_row_in_a_thousand_is_usual(found: int, status: CheckStatus) -> None:
+    nulls = SOURCE.model_copy(update={"nulls": {"total_impressions": found, "total_clicks": 0}})
+    staged = replace(STAGED, rates_too_large=found, shares_out_of_range=found, clicks_above_impressions=found)
+    results = [r for r in checked(nulls, staged) if r.check_type in ("null_check", "range_check")]
+    doubted = [r for r in results if found in (r.source_value, r.target_value)]
+    assert [r.check_status for r in doubted] == [status] * 4
+    assert all(f"{found} " in r.check_message for r in doubted)
 
 
 @pytest.mark.parametrize(
@@ -43,11 +56,11 @@ def test_one_reject_warns_and_more_than_one_in_a_hundred_fail_unless_the_setting
     [
         (0, PASSED, ""),
         (1, PASSED, ""),
-        (100, PASSED, ""),
-        (101, WARNING, "; the source was restated, or it mixes two reports, of two accounts for example"),
+        (500, PASSED, ""),
+        (501, WARNING, "; the source was restated, or it mixes two reports, of two accounts for example"),
     ],
 )
-def test_superseded_copies_that_differ_are_counted_and_warn_above_a_tenth(
+def test_superseded_copies_that_differ_are_counted_and_warn_above_half_of_the_rows(
     differing: int, status: CheckStatus, advice: str
 ) -> None:
     assert check_of("superseded_copies", checked(superseded=1_500, differing=differing)) == result(

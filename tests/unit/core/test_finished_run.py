@@ -29,8 +29,11 @@ COMPLETED = FinishedRun(
     outcome="difference",
     is_dry=False,
     failures_in_a_row=0,
+    is_checked=True,
     warnings=[],
     warned_of=[],
+    warned_before=[],
+    warnings_sent=[],
 )
 WARNED = replace(
     COMPLETED,
@@ -121,6 +124,7 @@ RUN = "Run: manual__1 of sqp_weekly_sync (sync_log 12). http://airflow/run"
             ),
         ),
         (COMPLETED, None),
+        (replace(WARNED, warned_before=WARNED.warned_of, warnings_sent=["null_check asin, range_check share"]), None),
         (replace(WARNED, is_dry=True), None),
         (replace(FAILED, is_dry=True), None),
         (SUPERSEDED, None),
@@ -135,6 +139,7 @@ RUN = "Run: manual__1 of sqp_weekly_sync (sync_log 12). http://airflow/run"
         "failure of a row that another program wrote",
         "failure without a period",
         "no warnings",
+        "the same warnings as of the period before",
         "dry run with warnings",
         "dry run that failed",
         "made way for newer data",
@@ -171,14 +176,35 @@ def test_only_what_was_left_to_newer_data_or_a_newer_run_makes_way(run: Finished
 
 
 @pytest.mark.parametrize(
+    ("warned_of", "warned_before", "again"),
+    [
+        (["null_check asin"], ["null_check asin"], True),
+        (["null_check asin"], [], False),
+        (["null_check asin"], ["null_check asin", "reject_rate"], False),
+        (["null_check asin", "reject_rate"], ["null_check asin"], False),
+        (["range_check share", "superseded_copies"], ["range_check share", "superseded_copies"], True),
+        (["asin_coverage asin"], ["asin_coverage asin"], False),
+        (["reject_rate", "volume_anomaly"], ["reject_rate", "volume_anomaly"], False),
+    ],
+)
+def test_only_the_same_warnings_of_how_the_report_lands_are_not_sent_for_the_next_period(
+    warned_of: list[str], warned_before: list[str], again: bool
+) -> None:
+    run = replace(WARNED, warned_of=warned_of, warned_before=warned_before, warnings_sent=[", ".join(warned_of)])
+    assert run.warns_again is again
+    assert not replace(run, warnings_sent=[]).warns_again  # the channel had refused it
+
+
+@pytest.mark.parametrize(
     ("run", "is_clean"),
     [
         (COMPLETED, True),
         (WARNED, False),
         (FAILED, False),
         (replace(COMPLETED, is_dry=True), False),
-        (replace(COMPLETED, outcome="unchanged"), False),
-        (replace(COMPLETED, outcome="skipped"), False),
+        (replace(COMPLETED, outcome="unchanged", is_checked=False), False),
+        (replace(COMPLETED, outcome="already published", is_checked=False), False),
+        (replace(COMPLETED, outcome="skipped", is_checked=False), False),
     ],
 )
 def test_only_checks_without_a_warning_make_a_run_clean(run: FinishedRun, is_clean: bool) -> None:

@@ -70,9 +70,9 @@ LAST = " Last sync (sync_log 12): completed at 2026-11-19 00:01 UTC."
             + LAST,
         ),
         (
-            replace(STALE, last_status="failed", last_error="no usable rows. Clear it."),
+            replace(STALE, last_status="failed", last_error="no usable rows. The target is unchanged. Clear it."),
             "weekly_summary is stale: newest period 2026-11-08..2026-11-14, synced, 16 days old (14 days are allowed)."
-            " Last sync (sync_log 12): failed at 2026-11-19 00:01 UTC: no usable rows. Clear it.",
+            " Last sync (sync_log 12): failed at 2026-11-19 00:01 UTC: no usable rows.",
         ),
         (
             replace(STALE, last_status="started", last_finished_at=None),

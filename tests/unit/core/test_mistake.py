@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, Literal
 
 import pytest
@@ -45,7 +46,10 @@ class Content(BaseModel):
         ),
         ({"table": "a.b", "limits": {"warn": 3}}, "limits: warn 3 is above fail 2"),
         ({"table": "a.b", "limits": Limits.model_construct(warn=4)}, "limits: warn 4 is above fail 2"),
-        (["table"], "file: Input should be a valid dictionary or instance of Content, found ['table']"),
+        (["table"], "file: Input should be a valid dictionary or instance of Content, found [table]"),
+        ({"table": True}, "table: Input should be a valid string, found true"),
+        ({"table": None}, "table: Input should be a valid string, found null"),
+        ({"table": date(2026, 11, 8)}, "table: Input should be a valid string, found 2026-11-08"),
     ],
 )
 def test_a_mistake_names_its_key_and_what_was_found_unless_that_is_a_section(content: Any, text: str) -> None:
