@@ -21,13 +21,15 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # The project's environment and the services' addresses, then the command.
 WITH_ENV := . .dev/env &&
+# Each lock installs on each of these from wheels alone: nobody needs a compiler.
+PYTHONS := 3.11 3.12 3.13
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal --python-version 3.11
 
 SHELL := /bin/sh
 .SHELLFLAGS := -euc
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install lock wheel services services-stop migrate sample-data demo up down bench lint types test test-long mutants screenshots docs format clean distclean
+.PHONY: help install lock wheel services services-stop migrate sample-data demo up down bench lint types test test-long test-compose mutants screenshots docs format clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +43,8 @@ lock: $(UV_INSTALLED) ## Lock the newest allowed versions into requirements*.txt
 	$(COMPILE) --upgrade requirements-dev.in --output-file requirements-dev.txt
 	$(COMPILE) --upgrade requirements-devstack.in --output-file requirements-devstack.txt
 	$(COMPILE) --upgrade requirements-bench.in --output-file requirements-bench.txt
+	@for python in $(PYTHONS); do for lock in requirements*.txt; do echo "$$lock on Python $$python, from wheels"; \
+	  $(UV) pip install --quiet --dry-run --only-binary :all: --python-version $$python --target build/nothing -r $$lock; done; done
 
 wheel: install ## Build the provider as a wheel into dist/
 	@$(UV) build --wheel --quiet --no-build-isolation --python .venv/bin/python
@@ -81,6 +85,9 @@ test: install services lint types ## Lint, types and all tests that do not take 
 
 test-long: install services ## The others: random histories, a year's backfill, many workers, make up
 	@$(WITH_ENV) pytest --numprocesses $(PYTEST_WORKERS) -m long $(PYTEST_ARGS)
+
+test-compose: install services ## Of these, docker-compose.yaml in containers; it needs root, dockerd and mmdebstrap
+	@$(WITH_ENV) SQP_REQUIRE_DOCKER=1 pytest tests/compose $(PYTEST_ARGS)
 
 # The tests that take a picture of docs/screenshots, under the name it has there.
 PICTURED := tests/e2e/screenshots.py tests/integration/status/test_states_in_browser.py \

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-FOLDERS = ("tests/e2e", "tests/integration/package", "tests/integration/status")
-"""Each has one Airflow, one application or one installed wheel for all its files."""
+FOLDERS = ("tests/compose", "tests/e2e", "tests/integration/package", "tests/integration/status")
+"""Each has one Docker daemon, one Airflow, one application or one installed wheel for all its files."""
 
 ONE_BY_ONE = ("tests/integration/exactness", "tests/integration/stages")
 """Each test prepares what it needs."""
 
 LONGEST_FIRST = (
+    "tests/compose/",
     "tests/e2e/test_workers.py",
     "tests/e2e/",
     "tests/integration/exactness/test_histories.py",

@@ -13,11 +13,14 @@ from dev.sample_data.market import Market
 from dev.sample_data.scenario import Scenario
 from dev.sample_data.source import SOURCE_TABLE, Restatement, SampleSource
 
+LAST_WEEK = date(2026, 11, 8)
+"""The newest week of a table that is landed anew."""
+
 EXAMPLES = """
 examples:
   python -m dev.sample_data --weeks 6 --last-week 2026-11-08
   python -m dev.sample_data weeks --weeks 1 --queries 30000 --rows-per-week 1000000 --churn-percent 0
-  python -m dev.sample_data restate --last-week 2026-11-01 --percent 10
+  python -m dev.sample_data restate --percent 10
 """
 
 
@@ -37,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     size = Market()
     parser.add_argument("--table", default=SOURCE_TABLE)
-    parser.add_argument("--last-week", type=date.fromisoformat, default=date(2026, 11, 8), help="its Sunday")
+    parser.add_argument("--last-week", type=date.fromisoformat, help="its Sunday; default: the newest that has landed")
     parser.add_argument("--weeks", type=int, default=8)
     parser.add_argument("--asins", type=int, default=size.asins)
     parser.add_argument("--queries", type=int, default=size.queries)
@@ -53,7 +56,9 @@ def _parser() -> argparse.ArgumentParser:
 def land(source: SampleSource, arguments: argparse.Namespace) -> None:
     """Run the requested step and print what it landed."""
     market = Market(arguments.asins, arguments.queries, arguments.rows_per_week, arguments.churn_percent)
-    scenario = Scenario(market, arguments.last_week, arguments.weeks, arguments.malformed)
+    lands_anew = arguments.step in ("scenario", "weeks")
+    last_week = arguments.last_week or (LAST_WEEK if lands_anew else source.newest_week())
+    scenario = Scenario(market, last_week, arguments.weeks, arguments.malformed)
     if arguments.step == "scenario":
         for line in scenario.land(source):
             print(f"  {line}", flush=True)

@@ -86,6 +86,17 @@ class SampleSource:
         self._run("malformed", week=week, copies=copies, kinds=kinds, landed_after_days=PUNCTUAL)
         return {kind: 2 * copies if kind == "conflicting_copies" else copies for kind in kinds}
 
+    def newest_week(self) -> date:
+        """Return the Sunday of the newest week that has landed.
+
+        :raises ValueError: the table is empty.
+        """
+        (row,) = self._query("newest_week").result()
+        if row["week"] is None:
+            raise ValueError(f"{self.table} has no week yet. Land some first: python -m dev.sample_data")
+        week: date = row["week"]
+        return week
+
     def _land(self, market: Market, first_week: date, weeks: int, asins: range, landed_after_days: int) -> int:
         return self._run(
             "weeks",
@@ -106,11 +117,14 @@ class SampleSource:
 
     def _run(self, statement: str, **arguments: Argument) -> int:
         """Run the .sql file of that name and return the rows it inserted or deleted."""
-        sql = Path(__file__).with_name(f"{statement}.sql").read_text().replace("{table}", self.table)
-        parameters = [_parameter(name, value) for name, value in arguments.items()]
-        job = self.client.query(sql, job_config=bigquery.QueryJobConfig(query_parameters=parameters))
+        job = self._query(statement, **arguments)
         job.result()
         return job.num_dml_affected_rows or 0
+
+    def _query(self, statement: str, **arguments: Argument) -> bigquery.QueryJob:
+        sql = Path(__file__).with_name(f"{statement}.sql").read_text().replace("{table}", self.table)
+        parameters = [_parameter(name, value) for name, value in arguments.items()]
+        return self.client.query(sql, job_config=bigquery.QueryJobConfig(query_parameters=parameters))
 
 
 def _parameter(name: str, value: Argument) -> bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter:

@@ -9,13 +9,14 @@ from dev.services.ports import HOST, remembered
 from dev.services.postgres import METADATA_DATABASE, TARGET_DATABASE, Postgres
 
 # What a shell must compute itself. Sourcing the file twice must not grow PATH, and a proxy of the machine
-# must not be asked for 127.0.0.1.
-SHELL_LINES = f"""
-sqp_bin={shlex.quote(str(PROJECT_BIN))}
+# must not be asked for 127.0.0.1. A psql of the machine comes before PostgreSQL's own.
+SHELL_LINES = """
+sqp_bin={project} sqp_postgres={postgres}
 case ":$PATH:" in *:"$sqp_bin":*) ;; *) export PATH="$sqp_bin:$PATH" ;; esac
-case ",${{NO_PROXY-}}," in *,{HOST},*) ;; *) export NO_PROXY={HOST},localhost,"${{NO_PROXY-}}" ;; esac
+case ":$PATH:" in *:"$sqp_postgres":*) ;; *) export PATH="$PATH:$sqp_postgres" ;; esac
+case ",${{NO_PROXY-}}," in *,{host},*) ;; *) export NO_PROXY={host},localhost,"${{NO_PROXY-}}" ;; esac
 export no_proxy="$NO_PROXY"
-unset sqp_bin
+unset sqp_bin sqp_postgres
 """
 
 
@@ -40,5 +41,6 @@ def write(postgres: Postgres, emulator: Emulator) -> None:
     }
     lines = [f"export {name}={shlex.quote(str(value))}\n" for name, value in variables.items()]
     unfinished = ENVIRONMENT_FILE.with_suffix(".unfinished")
-    unfinished.write_text("".join(lines) + SHELL_LINES.lstrip())
+    folders = {"project": shlex.quote(str(PROJECT_BIN)), "postgres": shlex.quote(str(postgres.binaries))}
+    unfinished.write_text("".join(lines) + SHELL_LINES.format(host=HOST, **folders).lstrip())
     unfinished.rename(ENVIRONMENT_FILE)

@@ -21,7 +21,7 @@ from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import Settings
 from sqp_provider.migration_session import first_line, migration_session, turn
 from sqp_provider.obstacles import refuse_obstacles
-from sqp_provider.revisions import MigrationError, alembic_config, pending_revisions, run_sql
+from sqp_provider.revisions import MigrationError, alembic_config, create_schema, pending_revisions, run_sql
 from sqp_provider.sql_files import files_hash, named_statements, schema_files
 
 log = logging.getLogger(__name__)
@@ -82,20 +82,23 @@ def _refuse_name(schema: str) -> None:
 def _put_in_force(connection: Connection, schema: str) -> list[str]:
     """Create or replace the functions, views and triggers, in one transaction.
 
-    Also when the same files are in force already: what somebody has dropped or replaced comes back.
+    Also when the same files are in force already: what somebody has dropped or replaced comes back, and so does the
+    schema of staged tables.
 
     :return: the files' hash, unless it was recorded before.
     """
     with connection.begin():
+        create_schema(connection, f"{schema}_staging")
         before = connection.scalar(text("select files from schema_state"))
         for file in schema_files():
             log.debug("Running %s", file.name)
             run_sql(connection, file.read_text(encoding="utf-8"))
         # Not an update: a person may have deleted the row to be rid of the owner.
         in_force = (
-            "insert into schema_state (files) values (:files) on conflict (only_row) do update set files = :files"
+            "insert into schema_state (files, schema_name) values (:files, :schema_name)"
+            " on conflict (only_row) do update set files = :files, schema_name = :schema_name"
         )
-        connection.execute(text(in_force), {"files": files_hash()})
+        connection.execute(text(in_force), {"files": files_hash(), "schema_name": schema})
     log.info("Schema %s: functions, views and triggers of sql/schema are in force.", schema)
     return [] if before == files_hash() else [files_hash()]
 

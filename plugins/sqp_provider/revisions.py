@@ -62,6 +62,12 @@ def refuse_downgrade(revision: str) -> NoReturn:
     )
 
 
+def create_schema(connection: Connection, name: str) -> None:
+    """Create the schema unless it is there; "if not exists" would demand the right to create even then."""
+    if not connection.scalar(text("select 1 from pg_namespace where nspname = :name"), {"name": name}):
+        connection.execute(text(f'create schema "{name}"'))
+
+
 def run_sql(connection: Connection, sql: str) -> None:
     """Run a text of one or several statements as it stands."""
     # Without parameters the text goes to Postgres as it stands: several statements, and % is just a sign.

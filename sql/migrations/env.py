@@ -1,13 +1,9 @@
 """Runs the revisions inside one schema, on the connection that sqp_provider.migrations opened."""
 
 from alembic import context
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
-
-def create_schema(connection: Connection, name: str) -> None:
-    """Create the schema unless it is there; "if not exists" would demand the right to create even then."""
-    if not connection.scalar(text("select 1 from pg_namespace where nspname = :name"), {"name": name}):
-        connection.execute(text(f'create schema "{name}"'))
+from sqp_provider.revisions import create_schema
 
 
 def run(connection: Connection, schema: str) -> None:

@@ -50,6 +50,21 @@ where
 order by t.step;
 
 
+-- name: lock_defaults
+-- Of the tables that get a partition attached, in the order in which all lock.
+select lock_default_partition(t.target_table)
+from (
+    select
+        target_table,
+        step,
+        first_day_of(unit, %(period_start)s::date) as first
+    from period_type
+    where sync_type = %(sync_type)s or (%(sync_type)s = 'weekly' and unit <> 'week')
+) as t
+where can_be_attached(t.target_table, t.first, (t.first + t.step)::date - 1)
+order by t.step;
+
+
 -- name: refresh_rollups
 select refresh_rollups({staged_text}::regclass);
 

@@ -35,6 +35,26 @@ left join lateral (
 ) as finished on true;
 
 
+-- name: forget_lost
+-- No trigger notices that somebody drops or detaches a partition.
+update synced_period as ledger set fingerprint = null
+from period_type as t
+join pg_partitioned_table as parent on parent.partrelid = t.target_table::regclass
+where
+    ledger.sync_type = %(sync_type)s
+    and t.sync_type = ledger.sync_type
+    and ledger.state = 'synced'
+    and ledger.fingerprint is not null
+    and ledger.row_count > 0
+    and not exists (
+        select from pg_inherits
+        where
+            inhparent = parent.partrelid
+            and inhrelid = to_regclass(partition_name(t.target_table, ledger.period_start))
+    )
+    and not has_rows_between(array[parent.partrelid::regclass], ledger.period_start, ledger.period_end);
+
+
 -- name: doubted_periods
 -- Periods that their own sync published, and to which, or to a week of which, somebody wrote afterwards.
 select period_start

@@ -18,7 +18,7 @@ order by started_at, id;
 
 -- name: lock_open
 -- No row if a new attempt has started or the run has finished since, or if its publish is about to commit.
-select id
+select sync_metadata ->> 'outcome' as outcome
 from sync_log
 where
     id = %(sync_log_id)s

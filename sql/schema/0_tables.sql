@@ -144,6 +144,7 @@ comment on table sent_alert is
 create table schema_state (
     only_row boolean primary key default true constraint schema_state_only_row_check check (only_row),
     files text,                          -- hash of the files of sql/schema that are in force
+    schema_name text,                    -- what the schema was called when they were put in force
     airflow text,                        -- the one Airflow whose syncs may write here; null until the first one
     airflow_since timestamptz
 );

@@ -205,16 +205,41 @@ $$;
 
 
 -- Makes a table that has the name and the rows of a period its partition. Unlike "create table … partition of", this
--- does not lock out readers of the parent.
+-- does not lock out readers of the parent. The trigger notices whoever names the partition itself: triggers of the table
+-- fire only where the table is named.
 create or replace function attach_partition(p_table text, p_first date, p_last date) returns void
 language plpgsql
 set search_path from current
 as $$
 begin
     execute format(
+        'create trigger forget_period after insert or update or delete or truncate on %I
+        for each statement execute function forget_period(%L, %L)',
+        partition_name(p_table, p_first),
+        (select sync_type from period_type where target_table = p_table),
+        to_char(p_first, 'YYYY-MM-DD')
+    );
+    execute format(
         'alter table %I attach partition %I for values from (%L) to (%L)',
         p_table, partition_name(p_table, p_first), p_first, p_last + 1
     );
+end
+$$;
+
+
+-- Keeps writers out of the default partition until the transaction ends; readers do not wait. Whoever writes there locks
+-- it first and a period second, by the trigger that sums months. What attaches a partition has to lock in the same order,
+-- or the two wait for each other.
+create or replace function lock_default_partition(p_table text) returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_default regclass := (select partition from partitions_of(p_table::regclass) where first_day is null);
+begin
+    if v_default is not null then
+        execute format('lock table only %s in share row exclusive mode', v_default);
+    end if;
 end
 $$;
 
@@ -285,7 +310,7 @@ begin
     if v_has_rows then
         perform move_from_default(p_table, p_first, p_last);
     end if;
-    execute format('alter table %s add primary key (period_start, query, asin)', v_partition);
+    execute format('alter table %s add primary key (period_start, query, asin), enable row level security', v_partition);
     perform attach_partition(p_table, p_first, p_last);  -- makes the indexes that are missing
     return true;
 exception

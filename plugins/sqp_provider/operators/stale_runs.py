@@ -99,6 +99,6 @@ def _closed(run: OpenRun, postgres: SqpPostgresHook, log: Any) -> bool:
         log.warning("%s stays open and the next run tries to close it again: %s", run, error)
         return False
     if closed:
-        sync_finished(run.sync_type, "failed")
-        log.warning("Closed as failed: %s", run.failure.message)
-    return closed
+        sync_finished(run.sync_type, closed)
+        log.warning("Closed as %s: %s", closed, run.failure.message)
+    return closed is not None

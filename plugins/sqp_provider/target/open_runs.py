@@ -22,19 +22,22 @@ class OpenRuns:
         rows = self.database.connection.execute(statement, {"sync_type": sync_type and sync_type.value})
         return [OpenRun(**row) for row in rows]
 
-    def close(self, run: OpenRun) -> bool:
-        """Write the row as failed and drop the run's staged table.
+    def close(self, run: OpenRun) -> str | None:
+        """Close the row and drop the run's staged table.
 
-        :return: False if the row has changed since it was read, so that nothing was written.
+        :return: ``failed``; ``completed`` if the run died after its period was right; None if the row has changed since
+            it was read, so that nothing was written.
         :raises TargetUnreachable: a session has locked the staged table, so the run is still running.
         """
         self.database.wait_at_most(self.database.settings.lock_timeout_seconds)
         seen = {"sync_log_id": run.sync_log_id, "attempt": run.attempt, "started_at": run.started_at}
-        if self.database.row("stale", "lock_open", seen) is None:
-            return False
+        row = self.database.row("stale", "lock_open", seen)
+        if row is None:
+            return None
         self._drop_staged(run)
-        SyncLog(self.database).refuse(run.sync_log_id, run.attempt, run.failure)
-        return True
+        failure = None if row["outcome"] else run.failure
+        SyncLog(self.database).close(run.sync_log_id, run.attempt, failure)
+        return "failed" if failure else "completed"
 
     def _drop_staged(self, run: OpenRun) -> None:
         values = {"staging_schema": self.database.settings.staging_schema, "sync_log_id": run.sync_log_id}

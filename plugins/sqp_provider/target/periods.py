@@ -13,7 +13,11 @@ from sqp_provider.hooks.postgres import Database
 
 
 def doubted_periods(database: Database, sync_type: SyncType) -> list[Period]:
-    """Return the periods that were written to, or a week of which changed, after they were published, newest first."""
+    """Return the periods that were written to, or a week of which changed, after they were published, newest first.
+
+    A period whose partition somebody has dropped or detached is one of them.
+    """
+    database.run("restatements", "forget_lost", {"sync_type": sync_type.value})
     statement = database.statement("restatements", "doubted_periods")
     rows = database.connection.execute(statement, {"sync_type": sync_type.value})
     return [Period.starting(sync_type, row["period_start"]) for row in rows]

@@ -116,13 +116,10 @@ class SyncLog:
 
     def finish(self, sync: SyncRun, failure: Failure | None) -> None:
         """Close the attempt as completed, or as failed with an error, unless a newer attempt has taken over."""
-        self._finish(sync.sync_log_id, sync.attempt, failure)
+        self.close(sync.sync_log_id, sync.attempt, failure)
 
-    def refuse(self, sync_log_id: int, attempt: int, failure: Failure) -> None:
+    def close(self, sync_log_id: int, attempt: int, failure: Failure | None) -> None:
         """Close the row of a run that could not start, or that died without log_finish."""
-        self._finish(sync_log_id, attempt, failure)
-
-    def _finish(self, sync_log_id: int, attempt: int, failure: Failure | None) -> None:
         self.database.run(
             "sync_log",
             "finish_sync",

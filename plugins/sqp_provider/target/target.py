@@ -99,13 +99,21 @@ class Target:
         self.database.wait_at_most(self.database.settings.lock_timeout_seconds)
         self._run("make_room", self.period | {"is_new": self.staging.period_is_new()})
 
+    def period_is_new(self) -> bool:
+        """Return whether the staged table can be attached. If so, nobody can write rows of the period meanwhile."""
+        if not self.staging.period_is_new():
+            return False
+        if self.sync.period.sync_type is SyncType.WEEKLY:
+            self._lock_rollup_turns()
+        self._run("lock_defaults", self.period)
+        return self.staging.period_is_new()  # while this waited, somebody may have written
+
     def attach(self, rows: int) -> PublishResult:
         """Sum a week into its month and quarter, then attach the staged table as the period's partition.
 
         The attach comes last, so that its locks are held for a short time only.
         """
         if self.sync.period.sync_type is SyncType.WEEKLY:
-            self._lock_rollup_turns()
             self._run("refresh_rollups")
         schema, name = self.database.settings.schema_name, self.sync.partition_name
         self._run("move_staged", schema=sql.Identifier(schema))

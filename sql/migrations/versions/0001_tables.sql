@@ -174,6 +174,7 @@ comment on table sent_alert is
 create table if not exists schema_state (
     only_row boolean primary key default true constraint schema_state_only_row_check check (only_row),
     files text,
+    schema_name text,
     airflow text,
     airflow_since timestamptz
 );

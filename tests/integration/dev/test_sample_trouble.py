@@ -4,6 +4,8 @@ import re
 from collections import Counter, defaultdict
 from datetime import date, timedelta
 
+import pytest
+
 from dev.sample_data.market import Market
 from dev.sample_data.scenario import Scenario
 from dev.sample_data.source import MALFORMED_KINDS, SOUND_KINDS, SampleSource
@@ -95,6 +97,15 @@ def test_landing_again_at_the_same_time_is_identical_to_the_last_column(source: 
     landed = source.reland(WEEK, percent=20, hours=0)
     assert len(rows(source)) == before + landed
     assert len(set(map(repr, rows(source)))) == before
+
+
+def test_the_newest_week_is_found_beside_malformed_rows(source: SampleSource) -> None:
+    with pytest.raises(ValueError, match="has no week yet"):
+        source.newest_week()
+    source.land_weeks(SMALL, WEEK, 2)
+    newest = WEEK + timedelta(weeks=1)
+    source.land_malformed(newest)
+    assert source.newest_week() == newest
 
 
 def test_a_restatement_changes_every_row_it_lands_and_deletes_others(source: SampleSource) -> None:

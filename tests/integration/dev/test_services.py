@@ -51,6 +51,11 @@ def test_sourcing_the_environment_twice_changes_nothing_more(checkout: Checkout)
     assert checkout.variable("AIRFLOW_HOME") == f"{checkout.state}/airflow"
 
 
+def test_a_machine_without_a_psql_finds_postgresqls_own(checkout: Checkout) -> None:
+    own = checkout.sourced('"${PATH##*:}/psql" -At "$SQP_POSTGRES_DSN" -c "select current_database()"')
+    assert own == "sqp\n"
+
+
 def test_the_database_asks_for_the_password(checkout: Checkout) -> None:
     dsn = checkout.variable("SQP_POSTGRES_DSN")
     with psycopg.connect(dsn) as connection:

@@ -65,6 +65,13 @@ def test_a_filter_on_the_calendar_opens_only_its_partitions(
     assert opened(months, f"select * from {query}") == partitions
 
 
+def test_a_filter_on_today_opens_few_partitions_if_it_is_on_the_first_day(months: Connection) -> None:
+    """Of the other columns Postgres compares only constants with the checks."""
+    recent = "period_start between current_date - 30 and current_date"
+    assert len(opened(months, f"select * from weekly_summary where {recent}")) < 10
+    assert len(opened(months, "select * from weekly_summary")) > 100
+
+
 @pytest.mark.parametrize(
     ("table", "values"),
     [

@@ -136,11 +136,17 @@ def test_a_published_week_says_everything_about_itself(connection: Connection) -
 
 
 def test_a_week_that_nobody_published_is_missing_and_says_what_the_source_has(connection: Connection) -> None:
-    see(connection, rows=19001)
-    see(connection, fingerprint=None, rows=0, period_start="2026-11-01")
-    assert (status(connection), status(connection, "2026-11-01")) == ("missing", "missing")
+    see(connection, rows=19001, period_start="2026-11-01")
+    see(connection, fingerprint=None, rows=0)
+    assert (status(connection, "2026-11-01"), status(connection)) == ("missing", "missing")
     counted = "select source_row_count from period_status where period_start <= '2026-11-08' order by period_start"
-    assert connection.execute(counted).fetchall() == [(0,), (19001,)]
+    assert connection.execute(counted).fetchall() == [(19001,), (0,)]
+
+
+def test_a_week_before_the_first_of_the_source_is_not_missing(connection: Connection) -> None:
+    see(connection)
+    see(connection, fingerprint=None, rows=0, period_start="2026-11-01")
+    assert (status(connection, "2026-11-01"), status(connection)) == (None, "missing")
 
 
 def test_a_month_summed_from_weeks_is_derived(connection: Connection) -> None:

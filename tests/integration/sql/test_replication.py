@@ -37,6 +37,7 @@ def subscriber(logical_server: str, migrated_template: Callable[[str], str]) -> 
         new_database(logical_server, template=migrated_template(logical_server)) as dsn,
         psycopg.connect(dsn, autocommit=True, options="-c search_path=sqp") as connection,
     ):
+        connection.execute("set session_replication_role = replica")  # no trigger of these tables fires
         connection.execute(
             "truncate sync_log, data_quality_checks, sync_rejects, period_type, synced_period, source_period,"
             " sent_alert, schema_state, alembic_version cascade"

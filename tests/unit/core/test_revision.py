@@ -7,7 +7,7 @@ from alembic.script import ScriptDirectory
 
 from sqp_provider import __version__
 from sqp_provider.core.errors import SchemaMismatch
-from sqp_provider.core.revision import SchemaVersion, refuse_other_version
+from sqp_provider.core.revision import SchemaVersion, refuse_other_version, refuse_renamed
 from sqp_provider.sql_files import newest_revision, sql_folder
 
 KNOWN = SchemaVersion("0009", "3f2a81c09d5e")
@@ -52,6 +52,16 @@ def test_other_files_of_the_same_revision_say_what_to_do_on_either_side() -> Non
         f"schema sqp is at version 0009 000000000000, but {CODE} needs 0009 3f2a81c09d5e: the functions, views and "
         "triggers in force are those of other code. The target is unchanged. If this code is the newer one: "
         f"{MIGRATE} If it is the older one: update it."
+    )
+
+
+def test_a_renamed_schema_is_to_be_migrated_again() -> None:
+    refuse_renamed("sqp", "sqp")
+    with pytest.raises(SchemaMismatch) as refused:
+        refuse_renamed("sales", "sqp")
+    assert str(refused.value) == (
+        "schema sales was called sqp when it was migrated, and its functions still write to sqp. The target is"
+        " unchanged. Run the Dag sqp_migrate (or 'sqp migrate'), then clear the failed task."
     )
 
 
