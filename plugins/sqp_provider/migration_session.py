@@ -139,7 +139,7 @@ def _enter_each_transaction(connection: Connection, schema: str, pid: int, at: s
 def _enter(connection: Session, schema: str) -> int:
     """Set what holds for this transaction, and return the process that serves it."""
     enter = named_statements("session")["enter"]
-    connection.execute(enter, {"schema": schema, "lock_timeout": LOCK_TIMEOUT})
+    connection.execute(enter, {"schema": schema, "lock_timeout": LOCK_TIMEOUT, "row_security": "off"})
     row = connection.execute("select pg_backend_pid()").fetchone()
     return int(row[0]) if row else 0
 

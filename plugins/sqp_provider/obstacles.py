@@ -22,6 +22,9 @@ from sqp_provider.core.period import SyncType
 from sqp_provider.revisions import MigrationError
 from sqp_provider.sql_files import named_statements, schema_files, sql_folder
 
+_OF_OTHERS = ("open_schema", "forced", "publications")
+"""The statements that find what others have set or made."""
+
 _ADOPTABLE = ("sync_log", "data_quality_checks", *(sync_type.target_table for sync_type in SyncType))
 """Tables that may be there before the first migration."""
 
@@ -46,7 +49,7 @@ def _found(connection: Connection, schema: str) -> DatabaseFound:
         result = connection.exec_driver_sql(named_statements("adoption")[statement], {"schema": schema} | values)
         return result.mappings().all()
 
-    others = [OthersFound(**row) for row in rows("publications")]
+    others = [OthersFound(**row) for statement in _OF_OTHERS for row in rows(statement)]
     if not rows("migrated"):
         others += [OthersFound(**row) for row in rows("names_taken", relations=_own_relations())]
         others += [taken for row in rows("functions", functions=_own_functions()) if (taken := _taken(row))]

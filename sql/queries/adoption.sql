@@ -93,6 +93,37 @@ where n.nspname = %(schema)s and p.proname = any (%(functions)s)
 order by p.proname;
 
 
+-- name: open_schema
+-- A function or operator that anybody puts there may be found instead of Postgres' own.
+select
+    '*' as name,
+    'may be created by everybody, and our functions could call it with the rights of their owner' as found,
+    format('Run revoke create on schema %%I from public.', n.nspname) as remedy
+from pg_namespace as n
+cross join aclexplode(n.nspacl) as held
+where n.nspname = %(schema)s and held.grantee = 0 and held.privilege_type = 'CREATE';
+
+
+-- name: forced
+-- Tables of which the role that will sync sees but a part, although it owns them.
+select
+    c.relname::text as name,
+    format('has forced row security, which applies to %%s too', syncing.rolname) as found,
+    format('Run alter table %%s no force row level security, or alter role %%s bypassrls.', c.oid::regclass, syncing.rolname)
+    as remedy
+from pg_class as c
+join pg_roles as owner on owner.oid = c.relowner
+join pg_roles as syncing
+    on syncing.rolname = case when owner.rolname = %(schema)s || '_writer' then owner.rolname else current_user end
+where
+    c.relnamespace = to_regnamespace(quote_ident(%(schema)s))
+    and c.relname in ('weekly_summary', 'monthly_summary', 'quarterly_summary', 'sync_log', 'data_quality_checks')
+    and c.relrowsecurity
+    and c.relforcerowsecurity
+    and not (syncing.rolsuper or syncing.rolbypassrls)
+order by c.relname;
+
+
 -- name: publications
 -- Tables whose updates or deletes a publication refuses, because replicas could not find the row.
 select

@@ -47,8 +47,10 @@ where
     and ledger.fingerprint is not null
     and ledger.row_count > 0
     and not exists (
-        select from partitions_of(parent.partrelid)
-        where partition = to_regclass(partition_name(t.target_table, ledger.period_start))
+        select from pg_inherits
+        where
+            inhparent = parent.partrelid
+            and inhrelid = to_regclass(partition_name(t.target_table, ledger.period_start))
     )
     and not has_rows_between(array[parent.partrelid::regclass], ledger.period_start, ledger.period_end);
 

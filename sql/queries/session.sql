@@ -13,6 +13,7 @@ from (
         ('intervalstyle', 'postgres'),
         ('timezone', 'UTC'),
         ('standard_conforming_strings', 'on'),
+        ('row_security', %(row_security)s::text),  -- off: fail where a policy would hide rows
         ('lock_timeout', %(lock_timeout)s::text),
         ('statement_timeout', '0'),
         ('idle_in_transaction_session_timeout', '0'),
@@ -42,3 +43,19 @@ select
     (select max(version_num) from {schema}.alembic_version) as revision,
     (select files from {schema}.schema_state) as files,
     (select schema_name from {schema}.schema_state) as schema_name;
+
+
+-- name: hidden_rows
+-- A table of which this role sees and writes but a part.
+select c.relname as name, current_user::text as role
+from pg_class as c
+join pg_namespace as n on n.oid = c.relnamespace
+where
+    n.nspname = %(schema)s
+    and c.relname in (
+        'weekly_summary', 'monthly_summary', 'quarterly_summary', 'sync_log', 'data_quality_checks', 'sync_rejects',
+        'synced_period', 'source_period', 'sent_alert', 'period_type', 'schema_state'
+    )
+    and row_security_active(c.oid)
+order by c.relname
+limit 1;

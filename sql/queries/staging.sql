@@ -62,7 +62,8 @@ alter column {column} drop default
 
 
 -- name: add_key
-add primary key (period_start, query, asin)
+-- Nobody but the owner sees rows of a partition by its own name.
+add primary key (period_start, query, asin), enable row level security
 
 
 -- name: copy_rows

@@ -310,7 +310,7 @@ begin
     if v_has_rows then
         perform move_from_default(p_table, p_first, p_last);
     end if;
-    execute format('alter table %s add primary key (period_start, query, asin)', v_partition);
+    execute format('alter table %s add primary key (period_start, query, asin), enable row level security', v_partition);
     perform attach_partition(p_table, p_first, p_last);  -- makes the indexes that are missing
     return true;
 exception

@@ -3,7 +3,7 @@
 
 -- The runs that count. A dry run publishes nothing, a skipped or superseded run made way for a newer one, a mistyped
 -- trigger has no period, and the row that adoption wrote covers many: none of them says how its period stands.
-create or replace view counted_run as
+create or replace view counted_run with (security_invoker = true) as
 select
     id, sync_type, sync_status, period_start, period_end, started_at, completed_at,
     error_message, error_details, sync_metadata, dag_id, run_id, attempt, records_processed

@@ -5,7 +5,7 @@
 --   logged      the periods of sync_log, from index entry to index entry: a thousand runs cost no more than one
 --   known       those with a counted run; ledger added, and what the source has rows of: not what was before its first
 --   period      every calendar period from the oldest known one to the newest finished one, and any known one outside
-create or replace view period_status as
+create or replace view period_status with (security_invoker = true) as
 with recursive logged (sync_type, period_start) as (
     select period_type.sync_type, oldest.period_start
     from period_type

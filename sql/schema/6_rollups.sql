@@ -3,7 +3,7 @@
 
 
 -- The period types that are summed from weeks.
-create or replace view rollup_type as
+create or replace view rollup_type with (security_invoker = true) as
 select * from period_type
 where unit <> 'week';
 
@@ -223,7 +223,9 @@ begin
         'insert into %I (period_start, query, asin, %s) select %L, query, asin, %s from (%s) as figures',
         v_partition, v_columns, p_first, v_columns, p_figures
     );
-    return next format('alter table %I add primary key (period_start, query, asin)', v_partition);
+    return next format(
+        'alter table %I add primary key (period_start, query, asin), enable row level security', v_partition
+    );
     return next format('create index on %I (sync_log_id) where sync_log_id is not null', v_partition);
     return next format('analyze %I (period_start, query, asin)', v_partition);
 end

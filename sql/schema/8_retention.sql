@@ -128,7 +128,8 @@ $$;
 
 
 -- Drops one of deleted_partitions(), and returns whether it still was one: while this waited for its locks, the period may
--- have been synced again. It locks as a publish does, the period first; then as a reader does, the partition last.
+-- have been synced again. It locks as a publish does, the turn and the period first; then as a reader does, the partition
+-- last.
 create or replace function drop_deleted_partition(p_partition text) returns boolean
 language plpgsql
 set search_path from current
@@ -145,6 +146,7 @@ begin
     if v_table is null then
         return false;
     end if;
+    perform lock_period(v_type, '1900-01-01');
     perform lock_period(v_type, v_first);
     execute format('lock table only %I, only %I in access exclusive mode', v_table, p_partition);
     if not exists (select from deleted_partitions() as d where d.partition_name = p_partition) then

@@ -40,17 +40,31 @@ class Database:
         self.connection = connection
         self.settings = settings
 
-    def enter(self) -> None:
+    def enter(self, *, read_only: bool) -> None:
         """Set what holds for this transaction, and compare the schema's version with that of this code.
 
         :raises SchemaMismatch: they differ, or the schema was renamed.
+        :raises TargetUnusable: row security hides rows from a role that would write.
         """
         schema = self.settings.schema_name
-        self.run("session", "enter", {"schema": schema, "lock_timeout": "0"})
+        row_security = "on" if read_only else "off"
+        self.run("session", "enter", {"schema": schema, "lock_timeout": "0", "row_security": row_security})
         self.run("session", "act_as_writer", {"schema": schema})
         found = self.one("session", "version", schema=sql.Identifier(schema))
         refuse_renamed(schema, found.pop("schema_name"))
         refuse_other_version(schema, SchemaVersion(**found), SchemaVersion(newest_revision(), files_hash()))
+        if not read_only:
+            self._refuse_hidden_rows()
+
+    def _refuse_hidden_rows(self) -> None:
+        schema = self.settings.schema_name
+        if hidden := self.row("session", "hidden_rows", {"schema": schema}):
+            table = f"{schema}.{hidden['name']}"
+            raise TargetUnusable(
+                f"row security applies to role {hidden['role']} on {table}, so that a sync would see and write but a "
+                "part of its rows. The target is unchanged. Use the table's owner or a role with bypassrls, and no "
+                f"force: alter table {table} no force row level security."
+            )
 
     def table(self, name: str) -> sql.Identifier:
         """Return the quoted name of a table in the schema."""
@@ -135,7 +149,7 @@ class SqpPostgresHook(PostgresHook):
                 connection.read_only = read_only
                 with _committed(connection, self.get_conn_id()):
                     database = Database(connection, self.target)
-                    database.enter()
+                    database.enter(read_only=read_only)
                     yield database
 
 

@@ -182,6 +182,18 @@ def test_a_period_that_is_synced_again_meanwhile_keeps_its_partition(committing:
     assert one(committing, "select count(*) from weekly_summary_20251221") == 2
 
 
+def test_no_partition_is_dropped_while_another_one_is_attached(committing: Connection, other: Connection) -> None:
+    """Both lock the table and its default partition, in opposite order, so they take turns."""
+    one(committing, "select ensure_period_partition('weekly_summary', '2025-12-21', '2025-12-27')")
+    one(committing, "select delete_period('weekly', '2025-12-21')")
+    other.execute("set lock_timeout = '100ms'")
+    with committing.transaction():
+        one(committing, "select lock_period('weekly', '1900-01-01')")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            one(other, "select drop_deleted_partition('weekly_summary_20251221')")
+    assert one(other, "select drop_deleted_partition('weekly_summary_20251221')") is True
+
+
 @pytest.mark.parametrize(
     ("sync_type", "day"), [("weekly", "2025-12-22"), ("monthly", "2025-12-02"), ("daily", "2025-12-01")]
 )

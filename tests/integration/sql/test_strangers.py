@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from sqp_provider.migrations import migrate
+from sqp_provider.revisions import MigrationError
 from tests.logins import Login, logins, name_of
 
 Connection = psycopg.Connection[Any]
@@ -137,3 +138,13 @@ def test_whoever_reads_the_weeks_calls_what_readers_call(committing: Connection,
     assert executable_by(committing, name_of(stranger)) == sorted([*FOR_READERS, "own(integer)"])
     with psycopg.connect(stranger, autocommit=True) as connection:
         assert len(connection.execute("select * from sqp.check_data_freshness()").fetchall()) == 3
+
+
+def test_a_schema_in_which_everybody_may_create_is_refused(committing: Connection, database: str) -> None:
+    committing.execute("grant create on schema sqp to public")
+    with pytest.raises(
+        MigrationError, match=r"sqp\.\* may be created by everybody.*revoke create on schema sqp from public"
+    ):
+        migrate(database)
+    committing.execute("revoke create on schema sqp from public")
+    assert migrate(database) == []

@@ -219,6 +219,7 @@ def test_no_rights_in_postgres(stages: Stages, monkeypatch: pytest.MonkeyPatch) 
         connection.execute("grant usage on all sequences in schema sqp to sqp_test_reader")
         read = "sqp.synced_period, sqp.period_type, sqp.schema_state, sqp.alembic_version, sqp.counted_run"
         connection.execute(f"grant select on {read} to sqp_test_reader")
+        connection.execute("grant execute on all functions in schema sqp to sqp_test_reader")
     login = conninfo_to_dict(stages.dsn) | {"user": "sqp_test_reader", "password": "reader"}
     monkeypatch.setenv("AIRFLOW_CONN_SQP_POSTGRES", connection_to(psycopg.conninfo.make_conninfo("", **login)))
     try:

@@ -55,8 +55,12 @@ def test_the_error_does_not_claim_that_the_target_is_unchanged(
 
 
 def test_a_connection_lost_before_commit_leaves_the_target_unchanged(database: str, stages: Stages) -> None:
+    def lose(opened: Database) -> None:
+        stages.query("select pg_terminate_backend(%s)", opened.connection.info.backend_pid)
+        opened.connection.execute("select 1")
+
     with pytest.raises(TargetUnreachable, match=r"The target is unchanged\."):
-        write(lambda opened: opened.connection.execute("select pg_terminate_backend(pg_backend_pid())"))
+        write(lose)
     assert stages.query("select * from sent_alert") == []
 
 

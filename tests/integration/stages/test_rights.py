@@ -91,3 +91,13 @@ def test_a_member_of_the_readers_sees_the_page_and_waits_for_fresh_tables(
             assert page.rejects(newest.sync_log_id) == []
             assert [len(page.freshness()), len(page.latest())] == [3, 3]
             assert page.dags() == ["sqp_weekly_sync"]
+
+
+def test_a_sync_refuses_row_security_that_applies_to_it(stages: Stages, landing: Landing) -> None:
+    landing.land(report_row("q"))
+    stages.query("alter table monthly_summary enable row level security, force row level security")
+    run = stages.sync(WEEK)
+    assert "row security applies to role sqp_writer on sqp.monthly_summary" in str(run.errors["log_start"])
+    assert stages.query("select 1 from weekly_summary") == []
+    stages.query("alter table monthly_summary no force row level security")
+    assert stages.sync(WEEK).errors == {}
