@@ -94,13 +94,14 @@ def _yaml(value: Any) -> str:
 
 def _columns() -> Iterator[str]:
     yield "\n## Keys of `source.columns`\n"
-    yield "| key | needed | type | its name in the source, unless mapped |\n|---|---|---|---|"
+    yield "| key | type | its name in the source, unless mapped |\n|---|---|---|"
     for column in SOURCE_COLUMNS:
         name = Settings.checked({"source": {"table": "a.b"}}, origin="reference").source.name_of(column.key)
         kind = "count" if len(column.bigquery_types) > 2 else " or ".join(column.bigquery_types)
-        needed = "yes" if column.required else "no"
-        yield f"| `{column.key}` | {needed} | {kind} | {f'`{name}`' if name else 'not read'} |"
-    yield "\nA count is INT64, or FLOAT, NUMERIC or STRING that holds a whole number."
+        yield f"| `{column.key}` | {kind} | {f'`{name}`' if name else 'not read'} |"
+    needed = [column.key for column in SOURCE_COLUMNS if column.required]
+    yield f"\nOnly `{'`, `'.join(needed)}` may not be `null`."
+    yield "A count is INT64, or FLOAT, NUMERIC or STRING that holds a whole number."
     yield f"A table with a column called `{'`, `'.join(MARKETPLACE_NAMES)}` is refused until `marketplace` names"
     yield "it, or is `null`: all rows are of one marketplace."
 
