@@ -17,7 +17,7 @@ from dev.services import airflow
 from dev.services.errors import ServiceError
 from dev.services.lock import locked
 from dev.services.progress import progress
-from dev.up.client import Client
+from dev.up.client import Client, wait_until
 from dev.up.sample import land
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import Settings
@@ -65,7 +65,7 @@ def switch_on(client: Client) -> None:
             print(f"  {headline['answer']} {headline['reason']} {headline['todo'] or ''}".rstrip(), flush=True)
         return len(printed) == len(SYNCS)
 
-    client.wait_until(all_answered, SYNC_SECONDS, "answer for week, month and quarter")
+    wait_until(all_answered, SYNC_SECONDS, "answer for week, month and quarter")
     for dag_id in BESIDE_THE_SYNCS:
         client.unpause(dag_id)
 

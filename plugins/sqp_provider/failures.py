@@ -8,7 +8,12 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 from airflow.sdk import Context
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowNotFoundException,
+    AirflowRuntimeError,
+)
 
 from sqp_provider.core.errors import ConnectionMissing, SyncError
 from sqp_provider.core.failure import Failure
@@ -70,6 +75,12 @@ def fails_plainly(execute: Callable[P, R]) -> Callable[P, R]:
 def _said(error: E) -> E:
     say_without_traceback(error)
     return error
+
+
+def answer_of(error: AirflowRuntimeError) -> str:
+    """Return what Airflow's API server answered: ``DAG_NOT_FOUND, status 404``. The error itself prints a dict."""
+    status = (error.error.detail or {}).get("status_code")
+    return error.error.error.value + (f", status {status}" if status else "")
 
 
 def leave_error(context: Context) -> None:

@@ -52,7 +52,8 @@ def migration_session(dsn: str, schema: str) -> Iterator[Connection]:
                 f"Postgres at {address(libpq_dsn)} is version {version}; {OLDEST_POSTGRES} or newer is "
                 "needed (MERGE). The target is unchanged. Use a newer server."
             )
-        pid = _refuse_pooler(connection, libpq_dsn)
+        with _reached(libpq_dsn):
+            pid = _refuse_pooler(connection, libpq_dsn)
         _enter_each_transaction(connection, schema, pid, address(libpq_dsn))
         yield connection
 
@@ -92,15 +93,21 @@ def _connect(libpq_dsn: str) -> Session:
 @contextmanager
 def _opened(libpq_dsn: str) -> Iterator[Connection]:
     engine = create_engine("postgresql+psycopg://", creator=lambda: _connect(libpq_dsn), poolclass=NullPool)
-    try:
+    with _reached(libpq_dsn):
         connection = engine.connect()
+    with connection:
+        yield connection
+
+
+@contextmanager
+def _reached(libpq_dsn: str) -> Iterator[None]:
+    try:
+        yield
     except (DBAPIError, psycopg.Error) as error:
         raise MigrationError(
             f"Cannot connect to Postgres at {address(libpq_dsn)}: {first_line(error)} "
             "The target is unchanged. Check the connection (SQP_POSTGRES_DSN) and that the server is running."
         ) from error
-    with connection:
-        yield connection
 
 
 def _refuse_pooler(connection: Connection, libpq_dsn: str) -> int:

@@ -123,8 +123,8 @@ def _run_named(connection: Connection, schema: str, statement: str, values: dict
 def _clear_errors(schema: str) -> Iterator[None]:
     try:
         yield
-    except DBAPIError as error:
-        cause = error.orig
+    except (DBAPIError, psycopg.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
         remedy = "Correct the cause and run migrate again; it continues where it stopped."
         if isinstance(cause, psycopg.errors.InsufficientPrivilege):
             remedy = (

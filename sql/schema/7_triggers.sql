@@ -118,6 +118,7 @@ create or replace function forget_period() returns trigger
 language plpgsql
 security definer
 set search_path from current
+set row_security = off
 as $$
 begin
     update synced_period as ledger set fingerprint = null

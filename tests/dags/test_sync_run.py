@@ -69,7 +69,7 @@ def test_the_run_is_started_again_if_it_is_there_and_waited_for_in_the_triggerer
 
 
 def test_a_dag_that_is_not_there_yet_is_retried(sync: SyncRunOperator) -> None:
-    with pytest.raises(AirflowException, match=r"Airflow does not have the Dag sqp_weekly_sync: .*404") as failed:
+    with pytest.raises(AirflowException, match=r"the Dag sqp_weekly_sync \(\w+, status 404\)\.") as failed:
         sync.execute(context(missing=True))
     assert not isinstance(failed.value, AirflowFailException)
 

@@ -17,6 +17,7 @@ from sqp_provider import migration_session
 from sqp_provider.migrations import migrate
 from sqp_provider.revisions import MigrationError, refuse_downgrade
 from sqp_provider.sql_files import files_hash, sql_folder
+from tests.logins import logins
 
 Connection = psycopg.Connection[Any]
 REVISIONS = sorted(path.name[:4] for path in sql_folder("migrations/env.py").glob("migrations/versions/[0-9]*.py"))
@@ -66,6 +67,13 @@ def test_an_unreachable_database_is_named_without_its_password() -> None:
         migrate("postgresql://sqp:secret@127.0.0.1:1/warehouse")
     assert "secret" not in str(caught.value)
     assert "The target is unchanged." in str(caught.value)
+
+
+def test_a_login_that_may_connect_only_once_is_told(empty_database: str) -> None:
+    with logins(empty_database) as login:
+        dsn = login(attributes="connection limit 1")
+        with pytest.raises(MigrationError, match=r"too many connections for role .* The target is unchanged"):
+            migrate(dsn)
 
 
 def test_a_dsn_that_is_none_is_refused() -> None:

@@ -12,7 +12,7 @@ from sqp_provider.core.errors import SyncError
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import Settings
 from sqp_provider.core.stale import OpenRun
-from sqp_provider.failures import fails_plainly
+from sqp_provider.failures import answer_of, fails_plainly
 from sqp_provider.notifications.alerts import notify_recoveries, notify_run_finished
 from sqp_provider.operators.airflow_name import airflow_name
 from sqp_provider.operators.metrics import sync_finished
@@ -85,7 +85,7 @@ def _is_unfinished(run: OpenRun, ti: Any, log: Any) -> bool:
     try:
         return bool(ti.get_dr_count(dag_id=run.dag_id, run_ids=[run.run_id], states=UNFINISHED))
     except AirflowRuntimeError as error:
-        log.warning("%s stays open: Airflow did not say whether its run is running (%s)", run, error)
+        log.warning("%s stays open: Airflow did not say whether its run is running (%s)", run, answer_of(error))
         return True
 
 

@@ -9,7 +9,7 @@ from airflow.sdk import BaseOperator, BaseOperatorLink, Context
 from airflow.sdk.exceptions import AirflowRuntimeError, DagRunTriggerException
 
 from sqp_provider.core.errors import SyncError
-from sqp_provider.failures import SyncFailed, fails_plainly
+from sqp_provider.failures import SyncFailed, answer_of, fails_plainly
 from sqp_provider.operators.links import StartedRunLink
 
 POLL_SECONDS = 10
@@ -73,15 +73,16 @@ class SyncRunOperator(BaseOperator):
             dag = ti.get_dag(self.trigger_dag_id)
         except AirflowRuntimeError as error:
             raise DagMissing(
-                f"Airflow does not have the Dag {self.trigger_dag_id}: {error}. The target is unchanged. The task is "
-                "tried again, because a slow Dag processor may not have parsed the Dag yet. If it fails again, see "
-                "the import errors on Airflow's Dag list."
+                f"Airflow does not have the Dag {self.trigger_dag_id} ({answer_of(error)}). The target is unchanged. "
+                "The task is tried again, because a slow Dag processor may not have parsed the Dag yet. "
+                "If it fails again, see the import errors on Airflow's Dag list."
             ) from error
         if dag.is_paused:
             raise DagPaused(
                 f"The Dag {self.trigger_dag_id} is paused. The target is unchanged. Unpause it and clear this task."
             )
 
+    @fails_plainly
     def execute_complete(self, context: Context, event: tuple[str, Mapping[str, Any]]) -> None:
         """Fail if the run failed. Airflow calls this by its name when the run has finished."""
         state = event[1].get(self.trigger_run_id)

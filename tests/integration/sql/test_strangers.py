@@ -81,18 +81,28 @@ def test_default_privileges_open_only_what_readers_call(empty_database: str) -> 
         assert executable_by(connection, anon) == FOR_READERS
 
 
-@pytest.mark.parametrize("function", ["update_aggregate_summaries()", "forget_fingerprint('monthly')"])
-def test_a_stranger_puts_no_trigger_function_on_a_table_of_its_own(
-    committing: Connection, stranger: str, function: str
-) -> None:
+def test_a_stranger_puts_no_trigger_function_on_a_table_of_its_own(committing: Connection, stranger: str) -> None:
     committing.execute(WEEK)
+    functions = committing.execute(
+        "select oid::regprocedure::text from pg_proc"
+        " where pronamespace = 'sqp'::regnamespace and prorettype = 'trigger'::regtype"
+    ).fetchall()
+    assert len(functions) >= 2
     with psycopg.connect(stranger, autocommit=True) as connection:
         connection.execute("create temporary table t (a int)")
-        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="permission denied for function"):
-            connection.execute(
-                f"create trigger t after truncate on t for each statement execute function sqp.{function}"
-            )
+        for (function,) in functions:
+            create = f"create trigger t after truncate on t for each statement execute function sqp.{function}"
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="permission denied for function"):
+                connection.execute(create.encode())
     assert committing.execute("select state from synced_period").fetchall() == [("derived",), ("derived",)]
+
+
+def test_what_runs_as_its_owner_fails_where_a_policy_would_hide_rows_from_it(connection: Connection) -> None:
+    found = connection.execute(
+        "select bool_and(proconfig::text like '%row_security=off%') from pg_proc"
+        " where pronamespace = 'sqp'::regnamespace and prosecdef"
+    )
+    assert found.fetchall() == [(True,)]
 
 
 @pytest.mark.parametrize("function", ["update_aggregate_summaries()", "forget_fingerprint('monthly')"])

@@ -53,7 +53,7 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.mark.usefixtures("large_log")
 def test_pages_are_short_and_ask_few_statements(viewer: TestClient, statements: list[str]) -> None:
-    for path, most in (("/", 7), ("/history", 5), (f"/sync/{ROWS}", 6), ("/history?status=failed&text=number", 5)):
+    for path, most in (("/", 8), ("/history", 6), (f"/sync/{ROWS}", 7), ("/history?status=failed&text=number", 6)):
         statements.clear()
         answer = viewer.get(PAGE + path)
         assert answer.status_code == 200
