@@ -19,7 +19,8 @@ PAGE = ROOT / "docs" / "configuration.md"
 HEAD = """# Configuration
 
 One file, `dags/sqp_config.yaml`, or the one that `SQP_CONFIG` names. A mistake is an import error of the Dags that
-names the key, what was found and what was expected. Only `source.table` has no default. `make docs` writes this page.
+names the key, what was found and what was expected. Beside a default stands what else is allowed. `make docs` writes
+this page.
 
 | environment variable | what it does |
 |---|---|
@@ -49,11 +50,11 @@ def _table(title: str, says: str, properties: dict[str, Any], schema: dict[str, 
     yield f"\n## {title}\n"
     if says:
         yield f"{says}\n"
-    yield "| key | type | default | what it does |\n|---|---|---|---|"
+    yield "| key | default | what it does |\n|---|---|---|"
     for key, field in properties.items():
         default = _yaml(field["default"]) if "default" in field else "{}" if field.get("type") == "object" else None
-        shown = f"`{default}`" if default is not None else "none: must be given"
-        yield f"| `{key}` | {_type(field)} | {shown} | {field['description']}{_example(key, field)} |"
+        shown = [f"`{default}`" if default is not None else "none: must be given", *_allowed(field)]
+        yield f"| `{key}` | {', '.join(shown)} | {field['description']}{_example(key, field)} |"
 
 
 def _example(key: str, field: dict[str, Any]) -> str:
@@ -61,21 +62,15 @@ def _example(key: str, field: dict[str, Any]) -> str:
     return f". Example: `{key}: {_yaml(field['examples'][0])}`" if field.get("examples") else ""
 
 
-def _type(field: dict[str, Any]) -> str:
-    """`integer, 0 to 60`, `text or null`, `list of failed, stale`."""
-    options = field.get("anyOf", [field])
-    return " or ".join(_plain_type(option) for option in options)
-
-
-def _plain_type(option: dict[str, Any]) -> str:
-    kind = option["type"]
-    if kind == "array":
-        return f"list of {', '.join(option['items']['enum'])}"
+def _allowed(field: dict[str, Any]) -> list[str]:
+    """What may stand there, where the default does not show it: `["integer", "at most 720", "or null"]`."""
+    options = {option["type"]: option for option in field.get("anyOf", [field])}
+    kind, option = next(iter(options.items()))
     values = option.get("additionalProperties")
-    if isinstance(values, dict) and values.get("type") == "integer":
-        return f"{_plain_type(values)}, by type of period"
-    names = {"string": "text", "number": "number", "integer": "integer", "null": "null", "object": "names by column"}
-    return ", ".join([names[kind], *_limits(option)])
+    if kind == "object" and isinstance(values, dict) and values.get("type") == "integer":
+        kind, option = "integer", values
+    allowed = [*(["integer"] if kind == "integer" else []), *_limits(option)]
+    return [*allowed, "or null"] if "null" in options and field.get("default") is not None else allowed
 
 
 def _limits(option: dict[str, Any]) -> list[str]:
