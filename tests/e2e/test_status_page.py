@@ -238,25 +238,19 @@ def test_scripts_in_queries_and_errors_do_not_run(viewer: Airflow, rejected: tup
 
 
 @contextmanager
-def newest_week_ended_long_ago(sync: Synced) -> Iterator[None]:
-    """As if no week had come for 100 days; without triggers, so that nothing else notices."""
-    statement = "update weekly_summary set period_end = period_end + %s where period_start = %s returning 1"
-    (newest,) = sync.query("select max(period_start) as day from weekly_summary")
-
-    def move(days: int) -> None:
-        with sync.connected() as connection:
-            connection.execute("set session_replication_role = replica")
-            connection.execute(statement, [days, newest["day"]])
-
-    move(-100)
+def no_week_is_young_enough(sync: Synced) -> Iterator[None]:
+    """As if no week had come for long: rows of a synced week cannot get another last day."""
+    (allowed,) = sync.query("select days_allowed as days from period_type where sync_type = 'weekly'")
+    allow = "update period_type set days_allowed = %s where sync_type = 'weekly' returning 1"
+    sync.query(allow, -1000)
     try:
         yield
     finally:
-        move(100)
+        sync.query(allow, allowed["days"])
 
 
 def test_a_stale_table_is_called_stale(viewer: Airflow, sync: Synced) -> None:
-    with newest_week_ended_long_ago(sync):
+    with no_week_is_young_enough(sync):
         row = viewer.open(PAGE).locator("#freshness tbody tr").filter(has_text="weekly_summary")
         expect(row.locator(".badge")).to_have_text("stale")
     expect(viewer.open(PAGE).locator("#freshness .badge.fresh").first).to_be_visible()

@@ -12,8 +12,8 @@ from sqp_provider.failures import fails_plainly
 from sqp_provider.operators.airflow_name import airflow_name
 
 if TYPE_CHECKING:
+    from sqp_provider.target.planner import Statistics
     from sqp_provider.target.retention import Retention
-    from sqp_provider.target.statistics import Statistics
 
 
 class RetentionOperator(BaseOperator):
@@ -32,9 +32,9 @@ class RetentionOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Delete these rows and log how many."""
         from sqp_provider.hooks.postgres import SqpPostgresHook
+        from sqp_provider.target.planner import Statistics
         from sqp_provider.target.retention import Retention
         from sqp_provider.target.schema_state import SchemaState
-        from sqp_provider.target.statistics import Statistics
 
         postgres = SqpPostgresHook(self.settings.target)
         with postgres.transaction() as database:

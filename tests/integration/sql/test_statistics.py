@@ -10,7 +10,7 @@ import pytest
 
 from sqp_provider.core.settings import TargetSettings
 from sqp_provider.hooks.postgres import SqpPostgresHook
-from sqp_provider.target.statistics import Statistics
+from sqp_provider.target.planner import Statistics
 from tests.fixtures import connection_to
 
 Connection = psycopg.Connection[Any]

@@ -56,7 +56,7 @@ def test_each_stage_refuses_on_a_worker_that_is_outdated_and_goes_on_on_one_that
     assert written(stages) == {"sync_log": 1, "weekly_summary": 1, "synced_period": 3}  # with its month and quarter
 
 
-def test_the_check_costs_no_statement_of_its_own(stages: Stages, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_transaction_begins_with_four_short_statements(stages: Stages, monkeypatch: pytest.MonkeyPatch) -> None:
     statements: list[str] = []
     execute = psycopg.Connection.execute
 
@@ -67,9 +67,9 @@ def test_the_check_costs_no_statement_of_its_own(stages: Stages, monkeypatch: py
     monkeypatch.setattr(psycopg.Connection, "execute", count)
     operator = stages.operator(Run("manual__1", {}), "log_start")
     with operator.postgres.transaction():
-        assert len(statements) == 1
-    assert "alembic_version" in statements[0]
-    assert "search_path" in statements[0]
+        assert len(statements) == 4
+    for statement, part in zip(statements, ("search_path", "'role'", "alembic_version", "row_security"), strict=True):
+        assert part in statement
 
 
 def test_a_database_without_the_schema_is_to_be_migrated(
