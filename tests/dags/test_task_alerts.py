@@ -87,7 +87,9 @@ def test_a_failed_check_of_a_table_is_distinguished_from_a_stale_table(alerting:
     for _ in range(2):
         alerting.run("sqp_freshness")
     works = [f"SQP task works again: {task}" for task in READING]
-    assert sorted(webhook.titles()) == ["SQP table stale: weekly_summary", *works]
+    # Airflow may remember that another test's run of close_stale_runs failed.
+    found = [title for title in webhook.titles() if "close_stale_runs" not in title]
+    assert sorted(found) == ["SQP table stale: weekly_summary", *works]
 
 
 def test_a_database_that_is_down_is_notified_by_one_task_of_the_freshness_dag(
