@@ -75,21 +75,24 @@ def test_airflow_remembers_while_postgres_does_not_answer(
     assert webhook.titles() == [CHECK_FAILED, CHECK_WORKS]
 
 
+def about_tables(webhook: Webhook) -> list[str]:
+    """The titles but those of close_stale_runs: Airflow may remember that its run in another test failed."""
+    return sorted(title for title in webhook.titles() if "close_stale_runs" not in title)
+
+
 def test_a_failed_check_of_a_table_is_distinguished_from_a_stale_table(alerting: AirflowRuns, webhook: Webhook) -> None:
     add_week(alerting, ended_days_ago=20)
     alerting.stages.query("alter function table_freshness() rename to not_there")
     for _ in range(2):
         assert alerting.run("sqp_freshness").state == "failed"
-    assert sorted(webhook.titles()) == [f"SQP task failed: {task}" for task in READING]
-    assert "Error: TargetUnusable." in webhook.messages[0]["message"]
+    assert about_tables(webhook) == [f"SQP task failed: {task}" for task in READING]
+    assert any("Error: TargetUnusable." in message["message"] for message in webhook.messages)
     webhook.messages.clear()
     alerting.stages.query("alter function not_there() rename to table_freshness")
     for _ in range(2):
         alerting.run("sqp_freshness")
     works = [f"SQP task works again: {task}" for task in READING]
-    # Airflow may remember that another test's run of close_stale_runs failed.
-    found = [title for title in webhook.titles() if "close_stale_runs" not in title]
-    assert sorted(found) == ["SQP table stale: weekly_summary", *works]
+    assert about_tables(webhook) == ["SQP table stale: weekly_summary", *works]
 
 
 def test_a_database_that_is_down_is_notified_by_one_task_of_the_freshness_dag(
