@@ -195,6 +195,14 @@ def explained(what: str) -> Iterator[None]:
         raise TargetUnusable(
             _message(what, "found the schema incomplete", error, "Run the Dag sqp_migrate (or 'sqp migrate').")
         ) from error
+    except postgres_errors.NumericValueOutOfRange as error:
+        # Of a sum Postgres names no column, of a copied row it does.
+        where = next((f" ({line})" for line in (error.diag.context or "").splitlines()[:1] if "COPY" in line), "")
+        raise TargetUnusable(
+            f"{what} was refused: {error.diag.message_primary}{where}. A figure, or a sum of weeks in a month or "
+            "quarter, is too large for its column. The target is unchanged. Make the column bigint (alter table … "
+            "alter column … type bigint), then clear the task."
+        ) from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         if _REFUSED_LOGIN.search(str(error)):
             remedy = "Check login, password and database of the connection that target.conn_id names."

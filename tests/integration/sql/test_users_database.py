@@ -265,6 +265,20 @@ def test_a_count_that_does_not_fit_is_refused_with_its_column(
     assert rows(users, "select count(*) from weekly_summary where period_start = '2026-11-15'") == [(0,)]
 
 
+def test_a_sum_of_weeks_that_does_not_fit_its_month_is_refused(
+    adopted: Stages, users: Connection, landing: Landing
+) -> None:
+    """Each week fits its integer column, and both together do not fit that of the month."""
+    big = {"asin_impression_count": 2_000_000_000, "total_query_impression_count": 2_000_000_000}
+    landing.land(week("2026-07-05", "query 1", **big), week("2026-07-12", "query 1", **big))
+    assert adopted.sync("2026-07-05").colour == "success"
+    run = adopted.sync("2026-07-12")
+    assert "integer out of range. A figure, or a sum of weeks in a month or quarter" in str(run.errors["publish"])
+    assert "type bigint" in str(run.errors["publish"])
+    assert rows(users, "select count(*) from weekly_summary where period_start = '2026-07-12'") == [(0,)]
+    assert rows(users, "select total_impressions from monthly_summary where month = 7") == [(2_000_000_000,)]
+
+
 def test_a_rate_that_is_not_the_rounded_one_fails_the_checks(
     adopted: Stages, users: Connection, landing: Landing
 ) -> None:
