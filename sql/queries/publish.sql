@@ -1,23 +1,44 @@
--- Publish a staged period in one transaction: attach it, or write only the rows that differ.
+-- Publish a staged period: as a whole, or only the rows that differ. What takes long is prepared in transactions of its
+-- own, and the last one, which changes what others read, waits for no lock for longer than a moment.
 
 
 -- name: wait_at_most
 select set_config('lock_timeout', %(milliseconds)s, true);
 
 
--- name: lock_turn
--- One publish of a target table at a time. Two of them, one reading the default partition and one attaching, deadlock.
-select lock_period(%(sync_type)s, '1900-01-01');  -- no period starts there
+-- name: lock_periods
+select lock_periods(%(sync_type)s, %(period_start)s);
 
 
--- name: lock_rollup_turns
--- The same for months and quarters, because a week's publish may attach partitions to them. All lock in this order.
-select lock_period(t.sync_type, '1900-01-01')
-from (select sync_type from rollup_type order by step) as t;
+-- name: lock_ledger
+-- The row of a period, with what tells whether anybody has written to the period since: whoever writes, writes here too.
+select state, xmin::text as version
+from synced_period
+where sync_type = %(sync_type)s and period_start = %(period_start)s
+for update;
 
 
--- name: lock_period
-select lock_period(%(sync_type)s, %(period_start)s);
+-- name: ledger_version
+select xmin::text as version
+from synced_period
+where sync_type = %(sync_type)s and period_start = %(period_start)s;
+
+
+-- name: adopt_unknown
+-- Rows that no sync and no sum of ours has made are noted in the ledger before they are compared.
+insert into synced_period (sync_type, period_start, period_end, state)
+select t.sync_type, days.first, days.last, 'adopted'
+from period_type as t
+cross join lateral (
+    select
+        first_day_of(t.unit, %(period_start)s) as first,
+        (first_day_of(t.unit, %(period_start)s) + t.step)::date - 1 as last
+) as days
+where
+    (t.sync_type = %(sync_type)s or (%(sync_type)s = 'weekly' and t.unit <> 'week'))
+    and has_rows_between(array[t.target_table::regclass], days.first, days.first)
+order by t.step desc
+on conflict (sync_type, period_start) do nothing;
 
 
 -- name: ledger_row
@@ -30,43 +51,65 @@ where sync_type = %(sync_type)s and period_start = %(period_start)s;
 select count(*) as rows from {target} where period_start = %(period_start)s;
 
 
+-- name: has_rows
+select has_rows_between(array[{target_text}::regclass], {first_day}, {first_day}) as found;
+
+
+-- name: way_as_a_whole
+select way_as_a_whole({target_name}, {first_day}, {last_day}) as way;
+
+
 -- name: make_room
--- Partitions for what will be written row by row, before it is: of the period itself, and of a week's month and quarter.
--- What is new is built apart and attached later. Empty partitions do no harm.
-select ensure_period_partition(t.target_table, t.first, (t.first + t.step)::date - 1)
-from (
-    select
-        target_table,
-        step,
-        first_day_of(unit, %(period_start)s::date) as first
-    from period_type
-    where sync_type = %(sync_type)s or (%(sync_type)s = 'weekly' and unit <> 'week')
-) as t
-where
-    not (
-        %(is_new)s
-        and can_be_attached(t.target_table, t.first, (t.first + t.step)::date - 1)
-    )
-order by t.step;
+-- A partition for what will be written row by row, before it is. An empty one does no harm.
+select ensure_period_partition({target_name}, {first_day}, {last_day});
 
 
--- name: lock_defaults
--- Of the tables that get a partition attached, in the order in which all lock.
-select lock_default_partition(t.target_table)
-from (
-    select
-        target_table,
-        step,
-        first_day_of(unit, %(period_start)s::date) as first
-    from period_type
-    where sync_type = %(sync_type)s or (%(sync_type)s = 'weekly' and unit <> 'week')
-) as t
-where can_be_attached(t.target_table, t.first, (t.first + t.step)::date - 1)
-order by t.step;
+-- name: foreign_keys
+-- The keys of the summary table that refer to others, such as sync_log.
+select pg_get_constraintdef(oid) as definition
+from pg_constraint
+where conrelid = {target_text}::regclass and contype = 'f' and not exists (
+    select from pg_constraint as has where has.conrelid = {staged_text}::regclass and has.contype = 'f'
+);
 
 
--- name: refresh_rollups
-select refresh_rollups({staged_text}::regclass);
+-- name: add_foreign_key
+-- Locks the table it refers to for a moment.
+alter table {staged} add {definition} not valid;
+
+
+-- name: unproved_foreign_keys
+select conname as name from pg_constraint where conrelid = {staged_text}::regclass and contype = 'f' and not convalidated;
+
+
+-- name: prove_foreign_key
+-- Reads every row, and locks nobody out.
+alter table {staged} validate constraint {key};
+
+
+-- name: vacuum
+vacuum {staged};
+
+
+-- name: seen_by_all
+-- Whether every transaction that is open sees all rows of the new partition. One that does not would see the period empty.
+select relallvisible >= relpages as seen from pg_class where oid = {staged_text}::regclass;
+
+
+-- name: lock_table
+lock table only {table} in access exclusive mode;
+
+
+-- name: lock_log
+lock table sync_log in access exclusive mode;
+
+
+-- name: default_partition
+select partition::text as name from partitions_of({target_text}::regclass) where first_day is null;
+
+
+-- name: drop_partition
+drop table {partition};
 
 
 -- name: move_staged
@@ -79,6 +122,43 @@ alter table {moved} rename to {partition_name};
 
 -- name: attach
 select attach_partition({target_name}, {first_day}, {last_day});
+
+
+-- name: in_the_way
+-- Who holds a lock that a publish waits for, the longest open transaction first.
+select
+    holder.pid,
+    nullif(activity.application_name, '') as application,
+    activity.usename::text as login,
+    activity.xact_start as since,
+    min(holder.relation::regclass::text) as relation
+from pg_locks as holder
+join pg_stat_activity as activity on activity.pid = holder.pid
+where
+    holder.granted
+    and holder.pid <> pg_backend_pid()
+    and activity.datid = (select oid from pg_database where datname = current_database())
+    and (
+        (
+            holder.database = activity.datid
+            and holder.relation in (
+                select tree.relid from period_type as t, pg_partition_tree(t.target_table::regclass) as tree
+                where t.sync_type = any (%(sync_types)s)
+            )
+        )
+        or (
+            holder.relation in ('synced_period'::regclass, 'sync_log'::regclass)
+            and holder.mode not in ('AccessShareLock', 'RowShareLock')
+        )
+        or (
+            holder.locktype = 'advisory'
+            and (holder.classid::bigint << 32 | holder.objid::bigint)
+                in (select period_lock(key.sync_type, key.first) from unnest(%(sync_types)s, %(firsts)s::date[]) as key (sync_type, first))
+        )
+    )
+group by holder.pid, activity.application_name, activity.usename, activity.xact_start
+order by activity.xact_start
+limit 1;
 
 
 -- name: delete_duplicates
@@ -105,41 +185,72 @@ select * from {target} where period_start = {first_day}
 select distinct on (query, asin) * from {target} where period_start = {first_day} order by query, asin, ctid
 
 
--- name: compare_in_memory
--- The hash join has a week of rows on each side. The setting holds for this transaction only.
-select set_config('work_mem', '64MB', true);
-
-
--- name: find_difference
--- Everything that has to change, with its new values, before anything is written.
-create temporary table period_difference on commit drop as
+-- name: create_difference
+-- Everything that has to change, with its new values, before anything is written. Where more than a part differs, the
+-- period is replaced as a whole, and there is no need to know all of it.
+create unlogged table {difference} as
 select
     coalesce(s.query, c.query) as key_query,
     coalesce(s.asin, c.asin) as key_asin,
     case when c.query is null then 'inserted' when s.query is null then 'deleted' else 'updated' end as change,
     {staged_inserted}
-from {staged} as s
+from {rows} as s
 full join ({current_rows}) as c on c.query = s.query and c.asin = s.asin
-where s.query is null or c.query is null or ({staged_values}) is distinct from ({current_values});
+where s.query is null or c.query is null or ({staged_values}) is distinct from ({current_values})
+limit {limit};
 
 
 -- name: analyze_difference
 -- The planner must know how many rows there are: it should look ten rows up in the index, but join a million.
-analyze period_difference (key_query, key_asin, change);
+analyze {difference} (key_query, key_asin, change);
 
 
 -- name: count_difference
 select
-    (select count(*) from {staged}) as rows_staged,
+    (select count(*) from {rows} as s) as rows_staged,
     count(*) filter (where change = 'inserted') as inserted,
     count(*) filter (where change = 'updated') as updated,
     count(*) filter (where change = 'deleted') as deleted
-from period_difference;
+from {difference};
+
+
+-- name: count_changes
+-- The same without keeping the rows.
+select
+    count(s.query) as rows_staged,
+    count(*) filter (where c.query is null) as inserted,
+    count(*) filter (where s.query is null) as deleted,
+    count(*) filter (where s.query = c.query and ({staged_values}) is distinct from ({current_values})) as updated
+from {rows} as s
+full join ({current_rows}) as c on c.query = s.query and c.asin = s.asin;
+
+
+-- name: create_finished
+-- The rows of a new partition as a difference would leave them: what did not change keeps all its columns.
+create unlogged table {finished} as
+select {finished_columns}
+from {rows} as s
+left join ({current_rows}) as c on c.query = s.query and c.asin = s.asin
+cross join lateral (
+    select c.query is not null and ({staged_values}) is not distinct from ({current_values}) as same
+) as row;
+
+
+-- name: create_from_rows
+-- Written to before it is read by anybody, and by one process. "create table as" uses all.
+create unlogged table {staged} as
+select * from {rows} as s;
+
+
+-- name: fill_partition
+insert into {staged} ({columns})
+select {columns}
+from {rows} as s;
 
 
 -- name: delete_vanished
 delete from {target} as t
-using period_difference as d
+using {difference} as d
 where d.change = 'deleted' and t.period_start = {first_day} and t.query = d.key_query and t.asin = d.key_asin;
 
 
@@ -147,24 +258,25 @@ where d.change = 'deleted' and t.period_start = {first_day} and t.query = d.key_
 update {target} as t set
     ({assigned}) = row({difference_values}),
     updated_at = current_timestamp
-from period_difference as d
+from {difference} as d
 where d.change = 'updated' and t.period_start = {first_day} and t.query = d.key_query and t.asin = d.key_asin;
 
 
 -- name: insert_new
 insert into {target} ({inserted})
 select {inserted}
-from period_difference
+from {difference}
 where change = 'inserted';
 
 
 -- name: record_published
 insert into synced_period (
-    sync_type, period_start, period_end, state, fingerprint, snapshot_at, row_count, sync_log_id, attempt, published_at
+    sync_type, period_start, period_end, state, fingerprint, snapshot_at, row_count, row_hash, sync_log_id, attempt,
+    published_at
 )
 values (
     %(sync_type)s, %(period_start)s, %(period_end)s, 'synced', %(fingerprint)s, %(snapshot_at)s, %(row_count)s,
-    %(sync_log_id)s, %(attempt)s, clock_timestamp()
+    %(row_hash)s, %(sync_log_id)s, %(attempt)s, clock_timestamp()
 )
 on conflict (sync_type, period_start) do update set
     period_end = excluded.period_end,
@@ -172,6 +284,7 @@ on conflict (sync_type, period_start) do update set
     fingerprint = excluded.fingerprint,
     snapshot_at = excluded.snapshot_at,
     row_count = excluded.row_count,
+    row_hash = excluded.row_hash,
     sync_log_id = excluded.sync_log_id,
     attempt = excluded.attempt,
     published_at = excluded.published_at,
@@ -180,8 +293,12 @@ on conflict (sync_type, period_start) do update set
     end;
 
 
--- name: derive_adopted
-select derive_adopted(%(period_start)s);
+-- name: mark_derived
+select mark_derived(%(sync_type)s, %(period_start)s);
+
+
+-- name: record_derived
+select record_derived(%(sync_type)s, %(period_start)s, %(has_rows)s);
 
 
 -- name: mark_outdated

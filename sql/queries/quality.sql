@@ -68,3 +68,10 @@ values (
     %(difference)s, %(difference_pct)s, %(table_name)s, %(column_name)s, %(check_query)s, %(check_message)s,
     %(check_metadata)s::jsonb
 );
+
+
+-- name: stored_hash
+-- What a published period holds, to be compared with what was published.
+select count(*) as row_count, coalesce(bit_xor({row_hash}(asin, row({figures})::text, {texts})), 0) as row_hash
+from {target}
+where period_start = {first_day};

@@ -35,24 +35,19 @@ left join lateral (
 ) as finished on true;
 
 
--- name: forget_lost
--- No trigger notices that somebody drops or detaches a partition.
-update synced_period as ledger set fingerprint = null
-from period_type as t
-join pg_partitioned_table as parent on parent.partrelid = t.target_table::regclass
-where
-    ledger.sync_type = %(sync_type)s
-    and t.sync_type = ledger.sync_type
-    and ledger.state = 'synced'
-    and ledger.fingerprint is not null
-    and ledger.row_count > 0
-    and not exists (
-        select from pg_inherits
-        where
-            inhparent = parent.partrelid
-            and inhrelid = to_regclass(partition_name(t.target_table, ledger.period_start))
-    )
-    and not has_rows_between(array[parent.partrelid::regclass], ledger.period_start, ledger.period_end);
+-- name: accounted_periods
+-- What the ledger says of the periods of a type. Of an adopted or deleted one it does not know the rows.
+select ledger.period_start, ledger.state, ledger.row_count, ledger.row_hash, ledger.xmin::text as version,
+    must_be_summed(ledger) as must_be_summed
+from synced_period as ledger
+where sync_type = %(sync_type)s and (state = 'derived' or (state = 'synced' and fingerprint is not null))
+order by period_start desc;
+
+
+-- name: forget_overwritten
+-- Unless it was published since its rows were read.
+update synced_period set fingerprint = null
+where sync_type = %(sync_type)s and period_start = %(period_start)s and xmin::text = %(version)s;
 
 
 -- name: doubted_periods

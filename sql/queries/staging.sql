@@ -14,9 +14,11 @@ select
     case t.typbasetype
         when 0 then format_type(t.oid, a.atttypmod) else format_type(t.typbasetype, t.typtypmod)
     end as type,
-    a.attgenerated <> '' as is_generated
+    a.attgenerated <> '' as is_generated,
+    pg_get_expr(d.adbin, d.adrelid) as default
 from pg_attribute as a
 join pg_type as t on t.oid = a.atttypid
+left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
 where a.attrelid = {target_text}::regclass and a.attnum > 0 and not a.attisdropped;
 
 
@@ -71,12 +73,8 @@ add primary key (period_start, query, asin), enable row level security
 copy {staged} ({columns}) from stdin (format binary, freeze);
 
 
--- name: add_sync_index
-create index on {staged} (last_synced_at, bigquery_sync_id);
-
-
--- name: add_reference_index
-create index on {staged} (sync_log_id) where sync_log_id is not null;
+-- name: add_indexes
+select add_partition_indexes({staged_text}, {target_name});
 
 
 -- name: analyze_staged
@@ -102,7 +100,8 @@ values (%(sync_log_id)s, %(attempt)s, %(reason)s, %(raw)s::jsonb);
 
 
 -- name: leftovers
--- Staged tables of finished runs of the same period, kept because their checks failed.
+-- What this run has left in the staging schema, and what finished runs of the same period have, kept because their checks
+-- failed.
 select c.relname as name
 from pg_class as c
 join pg_namespace as n on n.oid = c.relnamespace
@@ -110,13 +109,15 @@ join sync_log as s on s.id = substring(c.relname from '_([0-9]+)$')::bigint
 where
     n.nspname = %(staging_schema)s
     and c.relkind = 'r'
-    and starts_with(c.relname, %(prefix)s)
-    and s.sync_status <> 'started';
+    and (
+        s.id = %(sync_log_id)s
+        or (%(of_finished_runs)s and starts_with(c.relname, %(prefix)s) and s.sync_status <> 'started')
+    );
 
 
 -- name: period_is_new
 select
-    can_be_attached({target_name}, {first_day}, {last_day})
+    way_as_a_whole({target_name}, {first_day}, {last_day}) is not distinct from 'attach'
     and coalesce((select relpersistence = 'p' from pg_class where oid = to_regclass({staged_text})), true) as is_new;
 
 

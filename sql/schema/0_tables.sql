@@ -96,10 +96,11 @@ create table synced_period (
     fingerprint text,                    -- null once somebody else wrote to the period
     snapshot_at timestamptz,             -- when the source looked like this; an older snapshot is never published over it
     row_count bigint,                    -- null for derived: counting on every insert would cost too much
+    row_hash bigint,                     -- of the rows that were published, see row_hash(); null for derived
     sync_log_id bigint references sync_log (id),
     attempt integer,
     published_at timestamptz default current_timestamp,
-    week_changed_at timestamptz,         -- snapshot of a week that the source changed after this month or quarter was summed
+    week_changed_at timestamptz,         -- when a week changed that this month or quarter does not have yet
     primary key (sync_type, period_start)
 );
 

@@ -10,6 +10,7 @@
 create or replace function rate(p_count bigint, p_of bigint) returns numeric
 language sql
 immutable
+parallel safe
 return case
     when p_of = 0 then 0
     when p_count / p_of < 9999 or round(p_count::numeric / p_of, 6) < 10000 then round(p_count::numeric / p_of, 6)
@@ -21,6 +22,7 @@ end;
 create or replace function row_hash(p_asin text, p_figures text, p_query text) returns bigint
 language sql
 immutable
+parallel safe
 return ('x0' || substr(md5(coalesce(p_asin, '') || p_figures || coalesce(p_query, '')), 1, 15))::bit(64)::bigint;
 
 

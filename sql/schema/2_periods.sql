@@ -11,15 +11,44 @@ return case p_unit
 end;
 
 
--- Waits until this transaction is the only one that may write the period. The one place that computes the key;
--- days since 1970 stand for the date because its text depends on the session.
+-- The advisory lock of a period. Days since 1970 stand for the date because its text depends on the session.
+create or replace function period_lock(p_sync_type text, p_period_start date) returns bigint
+language sql
+stable
+set search_path from current
+as $$
+    select hashtextextended(format('%s %s %s', current_schema(), p_sync_type, p_period_start - date '1970-01-01'), 0)
+$$;
+
+
+-- Waits until this transaction is the only one that may write the period.
 create or replace function lock_period(p_sync_type text, p_period_start date) returns void
 language sql
 set search_path from current
 as $$
-    select pg_advisory_xact_lock(
-        hashtextextended(format('%s %s %s', current_schema(), p_sync_type, p_period_start - date '1970-01-01'), 0)
-    )
+    select pg_advisory_xact_lock(period_lock(p_sync_type, p_period_start))
+$$;
+
+
+-- The same for a week with its quarter and month, or for a month or quarter alone. Everybody locks in this order, so that
+-- no two wait for each other.
+create or replace function lock_periods(p_sync_type text, p_period_start date) returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_type text;
+    v_first date;
+begin
+    for v_type, v_first in
+        select sync_type, first_day_of(unit, p_period_start)
+        from period_type
+        where sync_type = p_sync_type or (p_sync_type = 'weekly' and unit <> 'week')
+        order by step desc
+    loop
+        perform lock_period(v_type, v_first);
+    end loop;
+end
 $$;
 
 
@@ -99,7 +128,7 @@ as $$
                 and not t.tgisinternal
                 and not (
                     p.pronamespace = current_schema()::regnamespace
-                    and p.proname in ('update_aggregate_summaries', 'forget_fingerprint')
+                    and p.proname in ('update_aggregate_summaries', 'forget_fingerprint', 'forget_period')
                 )
         )
 $$;
@@ -144,25 +173,64 @@ as $$
 $$;
 
 
--- Whether a partition that is built elsewhere can become the period's: nothing of it is there, and nobody else follows
--- the rows one by one.
-create or replace function can_be_attached(p_table text, p_first date, p_last date) returns boolean
+-- Whether anything of others would be lost with a partition that is replaced: a view, a key that refers to it, a trigger,
+-- a rule, a policy, a publication, a grant, or an index of its own.
+create or replace function is_used_by_others(p_partition regclass) returns boolean
 language sql
 stable
 set search_path from current
 as $$
     select
-        can_have_partition(p_table, p_first, p_last)
-        and not is_followed(p_table::regclass)
-        and not has_rows_between(array[p_table::regclass], p_first, p_last)
+        is_followed(p_partition)
+        or exists (select from pg_policy where polrelid = p_partition)
+        or exists (select from pg_constraint where confrelid = p_partition and contype = 'f' and conparentid = 0)
+        or exists (
+            select from pg_depend
+            where
+                refclassid = 'pg_class'::regclass
+                and refobjid = p_partition
+                and deptype = 'n'
+                and classid = 'pg_rewrite'::regclass
+        )
+        or exists (
+            select from pg_class as c, aclexplode(c.relacl) as held
+            where c.oid = p_partition and held.grantee <> c.relowner
+        )
+        or exists (
+            select from pg_index as i
+            join pg_class as c on c.oid = i.indexrelid
+            where i.indrelid = p_partition and not c.relispartition
+        )
+        or exists (select from pg_class where oid = p_partition and relreplident in ('f', 'i'))
 $$;
 
 
--- How full the pages of a month or quarter are filled: most rows of a week have been there before, and are updated.
-create or replace function rollup_fillfactor() returns integer
+-- How a partition that is built elsewhere can become the period's: attach where nothing is there, swap where a partition
+-- of ours is. Null where that cannot be, or where others would lose something or follow the rows one by one: then the
+-- period is written row by row.
+create or replace function way_as_a_whole(p_table text, p_first date, p_last date) returns text
 language sql
-immutable
-return 60;
+stable
+set search_path from current
+as $$
+    select case
+        when is_followed(p_table::regclass) then null
+        when can_have_partition(p_table, p_first, p_last) then
+            case when not has_rows_between(array[p_table::regclass], p_first, p_last) then 'attach' end
+        when exists (
+            select from partitions_of(p_table::regclass)
+            where
+                partition = to_regclass(partition_name(p_table, p_first))
+                and first_day = p_first
+                and next_first_day = p_last + 1
+                and not is_used_by_others(partition)
+        )
+        -- a key of others that refers to the table refers to its rows
+        and not exists (select from pg_constraint where confrelid = p_table::regclass and contype = 'f')
+        and not exists (select from pg_attribute where attrelid = p_table::regclass and attgenerated <> '')
+        then 'swap'
+    end
+$$;
 
 
 -- What is true of every row of a period, as the text of a condition. Each partition has it as a check. Attaching the
@@ -182,64 +250,57 @@ $$;
 
 
 -- Creates the table that becomes the partition of a period: the columns, defaults and checks of the table, and no index
--- yet.
+-- yet. The trigger notices whoever names the partition itself: triggers of the table fire only where the table is named.
 --   p_name: quoted, with the schema if it is another one
-create or replace function create_partition_to_be(
-    p_name text, p_table text, p_first date, p_last date, p_fillfactor integer default 100
-) returns void
+create or replace function create_partition_to_be(p_name text, p_table text, p_first date, p_last date) returns void
 language plpgsql
 set search_path from current
 as $$
 begin
     execute format(
-        'create table %s (like %I including defaults including generated including constraints, constraint %I check (%s))
-        with (fillfactor = %s)',
+        'create table %s (like %I including defaults including generated including constraints, constraint %I check (%s))',
         p_name,
         p_table,
         partition_name(p_table, p_first) || '_period_check',
-        period_condition(p_table, p_first, p_last),
-        p_fillfactor
+        period_condition(p_table, p_first, p_last)
+    );
+    execute format(
+        'create trigger forget_period after insert or update or delete or truncate on %s
+        for each statement execute function forget_period(%L, %L)',
+        p_name,
+        (select sync_type from period_type where target_table = p_table),
+        to_char(p_first, 'YYYY-MM-DD')
     );
 end
 $$;
 
 
+-- Gives a table that becomes a partition the indexes and the key to sync_log that the summary table has, so that attaching
+-- it builds and validates nothing.
+create or replace function add_partition_indexes(p_name text, p_table text) returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+    execute format('create index on %s (sync_log_id) where sync_log_id is not null', p_name);
+    if p_table = 'weekly_summary' then
+        execute format('create index on %s (last_synced_at, bigquery_sync_id)', p_name);
+    end if;
+end
+$$;
+
+
 -- Makes a table that has the name and the rows of a period its partition. Unlike "create table … partition of", this
--- does not lock out readers of the parent. The trigger notices whoever names the partition itself: triggers of the table
--- fire only where the table is named.
+-- does not lock out readers of the parent.
 create or replace function attach_partition(p_table text, p_first date, p_last date) returns void
 language plpgsql
 set search_path from current
 as $$
 begin
     execute format(
-        'create trigger forget_period after insert or update or delete or truncate on %I
-        for each statement execute function forget_period(%L, %L)',
-        partition_name(p_table, p_first),
-        (select sync_type from period_type where target_table = p_table),
-        to_char(p_first, 'YYYY-MM-DD')
-    );
-    execute format(
         'alter table %I attach partition %I for values from (%L) to (%L)',
         p_table, partition_name(p_table, p_first), p_first, p_last + 1
     );
-end
-$$;
-
-
--- Keeps writers out of the default partition until the transaction ends; readers do not wait. Whoever writes there locks
--- it first and a period second, by the trigger that sums months. What attaches a partition has to lock in the same order,
--- or the two wait for each other.
-create or replace function lock_default_partition(p_table text) returns void
-language plpgsql
-set search_path from current
-as $$
-declare
-    v_default regclass := (select partition from partitions_of(p_table::regclass) where first_day is null);
-begin
-    if v_default is not null then
-        execute format('lock table only %s in share row exclusive mode', v_default);
-    end if;
 end
 $$;
 
@@ -277,10 +338,7 @@ begin
         (select partition from partitions_of(p_table::regclass) where first_day is null),
         p_first, p_last, v_partition, v_columns, v_columns
     );
-    execute format('create index on %I (sync_log_id) where sync_log_id is not null', v_partition);
-    if p_table = 'weekly_summary' then
-        execute format('create index on %I (last_synced_at, bigquery_sync_id)', v_partition);
-    end if;
+    perform add_partition_indexes(quote_ident(v_partition), p_table);
 end
 $$;
 
@@ -303,10 +361,7 @@ begin
     if v_has_rows and not can_be_moved(p_table) then
         return false;
     end if;
-    perform create_partition_to_be(
-        v_partition, p_table, p_first, p_last,
-        case p_table when 'weekly_summary' then 100 else rollup_fillfactor() end
-    );
+    perform create_partition_to_be(v_partition, p_table, p_first, p_last);
     if v_has_rows then
         perform move_from_default(p_table, p_first, p_last);
     end if;

@@ -94,7 +94,11 @@ select
                 when 0 then 'the source has no rows for it any more'
                 else 'the source has other rows than those published'
             end
-        when 'outdated' then 'a week of it was published with a later snapshot'
+        when 'outdated' then
+            case ledger.state
+                when 'derived' then 'a week of it changed, and it was not summed anew yet'
+                else 'a week of it was published with a later snapshot'
+            end
     end as cause
 from period
 left join synced_period as ledger
@@ -106,8 +110,10 @@ left join open_run
 cross join lateral (
     select
         case
-            when ledger.state is distinct from 'synced' then null
+            when ledger.state not in ('synced', 'derived') or ledger.state is null then null
+            when ledger.state = 'derived' and ledger.week_changed_at is not null then 'outdated'
             when ledger.fingerprint is null then 'overwritten'
+            when ledger.state = 'derived' then null
             when
                 seen.fingerprint is distinct from ledger.fingerprint
                 and coalesce(seen.seen_at > ledger.snapshot_at, seen.seen_at is not null)
@@ -152,7 +158,7 @@ comment on view period_status is
 comment on column period_status.status is
 'running: a run works on it; failed: the latest finished run failed, and nobody deleted the period since; overwritten: '
 'published, and somebody else wrote to it since; restated: published, but the source has other rows; outdated: a month '
-'or quarter that was published before a week of it changed, and not compared since; synced: published by its own sync; '
+'or quarter that was published or summed before a week of it changed, and not compared or summed since; synced: published by its own sync; '
 'derived: summed from weeks; adopted: as it was before the first sync; deleted: deleted on purpose; missing: not published.';
 comment on column period_status.state is
 'What the ledger synced_period says: synced, derived, adopted, deleted, or null for nothing.';

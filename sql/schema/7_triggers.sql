@@ -34,7 +34,7 @@ begin
         from synced_period as ledger
         join rollup_type as t on t.sync_type = ledger.sync_type
         where ledger.state = 'derived'
-        order by t.step, ledger.period_start
+        order by t.step desc, ledger.period_start
     loop
         perform lock_period(v_type, v_first);
         delete from synced_period where sync_type = v_type and period_start = v_first and state = 'derived';
@@ -46,7 +46,11 @@ end
 $$;
 
 
--- Keeps months and quarters equal to the weeks: once per statement, in any order, any number of times.
+-- Keeps months and quarters equal to the weeks: once per statement, in any order, any number of times. Leaves alone what
+-- its own sync has published, what was deleted on purpose, and rows that somebody else made. A month that has no rows, or
+-- that must be summed anew, is summed from all its weeks.
+-- Locks as lock_periods() does, and writes to the ledger even if it says so already: a publish that has compared
+-- meanwhile finds the row changed. Needs read committed, so that what it waited for is seen.
 create or replace function update_aggregate_summaries() returns trigger
 language plpgsql
 security definer
@@ -61,28 +65,63 @@ declare
             'select period_start, query, asin from old_rows union select period_start, query, asin from new_rows'
     end;
     v_weeks date[];
-    v_statement text;
+    v_type rollup_type;
+    v_sync_type text;
+    v_first date;
+    v_last date;
+    v_ledger synced_period;
+    v_has_rows boolean;
 begin
     perform refuse_other_table(tg_relid, 'weekly_summary');
     if tg_op = 'TRUNCATE' then
         perform delete_derived();
-        update synced_period set fingerprint = null where sync_type = 'weekly' and fingerprint is not null;
+        update synced_period set fingerprint = null where sync_type = 'weekly';
         return null;
     end if;
     execute format('select array_agg(distinct period_start) from (%s) as touched', v_touched) into v_weeks;
-    for v_statement in select rollup_statements(v_weeks, v_touched, array['weekly_summary'::regclass]) loop
-        execute v_statement;
+    for v_sync_type, v_first in
+        select t.sync_type, first_day_of(t.unit, week) as first
+        from rollup_type as t, unnest(v_weeks) as week
+        group by t.sync_type, t.step, first
+        order by t.step desc, first
+    loop
+        v_type := (select t from rollup_type as t where t.sync_type = v_sync_type);
+        v_last := (v_first + v_type.step)::date - 1;
+        perform lock_period(v_sync_type, v_first);
+        v_ledger := (
+            select ledger from synced_period as ledger
+            where ledger.sync_type = v_sync_type and ledger.period_start = v_first
+        );
+        v_has_rows := has_rows_between(array[v_type.target_table::regclass], v_first, v_first);
+        if v_ledger.state is null and v_has_rows then
+            perform record_adopted(v_sync_type, v_first);
+        elsif v_ledger.state is null or v_ledger.state = 'derived' then
+            execute sum_touched(
+                v_type,
+                v_first,
+                case when v_ledger.state is null or must_be_summed(v_ledger) or not v_has_rows
+                    then format(
+                        'select query, asin from weekly_summary where period_start between %1$L and %2$L
+                        union select query, asin from %3$I where period_start = %1$L',
+                        v_first, v_last, v_type.target_table
+                    )
+                    else format(
+                        'select distinct query, asin from (%s) as touched where period_start between %L and %L',
+                        v_touched, v_first, v_last
+                    )
+                end
+            );
+            perform record_derived(v_sync_type, v_first);
+        end if;
     end loop;
     -- Whoever wrote, the week is no longer known to be what was published; a publish says so anew afterwards.
-    update synced_period set fingerprint = null
-    where sync_type = 'weekly' and period_start = any (v_weeks) and fingerprint is not null;
+    update synced_period set fingerprint = null where sync_type = 'weekly' and period_start = any (v_weeks);
     return null;
 end
 $$;
 
 
 -- Whoever wrote, the month or quarter is no longer known to be what was published; a publish says so anew afterwards.
--- A derived period has no fingerprint to lose.
 create or replace function forget_fingerprint() returns trigger
 language plpgsql
 security definer
@@ -91,44 +130,43 @@ set row_security = off
 as $$
 declare
     v_type text := tg_argv[0];
-    v_touched text := case tg_op
-        when 'INSERT' then 'select period_start from new_rows'
-        when 'DELETE' then 'select period_start from old_rows'
-        when 'UPDATE' then 'select period_start from old_rows union all select period_start from new_rows'
-        when 'TRUNCATE' then format('select period_start from synced_period where sync_type = %L', v_type)
-    end;
 begin
     perform refuse_other_table(tg_relid, v_type || '_summary');
-    if not exists (select from synced_period where sync_type = v_type and fingerprint is not null) then
-        return null;
-    end if;
     execute format(
-        'update synced_period set fingerprint = null
-        where sync_type = %L and fingerprint is not null and period_start in (%s)',
-        v_type, v_touched
+        'update synced_period set fingerprint = null where sync_type = %L and period_start in (%s)',
+        v_type,
+        case tg_op
+            when 'INSERT' then 'select period_start from new_rows'
+            when 'DELETE' then 'select period_start from old_rows'
+            when 'UPDATE' then 'select period_start from old_rows union all select period_start from new_rows'
+            when 'TRUNCATE' then format('select period_start from synced_period where sync_type = %L', v_type)
+        end
     );
     return null;
 end
 $$;
 
 
--- The same for the one period of a partition, whoever names the partition. Months and quarters follow when the period is
--- synced again. A partition that was detached is yours.
+-- The same for the one period of a partition, whoever names the partition. The month and quarter of a week are to be summed
+-- anew. A partition that was detached is yours.
 create or replace function forget_period() returns trigger
 language plpgsql
 security definer
 set search_path from current
 set row_security = off
 as $$
+declare
+    v_type text := tg_argv[0];
+    v_first date := tg_argv[1]::date;
 begin
-    update synced_period as ledger set fingerprint = null
-    from period_type as t
-    where
-        t.sync_type = tg_argv[0]
-        and pg_partition_root(tg_relid) = to_regclass(t.target_table)
-        and ledger.sync_type = t.sync_type
-        and ledger.period_start = tg_argv[1]::date
-        and ledger.fingerprint is not null;
+    if pg_partition_root(tg_relid) is distinct from to_regclass(v_type || '_summary') then
+        return null;
+    end if;
+    if v_type = 'weekly' then
+        perform lock_periods('weekly', v_first);
+        perform mark_derived(sync_type, first_day_of(unit, v_first)) from rollup_type order by step desc;
+    end if;
+    update synced_period set fingerprint = null where sync_type = v_type and period_start = v_first;
     return null;
 end
 $$;

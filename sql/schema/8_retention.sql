@@ -87,7 +87,7 @@ begin
         raise exception 'no % period starts on %', p_sync_type, p_period_start
             using hint = 'Name weekly, monthly or quarterly, and the first day of a period: a Sunday for a week.';
     end if;
-    perform lock_period(p_sync_type, p_period_start);
+    perform lock_periods(p_sync_type, p_period_start);
     execute format('delete from %I where period_start = $1', v_type.target_table) using p_period_start;
     get diagnostics v_rows = row_count;
     if not v_is_period then
@@ -100,8 +100,10 @@ begin
         fingerprint = null,
         snapshot_at = null,
         row_count = null,
+        row_hash = null,
         sync_log_id = null,
         attempt = null,
+        week_changed_at = null,
         published_at = clock_timestamp();
     return v_rows;
 end
@@ -146,8 +148,7 @@ begin
     if v_table is null then
         return false;
     end if;
-    perform lock_period(v_type, '1900-01-01');
-    perform lock_period(v_type, v_first);
+    perform lock_periods(v_type, v_first);
     execute format('lock table only %I, only %I in access exclusive mode', v_table, p_partition);
     if not exists (select from deleted_partitions() as d where d.partition_name = p_partition) then
         return false;

@@ -11,7 +11,9 @@ as $$
     from (
         select target_table, 'select, insert, update, delete' from period_type
         union all
-        select unnest('{sync_log,data_quality_checks,sync_rejects,synced_period,source_period,sent_alert}'::text[]),
+        select 'sync_log', 'select, insert, update, delete, references'
+        union all
+        select unnest('{data_quality_checks,sync_rejects,synced_period,source_period,sent_alert}'::text[]),
             'select, insert, update, delete'
         union all
         select unnest('{period_type,schema_state}'::text[]), 'select, update'

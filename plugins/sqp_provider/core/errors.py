@@ -57,6 +57,10 @@ class TargetUnreachable(SyncError):
     heals = True
 
 
+class TargetBusy(TargetUnreachable):
+    """Somebody holds a lock in Postgres for longer than we wait."""
+
+
 class TargetUnusable(SyncError):
     """Postgres answers, but its schema or the rights on it do not fit."""
 

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from sqp_provider.core.errors import DeletesRefused
 from sqp_provider.core.run import SyncRun
+
+
+class Way(StrEnum):
+    """How a period becomes the published one as a whole."""
+
+    ATTACH = "attach"
+    """Nothing is there: the new partition is attached."""
+    SWAP = "swap"
+    """A new partition takes the place of the one that is there."""
+
 
 SKIPPED = "skipped"
 """The outcome of a run that left its period to a newer run."""
@@ -17,7 +29,8 @@ SKIPPED = "skipped"
 class PublishResult(BaseModel):
     """Count the rows by what happened to them.
 
-    ``how`` is ``attached``, ``difference``, ``unchanged``, ``dry run``, ``already published`` or ``skipped``.
+    ``how`` is ``attached``, ``swapped``, ``difference``, ``unchanged``, ``dry run``, ``already published`` or
+    ``skipped``.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -37,6 +50,45 @@ class PublishResult(BaseModel):
         return (
             f"{self.how}: {self.inserted:,} inserted, {self.updated:,} updated, "
             f"{self.deleted:,} deleted, {self.unchanged:,} unchanged"
+        )
+
+
+@dataclass(frozen=True)
+class MonthFacts:
+    """What is known of the month or quarter of a week that is being published.
+
+    :param must_be_summed: it is derived, and not the sum of its weeks any more.
+    :param is_complete: all its weeks are synced, the published one included.
+    :param others_open: other runs work on weeks of it and have not published yet.
+    """
+
+    state: str | None
+    must_be_summed: bool
+    has_rows: bool
+    is_complete: bool
+    others_open: bool
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether it is the sum of its weeks, or will be."""
+        return self.state in (None, "derived") or (self.state == "adopted" and self.is_complete)
+
+    @property
+    def is_summed_with_a_partition(self) -> bool:
+        """Whether it is summed when the week comes as a whole. Of several weeks the last one does it for all."""
+        return self.is_derived and not self.is_marked
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether it is only noted that it must be summed, because another week will."""
+        return self.state in (None, "derived") and self.others_open
+
+    def is_summed_with_rows(self, changes: int) -> bool:
+        """Whether it is summed when rows of the week change. Otherwise a trigger does it, if any row changes."""
+        return (
+            self.is_derived
+            and not self.is_marked
+            and (self.state == "adopted" or (self.must_be_summed and not changes))
         )
 
 

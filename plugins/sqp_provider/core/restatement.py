@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 
 from sqp_provider.core.errors import ChecksFailed, DeletesRefused
 from sqp_provider.core.period import Period
 from sqp_provider.core.snapshot import PeriodTotals
+
+ROTATION_DAYS = 28
+"""Within so many days each published period outside the window has its rows compared with what was published."""
 
 FAILS_AGAIN = (ChecksFailed.__name__, DeletesRefused.__name__)
 """Errors that a sync of the same rows would meet again."""
@@ -80,6 +84,11 @@ def find_restatements(
 ) -> list[Finding]:
     """Return one finding for each period. ``source`` lacks a period that the source table does not have."""
     return [_judge(period, source.get(period), known.get(period, KnownPeriod())) for period in periods]
+
+
+def is_its_turn(period: Period, day: date) -> bool:
+    """Return whether an older period is compared on a day: once in 28 days, about as many of them on each."""
+    return period.first_day.toordinal() // 7 % ROTATION_DAYS == day.toordinal() % ROTATION_DAYS
 
 
 def stretches(periods: Iterable[Period], longest: int) -> list[list[Period]]:

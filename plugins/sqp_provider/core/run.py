@@ -58,6 +58,15 @@ class SyncRun(BaseModel):
             partition_name=row["partition_name"],
         )
 
+    def of(self, period: Period) -> SyncRun:
+        """Return this run for another period that it publishes too, such as the month of its week."""
+        name = f"{period.sync_type.target_table}_{period.first_day:%Y%m%d}"
+        return self.model_copy(update={"period": period, "partition_name": name})
+
+    def name_of(self, what: str) -> str:
+        """Return the name of a further table of this run: ``weekly_summary_20261108_difference_12``."""
+        return f"{self.partition_name}_{what}_{self.sync_log_id}"
+
     @property
     def is_closed(self) -> bool:
         """Whether the row says that the run has finished."""

@@ -41,7 +41,15 @@ class TargetSettings(Section):
     schema_name: Identifier = Field(
         default="sqp", alias="schema", description="the schema of the summaries; it belongs to one Airflow"
     )
-    lock_timeout_seconds: float = Field(default=10, gt=0, description="how long one attempt to publish waits")
+    lock_timeout_seconds: float = Field(
+        default=2700,
+        gt=0,
+        description="how long a publish tries to get its locks; each try keeps others waiting for 0.2 s",
+    )
+    swap_above_fraction: Fraction = Field(
+        default=0.15, description="a period of which a larger part changes is replaced as a whole"
+    )
+    swap_above_rows: int = Field(default=10_000, ge=0, description="… unless no more rows change than so many")
     max_delete_fraction: Fraction = Field(
         default=0.2,
         description="a publish that deletes more is refused; a part of what is published or, if more, of what arrives",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from copy import deepcopy
 from typing import Any, cast
@@ -17,7 +17,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
-from sqp_provider.core.errors import SyncError, TargetUnreachable, TargetUnusable
+from sqp_provider.core.errors import SyncError, TargetBusy, TargetUnreachable, TargetUnusable
 from sqp_provider.core.revision import SchemaVersion, refuse_other_version, refuse_renamed
 from sqp_provider.core.settings import TargetSettings
 from sqp_provider.sql_files import files_hash, named_statements, newest_revision
@@ -26,6 +26,12 @@ Names = Mapping[str, sql.Composable]
 
 CONNECT_SECONDS = 10
 """How long to wait for a connection, unless the connection's extra has ``connect_timeout``. psycopg waits 130 s."""
+
+MOMENT_SECONDS = 0.2
+"""How long readers may have to wait because we wait for a lock."""
+
+PATIENT_SECONDS = 10.0
+"""How long we wait for a lock that nobody else waits for."""
 
 _SERVER_STOPS = "57P"
 """The first characters of the codes with which a server shuts down or ends a session."""
@@ -99,7 +105,15 @@ class Database:
 
     def wait_at_most(self, seconds: float) -> None:
         """Let the lock waits that follow in this transaction fail after some seconds."""
-        self.run("publish", "wait_at_most", {"milliseconds": str(int(seconds * 1000))})
+        self.run("publish", "wait_at_most", {"milliseconds": str(max(int(seconds * 1000), 1))})
+
+    def wait_a_moment(self) -> None:
+        """Let them fail as soon as somebody who reads could feel that we wait: readers queue behind us."""
+        self.wait_at_most(MOMENT_SECONDS)
+
+    def wait_patiently(self) -> None:
+        """Let them fail after a while, where nobody queues behind us."""
+        self.wait_at_most(min(PATIENT_SECONDS, self.settings.lock_timeout_seconds))
 
 
 class SqpPostgresHook(PostgresHook):
@@ -127,6 +141,25 @@ class SqpPostgresHook(PostgresHook):
         """Return OpenLineage's names of server and database: ``("postgres://db.example.com:5432", "warehouse")``."""
         connection = self.get_connection(self.get_conn_id())
         return f"postgres://{connection.host}:{connection.port or 5432}", str(connection.schema)
+
+    def vacuum(self, names: Iterable[str]) -> bool:
+        """Vacuum tables of the staging schema, which no transaction may do.
+
+        :return: whether every transaction that is open sees all their rows.
+        """
+        with explained(f"a statement over Postgres connection {self.get_conn_id()}"):
+            opened = cast("psycopg.Connection[dict[str, Any]]", self.get_conn())
+            with closing(opened) as connection:
+                connection.row_factory = cast("Any", dict_row)
+                connection.prepare_threshold = None
+                connection.autocommit = True
+                database = Database(connection, self.target)
+                seen = True
+                for table in map(database.staged, names):
+                    database.run("publish", "vacuum", None, staged=table)
+                    text = sql.Literal(table.as_string())
+                    seen = seen and database.one("publish", "seen_by_all", staged_text=text)["seen"]
+                return seen
 
     @contextmanager
     def transaction(self, *, read_only: bool = False) -> Iterator[Database]:
@@ -202,6 +235,10 @@ def explained(what: str) -> Iterator[None]:
             f"{what} was refused: {error.diag.message_primary}{where}. A figure, or a sum of weeks in a month or "
             "quarter, is too large for its column. The target is unchanged. Make the column bigint (alter table … "
             "alter column … type bigint), then clear the task."
+        ) from error
+    except (postgres_errors.LockNotAvailable, postgres_errors.DeadlockDetected) as error:
+        raise TargetBusy(
+            _message(what, "did not get a lock", error, "Airflow tries the task again. If it fails again, clear it.")
         ) from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         if _REFUSED_LOGIN.search(str(error)):

@@ -21,7 +21,11 @@ class PostgresStageOperator(SyncStageOperator):
     @fails_plainly
     @measured
     def execute(self, context: Context) -> dict[str, Any]:
-        """Create the table, copy the rows, keep the rejects and add the key, all in one transaction."""
+        """Keep the rejects, then create the table, copy the rows and add the key, all in one transaction.
+
+        The rejects have one of their own, because whoever writes rows that refer to sync_log keeps partitions from
+        being attached.
+        """
         from sqp_provider.source.memory import return_large_buffers
         from sqp_provider.source.snapshot_reader import SnapshotReader
         from sqp_provider.target.encoding import encoded
@@ -33,11 +37,13 @@ class PostgresStageOperator(SyncStageOperator):
         return_large_buffers()
         reader = SnapshotReader(self.bigquery, snapshot.table, self.settings.source.read_streams)
         with self.skipped_for_newer_run(sync), self.postgres.transaction() as database:
+            Target(database, sync).refuse_if_superseded()
+            rejects_kept = Staging(database, sync).keep_rejects(reader.rejected()) if snapshot.reject_count else 0
+        with self.skipped_for_newer_run(sync), self.postgres.transaction() as database:
             staging = Staging(database, sync)
             staging.create(bigquery_sync_id=snapshot.job_id)
             types = staging.columns.types(staging.copied)
             rows = staging.copy(reader.accepted(staging.copied, partial(encoded, types=types)))
-            rejects_kept = staging.keep_rejects(reader.rejected()) if snapshot.reject_count else 0
             staging.add_key()
             Target(database, sync).refuse_if_superseded()
         return self.report(rows, rejects_kept, time.monotonic() - started)

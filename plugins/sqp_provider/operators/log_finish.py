@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Context
 
 from sqp_provider.core.attempt import Attempt, settle
-from sqp_provider.core.errors import ChecksFailed, NothingPublished, Superseded
+from sqp_provider.core.errors import ChecksFailed, NothingPublished, Superseded, TargetBusy
 from sqp_provider.core.failure import Failure
 from sqp_provider.core.run import STAGES, SyncRun
 from sqp_provider.failures import STAGE_ERROR, SyncFailed, fails_plainly
@@ -93,11 +93,9 @@ class SyncLogFinishOperator(SyncStageOperator):
         return None
 
     def clean_up(self, staging: Staging, sync: SyncRun, error: Failure | None) -> None:
-        """Drop the staged table, unless its checks failed: a person can then run their statements on it."""
-        if error is None and not sync.options.dry_run:
-            staging.drop_leftovers()
-        if error is None or error.type != ChecksFailed.__name__:
-            staging.drop()
+        """Drop what was staged, unless a person needs it to look at failed checks, or to publish it after all."""
+        if error is None or error.type not in (ChecksFailed.__name__, TargetBusy.__name__):
+            staging.drop_leftovers(of_finished_runs=error is None and not sync.options.dry_run)
 
     def conclude(self, sync: SyncRun, error: Failure | None) -> str:
         """Log the outcome, and raise if the run failed."""

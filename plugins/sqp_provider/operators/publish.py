@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class SyncPublishOperator(SyncStageOperator):
-    """Attach the staged table as a new period's partition, or write only the rows that differ.
+    """Attach the staged table as a new period's partition, replace the one that is there, or write what differs.
 
     Returns a :class:`~sqp_provider.core.publish.PublishResult` as a dict. A dry run compares and writes nothing.
     A published period is an event of the asset :func:`sqp_provider.assets.published`.
@@ -37,7 +39,6 @@ class SyncPublishOperator(SyncStageOperator):
         if sync.options.dry_run:
             result = self.compare(sync, snapshot)
         else:
-            self.make_room(sync)
             result = self.publish(sync, snapshot)
             emit_published(context["outlet_events"], sync, result, self.settings.target.schema_name)
         self.report(sync, snapshot, result)
@@ -66,41 +67,56 @@ class SyncPublishOperator(SyncStageOperator):
         return lineage.published(self.source_table, server, table, changed)
 
     def publish(self, sync: SyncRun, snapshot: Snapshot) -> PublishResult:
-        """Lock the period, refuse what must not be published, then change target, ledger and log together."""
-        from sqp_provider.target.sync_log import SyncLog
+        """Refuse what must not be published, then change target, ledger and log together."""
+        from sqp_provider.target.publication import Publication
         from sqp_provider.target.target import Target
 
-        with self.skipped_for_newer_run(sync), self.postgres.transaction() as database:
-            target = Target(database, sync)
-            target.lock()
-            target.refuse_if_superseded()
-            refuse_older_snapshot(sync, snapshot.snapshot_at, target.ledger())
-            if target.published_by_this_attempt():
-                return PublishResult(how="already published", inserted=0, unchanged=snapshot.totals.row_count)
-            target.staging.refuse_unless_of(snapshot)
-            result = self.change(target, snapshot)
-            target.record_published(snapshot)
-            target.derive_adopted()
-            if result.changes and sync.period.sync_type is SyncType.WEEKLY and self.sums_months_from_weeks:
-                target.mark_outdated(snapshot)
-            SyncLog(database).record_counts(
-                sync, result, {"outcome": result.how, "rows": snapshot.balance.model_dump()}
+        with self.skipped_for_newer_run(sync):
+            with self.postgres.transaction() as database:
+                target = Target(database, sync)
+                self.refuse(target, snapshot)
+                if target.published_by_this_attempt():
+                    return PublishResult(how="already published", inserted=0, unchanged=snapshot.totals.row_count)
+            publication = Publication(
+                self.postgres,
+                sync,
+                self.log,
+                give_up_at=time.monotonic() + self.seconds_to_wait,
+                rows=snapshot.totals.row_count,
+                check=partial(self.refuse, snapshot=snapshot),
+                judge=self.refuse_large_delete,
+                conclude=partial(self.conclude, snapshot=snapshot),
             )
-        return result
+            return publication.publish()
+
+    @property
+    def seconds_to_wait(self) -> float:
+        """How long a lock may be refused before the stage's time is up."""
+        stage = self.settings.schedule.stage_timeout_minutes * 60
+        return min(self.settings.target.lock_timeout_seconds, stage * 0.9)
+
+    def refuse(self, target: Target, snapshot: Snapshot) -> None:
+        """Stop unless this run may publish this snapshot, and its rows are staged."""
+        target.refuse_if_superseded()
+        refuse_older_snapshot(target.sync, snapshot.snapshot_at, target.ledger())
+        if not target.published_by_this_attempt():
+            target.staging.refuse_unless_of(snapshot)
+
+    def conclude(self, target: Target, result: PublishResult, snapshot: Snapshot) -> None:
+        """Write what belongs into the transaction that publishes."""
+        from sqp_provider.target.sync_log import SyncLog
+
+        target.record_published(snapshot)
+        if result.changes and target.sync.period.sync_type is SyncType.WEEKLY and self.sums_months_from_weeks:
+            target.mark_outdated(snapshot)
+        SyncLog(target.database).record_counts(
+            target.sync, result, {"outcome": result.how, "rows": snapshot.balance.model_dump()}
+        )
 
     @property
     def sums_months_from_weeks(self) -> bool:
         """Whether the sync of a month adds up what the source has of its weeks."""
         return self.settings.source.is_summed_from_weeks(SyncType.MONTHLY)
-
-    def change(self, target: Target, snapshot: Snapshot) -> PublishResult:
-        """Attach a period that is new; of one that is there, write the difference."""
-        if target.period_is_new():
-            return target.attach(snapshot.totals.row_count)
-        result = target.find_difference()
-        self.refuse_large_delete(target, result)
-        target.apply_difference()
-        return result
 
     def compare(self, sync: SyncRun, snapshot: Snapshot) -> PublishResult:
         """Return what publishing would change, and write only the run's own row of ``sync_log``."""
@@ -111,6 +127,7 @@ class SyncPublishOperator(SyncStageOperator):
             target = Target(database, sync)
             target.staging.refuse_unless_of(snapshot)
             found = target.find_difference()
+            target.forget_difference()
             result = found.model_copy(update={"how": "dry run"})
             would = result.model_dump(mode="json") | {"refused": self.refusal(target, found)}
             nothing = PublishResult(how="dry run", inserted=0, unchanged=snapshot.totals.row_count)
@@ -130,10 +147,3 @@ class SyncPublishOperator(SyncStageOperator):
             self.log.warning("%s", error)
             return str(error)
         return None
-
-    def make_room(self, sync: SyncRun) -> None:
-        """Create missing partitions first, so that their locks are not held while rows are written."""
-        from sqp_provider.target.target import Target
-
-        with self.postgres.transaction() as database:
-            Target(database, sync).make_room()

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
+from sqp_provider.core.errors import SyncError
 from sqp_provider.core.period import Period, SyncType
-from sqp_provider.core.restatement import Finding, find_restatements, stretches
+from sqp_provider.core.restatement import Finding, find_restatements, is_its_turn, stretches
 from sqp_provider.core.trigger import refuse_unknown_keys
 from sqp_provider.failures import fails_plainly
 from sqp_provider.notifications.alerts import notify_run_finished
 from sqp_provider.operators.airflow_name import airflow_name
 from sqp_provider.operators.stage import SyncStageOperator
 from sqp_provider.operators.stale_runs import close_stale_runs
+
+if TYPE_CHECKING:
+    from sqp_provider.target.periods import Accounted
 
 
 class RestatementCheckOperator(SyncStageOperator):
@@ -48,6 +52,7 @@ class RestatementCheckOperator(SyncStageOperator):
             SchemaState(database).claim(airflow_name(self.settings))
         self.source.refuse_if_unusable()
         self.close_stale_runs(context)
+        self.check_stored(context)
         findings = [finding for window in self.windows(context) for finding in self.check(window)]
         self.report(findings)
         to_sync = [finding.period for finding in findings if finding.action == "sync"]
@@ -61,6 +66,44 @@ class RestatementCheckOperator(SyncStageOperator):
         for run in close_stale_runs(self.postgres, context["ti"], self.log, after=after):
             notify_run_finished(self.settings, run.sync_log_id)
 
+    def check_stored(self, context: Context) -> None:
+        """Compare the rows of published periods with what was published: the window, and older ones in turn.
+
+        A month or quarter that is not the sum of its weeks is summed anew; any other becomes ``overwritten``, and is
+        synced again.
+        """
+        from sqp_provider.target.periods import accounted_periods
+
+        run_after, window = context["dag_run"].run_after, set(self.window(context))
+        with self.postgres.transaction() as database:
+            accounted = accounted_periods(database, self.sync_type)
+        for known in accounted:
+            if not (known.period in window or is_its_turn(known.period, run_after.date()) or known.must_be_summed):
+                continue
+            if known.state == "synced":
+                with self.postgres.transaction() as database:
+                    if not known.is_intact(database):
+                        self.log.warning("%s: its rows are not those that were published", known.period)
+            elif not context["params"]["dry_run"]:
+                self.sum_anew(known)
+
+    def sum_anew(self, known: Accounted) -> None:
+        """Make a month or quarter the sum of its weeks. If that fails, the others are checked all the same."""
+        try:
+            result = known.sum_anew(self.postgres, self.log, self.settings.target.lock_timeout_seconds / 10)
+        except SyncError as error:
+            self.log.error("%s could not be summed anew: %s", known.period, error)
+            return
+        if result.changes:
+            self.log.warning("%s was not the sum of its weeks: %s", known.period, result)
+
+    def window(self, context: Context) -> list[Period]:
+        """Return the periods that are checked every day, newest first."""
+        sync_type = self.sync_type
+        periods = context["params"]["periods"] or self.settings.restatements.periods_of(sync_type)
+        delay = self.settings.schedule.delay(sync_type)
+        return Period.latest_due(sync_type, context["dag_run"].run_after, delay).with_previous(periods)
+
     def windows(self, context: Context) -> list[list[Period]]:
         """Return the periods to check, newest first.
 
@@ -68,14 +111,12 @@ class RestatementCheckOperator(SyncStageOperator):
         """
         from sqp_provider.target.periods import doubted_periods
 
-        sync_type, run_after = self.sync_type, context["dag_run"].run_after
-        periods = context["params"]["periods"] or self.settings.restatements.periods_of(sync_type)
-        if not periods:
+        window = self.window(context)
+        if not window:
             return []
-        window = Period.latest_due(sync_type, run_after, self.settings.schedule.delay(sync_type)).with_previous(periods)
         with self.postgres.transaction() as database:
-            doubted = doubted_periods(database, sync_type)
-        return [window, *stretches((period for period in doubted if period not in window), longest=periods)]
+            doubted = doubted_periods(database, self.sync_type)
+        return [window, *stretches((period for period in doubted if period not in window), longest=len(window))]
 
     def check(self, window: list[Period]) -> list[Finding]:
         """Read the source's totals, write them into ``source_period``, and compare them with the ledger."""

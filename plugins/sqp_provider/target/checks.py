@@ -37,6 +37,13 @@ class Checks:
             keys = self.database.one("quality", "key_count", staged=staging.name)["key_count"]
         return Staged.from_row(row, key_count=keys)
 
+    def stored_hash(self) -> dict[str, int]:
+        """Return ``row_count`` and ``row_hash`` of the published rows."""
+        first_day = sql.Literal(self.sync.period.first_day)
+        return self.database.one(
+            "quality", "stored_hash", None, target=self._target(), first_day=first_day, **self._expressions()
+        )
+
     def earlier(self, settings: CheckSettings) -> Earlier:
         """Return the row counts and ASINs that were published before this period."""
         row_counts, last = self._recent_row_counts(settings), self._last_period_start()

@@ -23,11 +23,13 @@ class StoredColumn:
 
     :param type: as it is declared, or as the domain it has was declared: ``numeric(5,4)``.
     :param is_generated: Postgres computes it, so that nothing can be written.
+    :param default: the expression of its default, or None.
     """
 
     name: str
     type: str
     is_generated: bool
+    default: str | None
 
 
 class StoredColumns:
@@ -42,6 +44,11 @@ class StoredColumns:
         name = f"{database.settings.schema_name}.{sync_type.target_table}"
         statement = database.statement("staging", "target_columns", {"target_text": sql.Literal(name)})
         return cls(StoredColumn(**row) for row in database.connection.execute(statement))
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Return every column that can be written, those of others too."""
+        return self.written(self.by_name)
 
     def written(self, columns: Iterable[str]) -> tuple[str, ...]:
         """Return those of the columns that can be written."""

@@ -29,7 +29,7 @@ class OpenRuns:
             it was read, so that nothing was written.
         :raises TargetUnreachable: a session has locked the staged table, so the run is still running.
         """
-        self.database.wait_at_most(self.database.settings.lock_timeout_seconds)
+        self.database.wait_patiently()
         seen = {"sync_log_id": run.sync_log_id, "attempt": run.attempt, "started_at": run.started_at}
         row = self.database.row("stale", "lock_open", seen)
         if row is None:

@@ -2,25 +2,74 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
 from sqp_provider.core.period import Period, SyncType
+from sqp_provider.core.publish import PublishResult
 from sqp_provider.core.restatement import KnownPeriod
+from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import PeriodTotals
-from sqp_provider.hooks.postgres import Database
+from sqp_provider.hooks.postgres import Database, SqpPostgresHook
+from sqp_provider.target.checks import Checks
+from sqp_provider.target.publication import Publication
 
 
 def doubted_periods(database: Database, sync_type: SyncType) -> list[Period]:
-    """Return the periods that were written to, or a week of which changed, after they were published, newest first.
-
-    A period whose partition somebody has dropped or detached is one of them.
-    """
-    database.run("restatements", "forget_lost", {"sync_type": sync_type.value})
+    """Return the periods that were written to, or a week of which changed, after they were published, newest first."""
     statement = database.statement("restatements", "doubted_periods")
     rows = database.connection.execute(statement, {"sync_type": sync_type.value})
     return [Period.starting(sync_type, row["period_start"]) for row in rows]
+
+
+@dataclass(frozen=True)
+class Accounted:
+    """A period of which the ledger knows what its rows must be: a snapshot, or the sum of its weeks.
+
+    :param version: changes whenever anybody writes to the period in a way that is noticed at once.
+    """
+
+    period: Period
+    state: str
+    row_count: int | None
+    row_hash: int | None
+    version: str
+    must_be_summed: bool
+
+    def is_intact(self, database: Database) -> bool:
+        """Return whether its rows are those that were published; if not, write that into the ledger.
+
+        This finds what no trigger noticed: a partition that was dropped or detached, a disabled trigger.
+        """
+        found = Checks(database, _nobody(self.period)).stored_hash()
+        if (found["row_count"], found["row_hash"]) == (self.row_count, self.row_hash):
+            return True
+        values = {"sync_type": self.period.sync_type.value, "period_start": self.period.first_day}
+        database.run("restatements", "forget_overwritten", values | {"version": self.version})
+        return False
+
+    def sum_anew(self, postgres: SqpPostgresHook, log: Any, seconds: float) -> PublishResult:
+        """Make a month or quarter the sum of its weeks again, and return what was wrong."""
+        return Publication(postgres, _nobody(self.period), log, time.monotonic() + seconds, is_sum=True).publish()
+
+
+def accounted_periods(database: Database, sync_type: SyncType) -> list[Accounted]:
+    """Return the periods of which the ledger knows what their rows must be, newest first."""
+    statement = database.statement("restatements", "accounted_periods")
+    rows = database.connection.execute(statement, {"sync_type": sync_type.value})
+    return [Accounted(Period.starting(sync_type, row.pop("period_start")), **row) for row in rows]
+
+
+def _nobody(period: Period) -> SyncRun:
+    """Return a run that has no row in ``sync_log``: the daily check reads and sums for none."""
+    now = datetime.now(UTC)
+    run = SyncRun(
+        sync_log_id=0, attempt=0, period=period, started_at=now, dag_id="", run_id="the daily check", partition_name=""
+    )
+    return run.of(period)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sqp_provider.hooks.postgres import SqpPostgresHook
-from sqp_provider.target.target import TURN_SECONDS
 
 _HAS_ANALYZE_ONLY = 180_000
 
@@ -20,17 +19,15 @@ class Statistics:
     def refresh(self) -> Iterator[str]:
         """Analyze each table that has grown by a tenth since it was analyzed, and yield its name.
 
-        Publishes wait for their turn meanwhile, so that none of them waits for a lock of the table.
+        Neither readers nor writers wait for it. A publish tries again until the table is analyzed.
 
-        :raises TargetUnreachable: somebody holds the table for longer than a publish would wait.
+        :raises TargetBusy: somebody attaches partitions all the time.
         """
         with self.postgres.transaction() as database:
             outdated = database.connection.execute(database.statement("statistics", "outdated")).fetchall()
         for table in outdated:
             with self.postgres.transaction() as database:
-                database.wait_at_most(TURN_SECONDS)
-                database.run("publish", "lock_turn", table)
-                database.wait_at_most(database.settings.lock_timeout_seconds)
+                database.wait_patiently()
                 only = database.connection.info.server_version >= _HAS_ANALYZE_ONLY
                 name = "analyze_only" if only else "analyze"
                 database.run("statistics", name, table=database.table(table["target_table"]))

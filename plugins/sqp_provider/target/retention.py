@@ -40,21 +40,21 @@ class Retention:
             old = database.connection.execute(database.statement("retention", "old_periods"), keep).fetchall()
         for period in old:
             with self.postgres.transaction() as database:
-                database.wait_at_most(database.settings.lock_timeout_seconds)
+                database.wait_patiently()
                 deleted = database.one("retention", "delete_period", period)["deleted"]
             yield period["sync_type"], period["period_start"], deleted
 
     def drop_partitions(self) -> Iterator[str]:
         """Drop the empty partitions of deleted periods, and yield their names. One that is in use again stays.
 
-        :raises TargetUnreachable: a reader holds the table for longer than a publish would wait. The partition stays
+        :raises TargetBusy: somebody reads the table, and would have to wait. The partition stays
             until the next call.
         """
         with self.postgres.transaction() as database:
             left = database.connection.execute(database.statement("retention", "deleted_partitions")).fetchall()
         for partition in left:
             with self.postgres.transaction() as database:
-                database.wait_at_most(database.settings.lock_timeout_seconds)
+                database.wait_a_moment()
                 dropped = database.one("retention", "drop_partition", partition)["dropped"]
             if dropped:
                 yield partition["partition_name"]

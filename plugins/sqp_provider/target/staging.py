@@ -13,7 +13,6 @@ from psycopg import sql
 from psycopg.errors import UniqueViolation
 
 from sqp_provider.core.errors import ChecksFailed, StagedMissing
-from sqp_provider.core.period import SyncType
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.hooks.postgres import Database
@@ -31,6 +30,9 @@ class Staging:
         self.database = database
         self.sync = sync
         self.name = database.staged(sync.staged_name)
+        self.difference = database.staged(sync.name_of("difference"))
+        self.finished = database.staged(sync.name_of("finished"))
+        self.partition = database.staged(sync.name_of("partition"))
         self.label = f"{database.settings.staging_schema}.{sync.staged_name}"
         self.target_label = f"{database.settings.schema_name}.{sync.period.sync_type.target_table}"
         self.target = database.table(sync.period.sync_type.target_table)
@@ -89,8 +91,35 @@ class Staging:
                 "Clear 'extract' to take a new snapshot."
             ) from error
         if self.period_is_new():
-            self._add_indexes()
+            self._run("add_indexes", **self.period_names())
         self._run("analyze_staged")
+
+    def create_partition(self) -> None:
+        """Create the table of a new partition empty, beside the staged one."""
+        self.drop(self.partition)
+        self._run("create_partition_to_be", **self.period_names(self.partition))
+
+    def complete_partition(self) -> None:
+        """Add what a filled partition needs before it is attached: key, indexes, statistics."""
+        self._run("alter_staged", staged=self.partition, actions=self.database.statement("staging", "add_key"))
+        self._run("add_indexes", **self.period_names(self.partition))
+        self._run("analyze_staged", staged=self.partition)
+
+    def add_foreign_keys(self, name: str) -> None:
+        """Add the keys by which the summary table refers to others; nothing is read yet."""
+        names = self.period_names(self.database.staged(name))
+        found = self.database.connection.execute(self.database.statement("publish", "foreign_keys", names)).fetchall()
+        for row in found:
+            definition = sql.SQL(row["definition"])
+            self.database.run("publish", "add_foreign_key", staged=self.database.staged(name), definition=definition)
+
+    def prove_foreign_keys(self, name: str) -> None:
+        """Read all rows of a new partition to prove its keys."""
+        names = self.period_names(self.database.staged(name))
+        statement = self.database.statement("publish", "unproved_foreign_keys", names)
+        for row in self.database.connection.execute(statement).fetchall():
+            key = sql.Identifier(row["name"])
+            self.database.run("publish", "prove_foreign_key", staged=self.database.staged(name), key=key)
 
     def period_is_new(self) -> bool:
         """Return whether the staged table can become the period's partition as it is.
@@ -110,7 +139,9 @@ class Staging:
 
     def exists(self) -> bool:
         """Return whether the staged table exists."""
-        return bool(self.database.one("staging", "staged_exists", staged_text=sql.Literal(self.label))["found"])
+        return bool(
+            self.database.one("staging", "staged_exists", staged_text=sql.Literal(self.name.as_string()))["found"]
+        )
 
     def refuse_unless_of(self, snapshot: Snapshot) -> None:
         """Stop a stage whose snapshot is not staged, because the stage was cleared alone.
@@ -134,16 +165,22 @@ class Staging:
                 f"of {snapshot.job_id}: 'extract' ran again, 'load' did not. The target is unchanged. Clear 'load'."
             )
 
-    def drop(self) -> None:
-        """Drop the staged table if it exists. Without one, nothing is run that an event trigger would see."""
-        if self.exists():
-            self._run("drop_staged")
+    def drop(self, table: sql.Identifier | None = None) -> None:
+        """Drop a table if it exists, the staged one unless another is named.
 
-    def drop_leftovers(self) -> None:
-        """Drop the staged tables of finished runs of the same period, which a completed run makes useless."""
+        Without one, nothing is run that an event trigger would see.
+        """
+        table = table or self.name
+        if self._exists(table):
+            self._run("drop_staged", staged=table)
+
+    def drop_leftovers(self, *, of_finished_runs: bool) -> None:
+        """Drop what this run has staged, and what finished runs of the same period have left."""
         values = {
             "staging_schema": self.database.settings.staging_schema,
+            "sync_log_id": self.sync.sync_log_id,
             "prefix": f"{self.sync.partition_name}_",
+            "of_finished_runs": of_finished_runs,
         }
         left = self.database.connection.execute(self.database.statement("staging", "leftovers"), values).fetchall()
         for row in left:
@@ -162,20 +199,23 @@ class Staging:
         }
         return {column: constants[column] for column in self.columns.written(constants)}
 
-    def period_names(self) -> dict[str, sql.Composable]:
-        """Return what the functions of partitions are called with: both tables and the days of the period."""
+    def period_names(self, staged: sql.Identifier | None = None) -> dict[str, sql.Composable]:
+        """Return what the functions of partitions are called with: both tables and the days of the period.
+
+        :param staged: the table that becomes the partition; the staged one unless given.
+        """
         period = self.sync.period
         return {
-            "staged_text": sql.Literal(self.label),
+            "staged_text": sql.Literal((staged or self.name).as_string()),
             "target_name": sql.Literal(period.sync_type.target_table),
+            "target_text": sql.Literal(self.target.as_string()),
             "first_day": sql.Literal(period.first_day),
             "last_day": sql.Literal(period.last_day),
         }
 
-    def _add_indexes(self) -> None:
-        if self.sync.period.sync_type is SyncType.WEEKLY:
-            self._run("add_sync_index")
-        self._run("add_reference_index")
+    def _exists(self, table: sql.Identifier) -> bool:
+        text = sql.Literal(table.as_string())
+        return bool(self.database.one("staging", "staged_exists", staged_text=text)["found"])
 
     def _action(self, name: str, column: str, value: Any = None) -> sql.Composed:
         names = {"column": sql.Identifier(column), "value": sql.Literal(value)}
@@ -185,7 +225,7 @@ class Staging:
         self._run("alter_staged", actions=sql.SQL(", ").join(actions))
 
     def _run(self, name: str, **names: sql.Composable) -> None:
-        self.database.run("staging", name, None, staged=self.name, **names)
+        self.database.run("staging", name, None, **({"staged": self.name} | names))
 
     @staticmethod
     def _list(columns: Iterable[str]) -> sql.Composed:

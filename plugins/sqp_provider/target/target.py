@@ -1,4 +1,4 @@
-"""The target table: refuse older runs, read and write the ledger, and publish a staged period."""
+"""The target table: refuse older runs, read and write the ledger, compare a period and write what differs."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from psycopg import sql
 
 from sqp_provider.core.contract import values_of
 from sqp_provider.core.fence import refuse_older_run, refuse_replaced_attempt
-from sqp_provider.core.period import SyncType
-from sqp_provider.core.publish import PublishResult
+from sqp_provider.core.publish import PublishResult, Way
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.hooks.postgres import Database
 from sqp_provider.target.staging import Staging
 
-TURN_SECONDS = 600.0
-"""How long a publish waits for another publish of the same table."""
-
 _SYNC_COLUMNS = ("bigquery_sync_id", "sync_log_id", "last_synced_at")
 
 
 class Target:
-    """One period of the target, inside one transaction."""
+    """One period of the target, inside one transaction.
 
-    def __init__(self, database: Database, sync: SyncRun) -> None:
+    :param derived: whether its rows are summed from weeks.
+    """
+
+    def __init__(self, database: Database, sync: SyncRun, *, derived: bool = False) -> None:
+        self.derived = derived
         self.database = database
         self.sync = sync
         self.staging = Staging(database, sync)
@@ -41,6 +41,11 @@ class Target:
         return self.staging.columns.written((*calendar, *values_of(self.sync.period.sync_type)))
 
     @property
+    def judged(self) -> tuple[str, ...]:
+        """The columns that are compared: a sum of weeks belongs to no sync, and must not say so."""
+        return self.updated if self.derived else self.compared
+
+    @property
     def updated(self) -> tuple[str, ...]:
         """The columns that are written into a row that is there."""
         return (*self.compared, *_SYNC_COLUMNS)
@@ -51,11 +56,27 @@ class Target:
         return ("period_start", "query", "asin", *self.updated)
 
     def lock(self) -> None:
-        """Wait for the turn to publish. This wait blocks nobody, so it may be long; later lock waits may not."""
-        self.database.wait_at_most(TURN_SECONDS)
-        self._run("lock_turn", self.period)
-        self._run("lock_period", self.period)
-        self.database.wait_at_most(self.database.settings.lock_timeout_seconds)
+        """Wait until nobody else publishes the period. Whoever waits here keeps nobody from reading."""
+        self.database.wait_patiently()
+        self.lock_periods()
+
+    def lock_periods(self) -> None:
+        """Be the only one who publishes the period and, of a week, its month and quarter."""
+        self._run("lock_periods", self.period)
+
+    def version(self) -> str | None:
+        """Return what tells whether anybody has written to the period since; None where the ledger has no row of it."""
+        row = self.database.row("publish", "ledger_version", self.period)
+        return str(row["version"]) if row else None
+
+    def locked_version(self) -> str | None:
+        """Return the same, and keep everybody from writing to the period until this transaction ends."""
+        row = self.database.row("publish", "lock_ledger", self.period)
+        return row["version"] if row else ("rows of others" if self.has_rows() else None)
+
+    def has_rows(self) -> bool:
+        """Return whether the target has a row of the period."""
+        return bool(self._one("has_rows")["found"])
 
     def refuse_if_superseded(self) -> None:
         """Stop unless this is the newest attempt of the newest run of its period. A dry run stands in nobody's way.
@@ -90,52 +111,38 @@ class Target:
             return False
         return self._rows() == int(ledger["row_count"])
 
+    def adopt_unknown(self) -> None:
+        """Note rows that nobody accounts for: of the period and, of a week, of its month and quarter."""
+        self._run("adopt_unknown", self.period)
+
+    def way_as_a_whole(self) -> Way | None:
+        """Return how a partition that is built elsewhere can become the period's, or None if it cannot."""
+        way = self._one("way_as_a_whole")["way"]
+        return Way(way) if way else None
+
     def make_room(self) -> None:
-        """Create the partitions of what will be written row by row, where they are missing."""
-        self.database.wait_at_most(TURN_SECONDS)
-        self._run("lock_turn", self.period)
-        if self.sync.period.sync_type is SyncType.WEEKLY:
-            self._lock_rollup_turns()
-        self.database.wait_at_most(self.database.settings.lock_timeout_seconds)
-        self._run("make_room", self.period | {"is_new": self.staging.period_is_new()})
+        """Create the partition of what will be written row by row, if it is missing and can be."""
+        self._run("make_room")
 
-    def period_is_new(self) -> bool:
-        """Return whether the staged table can be attached. If so, nobody can write rows of the period meanwhile."""
-        if not self.staging.period_is_new():
-            return False
-        if self.sync.period.sync_type is SyncType.WEEKLY:
-            self._lock_rollup_turns()
-        self._run("lock_defaults", self.period)
-        return self.staging.period_is_new()  # while this waited, somebody may have written
+    def find_difference(self, rows: sql.Composable | None = None, most: int | None = None) -> PublishResult:
+        """Compare rows with the current ones, key by key, and return what would change. The target is not written.
 
-    def attach(self, rows: int) -> PublishResult:
-        """Sum a week into its month and quarter, then attach the staged table as the period's partition.
+        The changes are kept in a table of the staging schema.
 
-        The attach comes last, so that its locks are held for a short time only.
+        :param rows: a table or a query in brackets; the staged table unless given.
+        :param most: keep no more than so many changes; beyond that the result is counted only.
         """
-        if self.sync.period.sync_type is SyncType.WEEKLY:
-            self._run("refresh_rollups")
-        schema, name = self.database.settings.schema_name, self.sync.partition_name
-        self._run("move_staged", schema=sql.Identifier(schema))
-        moved = sql.Identifier(schema, self.sync.staged_name)
-        self._run("rename_staged", moved=moved, partition_name=sql.Identifier(name))
-        self._run("attach")
-        return PublishResult(how="attached", inserted=rows)
-
-    def find_difference(self) -> PublishResult:
-        """Compare the staged with the current rows, key by key, and return what would change. Nothing is written."""
-        plain = not self.staging.target_is_partitioned()
-        current = "current_rows_once" if plain else "current_rows"
-        self._run("compare_in_memory")
-        self._run(
-            "find_difference",
-            staged_inserted=_of("s", self.inserted),
-            staged_values=_of("s", self.compared),
-            current_values=_of("c", self.compared),
-            current_rows=self.database.statement("publish", current, self._names()),
-        )
+        compared = self._compared(rows)
+        self.database.run("sums", "prefer_hash_joins")
+        self.forget_difference()
+        limit = sql.Literal(None if most is None else most + 1)
+        self._run("create_difference", None, staged_inserted=_of("s", self.inserted), limit=limit, **compared)
         self._run("analyze_difference")
-        found = self._one("count_difference", self.period)
+        found = self._one("count_difference", None, **compared)
+        if most is not None and found["inserted"] + found["updated"] + found["deleted"] > most:
+            self.forget_difference()
+            found = self._one("count_changes", None, **compared)
+        plain = not self.staging.target_is_partitioned()
         repeated = self._one("count_duplicates", self.period)["duplicates"] if plain else 0
         return PublishResult(
             how="difference",
@@ -145,13 +152,60 @@ class Target:
             unchanged=found["rows_staged"] - found["inserted"] - found["updated"],
         )
 
+    def forget_difference(self) -> None:
+        """Drop the table of changes, if there is one."""
+        self.staging.drop(self.staging.difference)
+
     def apply_difference(self) -> None:
-        """Write the changes that :meth:`find_difference` found. Rows that did not change are not touched."""
+        """Write the changes that :meth:`find_difference` has kept. Rows that did not change are not touched."""
         if not self.staging.target_is_partitioned():
             self._run("delete_duplicates", self.period)
         self._run("delete_vanished")
         self._run("update_changed", assigned=_list(self.updated), difference_values=_of("d", self.updated))
         self._run("insert_new", inserted=_list(self.inserted))
+
+    def stage_rows(self, rows: sql.Composable) -> int:
+        """Write the rows of a query in brackets into the staged table, and return how many there are."""
+        self.database.run("sums", "prefer_hash_joins")
+        return self._run("create_from_rows", rows=rows)
+
+    def build(self, rows: sql.Composable, *, replaces: bool) -> None:
+        """Build the new partition apart, from rows that are the whole period.
+
+        :param rows: a table or a query in brackets.
+        :param replaces: a partition that is there; what did not change keeps all its columns.
+        """
+        columns: Iterable[str] = self.inserted
+        self.database.run("sums", "prefer_hash_joins")
+        if replaces:
+            columns = self.staging.columns.all
+            self.staging.drop(self.staging.finished)
+            self._run("create_finished", None, finished_columns=self._finished(columns), **self._compared(rows))
+            rows = self.staging.finished
+        self.staging.create_partition()
+        self._run("fill_partition", staged=self.staging.partition, columns=_list(columns), rows=rows)
+        self.staging.complete_partition()
+        if replaces:
+            self.staging.drop(self.staging.finished)
+
+    def lock_readers_out(self, way: Way) -> None:
+        """Lock what attaching or swapping the partition locks, to wait for all of it before anything is changed."""
+        if way is Way.SWAP:
+            self._run("lock_table", table=self.table)
+            self._run("lock_table", table=self.database.table(self.sync.partition_name))
+        statement = self.database.statement("publish", "default_partition", self._names())
+        for row in self.database.connection.execute(statement).fetchall():
+            self._run("lock_table", table=sql.SQL(row["name"]))
+
+    def put_in_place(self, way: Way, name: str) -> None:
+        """Make a table of the staging schema the period's partition, in place of the one that is there."""
+        if way is Way.SWAP:
+            self._run("drop_partition", partition=self.database.table(self.sync.partition_name))
+        schema = self.database.settings.schema_name
+        self._run("move_staged", staged=self.database.staged(name), schema=sql.Identifier(schema))
+        moved = sql.Identifier(schema, name)
+        self._run("rename_staged", moved=moved, partition_name=sql.Identifier(self.sync.partition_name))
+        self._run("attach")
 
     def record_published(self, snapshot: Snapshot) -> None:
         """Write into the ledger that the period equals the snapshot."""
@@ -163,15 +217,19 @@ class Target:
                 "fingerprint": snapshot.fingerprint,
                 "snapshot_at": snapshot.snapshot_at,
                 "row_count": snapshot.totals.row_count,
+                "row_hash": snapshot.totals.row_hash,
                 "sync_log_id": self.sync.sync_log_id,
                 "attempt": self.sync.attempt,
             },
         )
 
-    def derive_adopted(self) -> None:
-        """Sum the month and quarter that were there before the first sync, if all their weeks are synced now."""
-        if self.sync.period.sync_type is SyncType.WEEKLY:
-            self._run("derive_adopted", self.period)
+    def record_derived(self, way: Way | None) -> None:
+        """Write into the ledger that the month or quarter is the sum of its weeks."""
+        self._run("record_derived", self.period | {"has_rows": True if way else None})
+
+    def mark_derived(self) -> None:
+        """Write into the ledger that the month or quarter is to be summed anew."""
+        self._run("mark_derived", self.period)
 
     def mark_outdated(self, snapshot: Snapshot) -> None:
         """Write into the ledger that a synced month or quarter may lack what this week now has."""
@@ -185,10 +243,33 @@ class Target:
     def _rows(self) -> int:
         return int(self._one("period_rows", self.period)["rows"])
 
-    def _lock_rollup_turns(self) -> None:
-        self.database.wait_at_most(TURN_SECONDS)
-        self._run("lock_rollup_turns")
-        self.database.wait_at_most(self.database.settings.lock_timeout_seconds)
+    def _compared(self, rows: sql.Composable | None) -> dict[str, sql.Composable]:
+        plain = not self.staging.target_is_partitioned()
+        current = "current_rows_once" if plain else "current_rows"
+        return {
+            "rows": rows or self.staging.name,
+            "staged_values": _of("s", self.judged),
+            "current_values": _of("c", self.judged),
+            "current_rows": self.database.statement("publish", current, self._names()),
+        }
+
+    def _finished(self, columns: Iterable[str]) -> sql.Composed:
+        """Return the columns of a finished row: as it was, if it did not change."""
+        found = self.staging.columns.by_name
+        either = sql.SQL("case when row.same then c.{0} else {1} end as {0}")
+        kept = sql.SQL("case when c.query is null then {1} else c.{0} end as {0}")
+        written = {column: sql.Identifier("s", column) for column in self.inserted}
+        finished = []
+        for column in columns:
+            name = sql.Identifier(column)
+            if column in written:
+                finished.append(either.format(name, written[column]))
+            elif column == "updated_at":
+                finished.append(either.format(name, sql.SQL("current_timestamp")))
+            else:
+                default = found[column].default
+                finished.append(kept.format(name, sql.SQL(default) if default else sql.SQL("null")))
+        return sql.SQL(", ").join(finished)
 
     def _run(self, name: str, values: Mapping[str, Any] | None = None, **names: sql.Composable) -> int:
         return self.database.run("publish", name, values, **(self._names() | names))
@@ -200,6 +281,8 @@ class Target:
         return {
             "target": self.table,
             "staged": self.staging.name,
+            "difference": self.staging.difference,
+            "finished": self.staging.finished,
         } | self.staging.period_names()
 
 

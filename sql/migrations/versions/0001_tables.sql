@@ -123,6 +123,7 @@ create table if not exists synced_period (
     fingerprint text,
     snapshot_at timestamptz,
     row_count bigint,
+    row_hash bigint,
     sync_log_id bigint references sync_log (id),
     attempt integer,
     published_at timestamptz default current_timestamp,

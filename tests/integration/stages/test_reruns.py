@@ -119,7 +119,7 @@ def test_a_week_whose_partition_goes_before_publish_gets_it_again_with_all_index
     stages.query("drop table weekly_summary_20261108")
     for task_id in ("publish", "log_finish"):
         assert stages.run_task(run, task_id), run.errors
-    assert (run["publish"]["how"], len(stages.target())) == ("difference", 10)
+    assert (run["publish"]["how"], len(stages.target())) == ("attached", 10)
     assert stages.query("select relpersistence from pg_class where relname = 'weekly_summary_20261108'") == [
         {"relpersistence": "p"}
     ]

@@ -1,0 +1,349 @@
+"""Publish a period together with the months and quarters that are summed from it: all at once, or nothing.
+
+What takes long is prepared in transactions of its own: comparing, summing, building a new partition. The last
+transaction waits for no lock longer than a moment; if one is not free, it gives everything back and tries again. If
+somebody has written to a period since it was prepared, it is prepared anew.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from random import SystemRandom
+from typing import Any, TypeVar
+
+from psycopg import sql
+from psycopg.errors import UniqueViolation
+
+from sqp_provider.core.errors import TargetBusy, TargetUnusable
+from sqp_provider.core.period import Period, SyncType
+from sqp_provider.core.publish import MonthFacts, PublishResult, Way
+from sqp_provider.core.run import SyncRun
+from sqp_provider.hooks.postgres import MOMENT_SECONDS, Database, SqpPostgresHook
+from sqp_provider.target.sums import Sums
+from sqp_provider.target.target import Target
+
+REFUSALS = 5
+"""After so many refusals a period is written row by row instead of being replaced."""
+
+SEEN_SECONDS = 30.0
+"""How long a new partition waits until every open transaction sees its rows; then the period is written row by row."""
+
+
+T = TypeVar("T")
+
+
+class _Moved(Exception):
+    """Somebody has written to a period since it was prepared."""
+
+
+class _NotSeen(Exception):
+    """A transaction is open that would see a new partition empty."""
+
+
+_NOTHING = PublishResult(how="unchanged", inserted=0)
+
+
+@dataclass
+class Part:
+    """One period of a publish.
+
+    :param version: what the ledger had before the period was read.
+    :param way: how it is put in place; None: row by row.
+    :param partition: the table of the staging schema that becomes the partition.
+    :param is_compared: all its changes are kept.
+    """
+
+    run: SyncRun
+    derived: bool
+    version: str | None = None
+    way: Way | None = None
+    result: PublishResult = _NOTHING
+    partition: str = ""
+    is_compared: bool = False
+
+    def target(self, database: Database) -> Target:
+        """Return the period inside a transaction."""
+        return Target(database, self.run, derived=self.derived)
+
+
+@dataclass
+class Publication:
+    """What is published together: the run's period, and what is summed from it.
+
+    :param give_up_at: when to stop trying, by ``time.monotonic``.
+    :param rows: how many rows are staged.
+    :param is_sum: the period is a month or quarter that is summed anew; nothing is staged yet.
+    :param check: raises if the run may not publish; called in the first and in the last transaction.
+    :param judge: raises if the changes that were found are not allowed.
+    :param conclude: writes what belongs into the last transaction.
+    """
+
+    postgres: SqpPostgresHook
+    run: SyncRun
+    log: Any
+    give_up_at: float
+    rows: int = 0
+    is_sum: bool = False
+    check: Callable[[Target], None] = lambda target: None
+    judge: Callable[[Target, PublishResult], None] = lambda target, found: None
+    conclude: Callable[[Target, PublishResult], None] = lambda target, result: None
+    parts: list[Part] = field(default_factory=list)
+    marked: list[Period] = field(default_factory=list)
+    row_by_row: bool = False
+    refused: int = 0
+
+    def publish(self) -> PublishResult:
+        """Prepare and put in place until it succeeds, and return what changed in the run's own period.
+
+        :raises TargetBusy: somebody held a lock until the time was up. What is staged stays.
+        """
+        while True:
+            try:
+                self._patiently(self._prepare)
+                result = self._patiently(self._commit)
+            except TargetUnusable as error:
+                if not isinstance(error.__cause__, UniqueViolation) or time.monotonic() > self.give_up_at:
+                    raise
+                self.log.info("%s: somebody has added rows of it, so it is prepared again", self.run.period)
+            except _NotSeen:
+                self.log.info("%s: an open transaction would see the new rows only in part", self.run.period)
+                self.row_by_row = True
+            except _Moved as moved:
+                if time.monotonic() > self.give_up_at:
+                    raise TargetBusy(
+                        f"{self.run}: {moved}, again and again. The target is unchanged, and what is staged stays. "
+                        "Find out who writes to it all the time, then clear 'publish'."
+                    ) from moved
+                self.log.info("%s: %s, so it is prepared again", self.run.period, moved)
+            else:
+                for part in self.parts:
+                    if part.derived:
+                        how = {Way.ATTACH: "attached", Way.SWAP: "swapped", None: "written row by row"}[part.way]
+                        self.log.info("%s: summed from its weeks, %s", part.run.period, how)
+                for period in self.marked:
+                    self.log.info("%s: the last of its weeks that are being synced sums it", period)
+                return result
+
+    # what is prepared
+
+    def _prepare(self) -> None:
+        self.parts, self.marked = [], []
+        with self._moment() as database:
+            target = Target(database, self.run)
+            self.check(target)
+            target.adopt_unknown()
+        own = Part(self.run, derived=self.is_sum)
+        parts = {period: Part(self.run.of(period), derived=True) for period in self._periods_of_sums()}
+        with self._moment() as database:
+            for part in (own, *parts.values()):  # before anything else is read of them
+                target = part.target(database)
+                part.version, part.way = target.version(), target.way_as_a_whole()
+            months = self._months(database)
+        if self.is_sum:
+            self.rows = self._stage_sum(own, {})
+        summed = [parts[period] for period, facts in months.items() if facts.is_summed_with_a_partition]
+        as_a_whole = not self.row_by_row and self.rows > 0 and all(part.way for part in (own, *summed))
+        if as_a_whole and own.way is Way.SWAP:
+            as_a_whole = self._much_changes(own)
+        if as_a_whole:
+            self._build_all(own, summed)
+            self.marked = [period for period, facts in months.items() if facts.is_marked]
+            return
+        self._compare(own)
+        staged: dict[Period, sql.Composable] = {self.run.period: self._staged(self.run)}
+        for period, facts in months.items():
+            if facts.is_summed_with_rows(own.result.changes):
+                self._stage_sum(parts[period], staged)
+                self._compare(parts[period])
+                staged[period] = self._staged(parts[period].run)
+
+    def _periods_of_sums(self) -> list[Period]:
+        if self.run.period.sync_type is not SyncType.WEEKLY:
+            return []
+        return [Period.containing(kind, self.run.period.first_day) for kind in (SyncType.MONTHLY, SyncType.QUARTERLY)]
+
+    def _months(self, database: Database) -> dict[Period, MonthFacts]:
+        """Return what is known of the month and quarter of a week, the month first."""
+        if self.run.period.sync_type is not SyncType.WEEKLY:
+            return {}
+        values = {"week": self.run.period.first_day, "sync_log_id": self.run.sync_log_id}
+        rows = database.connection.execute(database.statement("sums", "months_of_week"), values).fetchall()
+        return {
+            Period.starting(SyncType(row.pop("sync_type")), row.pop("period_start")): MonthFacts(**row) for row in rows
+        }
+
+    def _much_changes(self, own: Part) -> bool:
+        settings = self.postgres.target
+        most = max(settings.swap_above_rows, int(settings.swap_above_fraction * self.rows))
+        with self._working() as database:
+            target = own.target(database)
+            own.result = target.find_difference(most=most)
+            self.judge(target, own.result)
+        own.is_compared = own.result.changes <= most
+        return not own.is_compared
+
+    def _stage_sum(self, part: Part, staged: Mapping[Period, sql.Composable]) -> int:
+        """Write the sums into the staged table of a month or quarter, and return how many rows it has."""
+        with self._working() as database:
+            target = part.target(database)
+            target.staging.drop()
+            return target.stage_rows(Sums(database, part.run, staged).query())
+
+    def _staged(self, run: SyncRun) -> sql.Identifier:
+        return sql.Identifier(self.postgres.target.staging_schema, run.staged_name)
+
+    def _build_all(self, own: Part, summed: list[Part]) -> None:
+        staged: dict[Period, sql.Composable] = {self.run.period: self._staged(self.run)}
+        with self._moment() as database:
+            is_ready = own.way is Way.ATTACH and own.target(database).staging.period_is_new()
+        if is_ready:
+            own.partition = self.run.staged_name
+        else:
+            self._build(own, staged[self.run.period], staged)
+        own.result = (
+            own.result.model_copy(update={"how": "swapped"})
+            if own.way is Way.SWAP
+            else PublishResult(how="attached", inserted=self.rows)
+        )
+        for part in summed:
+            staged[part.run.period] = self._build(part, None, staged)
+        self.parts = [own, *summed]
+        self._patiently(self._add_foreign_keys)
+        with self._working() as database:
+            for part in self.parts:
+                part.target(database).staging.prove_foreign_keys(part.partition)
+        built = [part.partition for part in self.parts if part.partition != self.run.staged_name]
+        until = time.monotonic() + SEEN_SECONDS
+        while built and not self.postgres.vacuum(built):
+            if time.monotonic() > until:
+                raise _NotSeen
+            time.sleep(0.2)
+
+    def _build(
+        self, part: Part, rows: sql.Composable | None, staged: Mapping[Period, sql.Composable]
+    ) -> sql.Composable:
+        with self._working() as database:
+            target = part.target(database)
+            target.build(rows or Sums(database, part.run, staged).query(), replaces=part.way is Way.SWAP)
+            part.partition = part.run.name_of("partition")
+            return target.staging.partition
+
+    def _add_foreign_keys(self) -> None:
+        """Prove beforehand what attaching would prove while others wait."""
+        with self._moment() as database:
+            for part in self.parts:
+                part.target(database).staging.add_foreign_keys(part.partition)
+
+    def _compare(self, part: Part) -> None:
+        part.way = None
+        if not part.is_compared:
+            with self._working() as database:
+                target = part.target(database)
+                part.result = target.find_difference()
+                if part.run is self.run:
+                    self.judge(target, part.result)
+        if part.result.changes:
+            with self._moment() as database:
+                part.target(database).make_room()
+        self.parts.append(part)
+
+    # what is put in place
+
+    def _commit(self) -> PublishResult:
+        own = self.parts[0]
+        with self._moment() as database:
+            target = own.target(database)
+            target.lock_periods()
+            self.check(target)
+            for part in self.parts:
+                if part.target(database).locked_version() != part.version:
+                    raise _Moved(f"somebody has written to {part.run.period} meanwhile")
+            self._mark(database)
+            for part in self.parts:
+                if part.way is None:
+                    part.target(database).apply_difference()
+            self.conclude(target, own.result)
+            for part in self.parts:
+                if part.derived:
+                    part.target(database).record_derived(part.way)
+                    part.target(database).staging.drop()
+                part.target(database).forget_difference()
+            self._put_in_place(database)
+        return own.result
+
+    def _mark(self, database: Database) -> None:
+        """Leave the sum to the last of several weeks. The others have said under the same lock that they published."""
+        open_still = self._months(database) if self.marked else {}
+        for period in self.marked:
+            if not open_still[period].is_marked:
+                raise _Moved(f"the other weeks of {period} are published")
+            Target(database, self.run.of(period), derived=True).mark_derived()
+
+    def _put_in_place(self, database: Database) -> None:
+        whole = [(part.target(database), part.way, part) for part in self.parts if part.way is not None]
+        until = time.monotonic() + MOMENT_SECONDS
+        for target, way, _ in whole:
+            database.wait_at_most(max(until - time.monotonic(), 0.001))
+            target.lock_readers_out(way)
+        if whole:
+            database.wait_at_most(max(until - time.monotonic(), 0.001))
+            database.run("publish", "lock_log")  # attaching locks what the partition's keys refer to
+        for target, way, part in whole:
+            if target.way_as_a_whole() is not way:
+                raise _Moved(f"somebody has changed the partition of {part.run.period} meanwhile")
+        for target, way, part in whole:
+            target.put_in_place(way, part.partition)
+
+    # waiting
+
+    def _patiently(self, step: Callable[[], T]) -> T:
+        """Take a step until no lock is refused any more, or the time is up."""
+        while True:
+            try:
+                return step()
+            except TargetBusy as busy:
+                self.refused += 1
+                who = self._who_is_in_the_way()
+                if time.monotonic() > self.give_up_at:
+                    raise TargetBusy(
+                        f"{self.run}: {who} was in the way until the time was up. The target is unchanged, and what is "
+                        "staged stays. End that transaction or wait for it, then clear 'publish'."
+                    ) from busy
+                if self.refused.bit_count() == 1:  # the 1st, 2nd, 4th, 8th time
+                    self.log.warning("%s: %s is in the way. It is tried again", self.run.period, who)
+                if self.refused >= REFUSALS and not self.row_by_row and any(p.way is Way.SWAP for p in self.parts):
+                    self.row_by_row = True
+                    raise _Moved("a partition cannot be replaced while it is read for so long") from busy
+                time.sleep(min(5.0, 0.2 * 2 ** min(self.refused, 6)) * SystemRandom().uniform(0.5, 1))
+
+    def _who_is_in_the_way(self) -> str:
+        runs = [part.run for part in self.parts] or [self.run]
+        values = {
+            "sync_types": [run.period.sync_type.value for run in runs],
+            "firsts": [run.period.first_day for run in runs],
+        }
+        with self.postgres.transaction() as database:
+            row = database.row("publish", "in_the_way", values)
+        if row is None:
+            return "somebody who has gone since"
+        said = [f"application {row['application']}"] if row["application"] else []
+        said += [f"login {row['login']}"] if row["login"] else []
+        said += [f"in a transaction since {row['since']:%Y-%m-%d %H:%M:%S %Z}"] if row["since"] else []
+        said += [f"which holds {row['relation']}"] if row["relation"] else []
+        return f"pid {row['pid']} ({', '.join(said)})"
+
+    @contextmanager
+    def _moment(self) -> Iterator[Database]:
+        with self.postgres.transaction() as database:
+            database.wait_a_moment()
+            yield database
+
+    @contextmanager
+    def _working(self) -> Iterator[Database]:
+        """A transaction in which nobody waits for us, however long it takes."""
+        with self.postgres.transaction() as database:
+            database.wait_patiently()
+            yield database
