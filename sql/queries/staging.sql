@@ -14,10 +14,12 @@ select
     case t.typbasetype
         when 0 then format_type(t.oid, a.atttypmod) else format_type(t.typbasetype, t.typtypmod)
     end as type,
+    case when l.collname <> 'default' then l.collnamespace::regnamespace || '.' || quote_ident(l.collname) end as collation,
     a.attgenerated <> '' as is_generated,
     pg_get_expr(d.adbin, d.adrelid) as default
 from pg_attribute as a
 join pg_type as t on t.oid = a.atttypid
+left join pg_collation as l on l.oid = a.attcollation
 left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
 where a.attrelid = {target_text}::regclass and a.attnum > 0 and not a.attisdropped;
 

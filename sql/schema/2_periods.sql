@@ -108,6 +108,29 @@ as $$
 $$;
 
 
+-- Whether a trigger of others fires when rows of the table change.
+--   p_events: 4 insert, 8 delete, 16 update, and their sums, as in pg_trigger
+create or replace function has_trigger_of_others(p_table regclass, p_events integer) returns boolean
+language sql
+stable
+set search_path from current
+as $$
+    select exists (
+        select from pg_trigger as t
+        join pg_proc as p on p.oid = t.tgfoid
+        where
+            t.tgrelid = p_table
+            and t.tgtype & p_events > 0
+            and t.tgenabled <> 'D'
+            and not t.tgisinternal
+            and not (
+                p.pronamespace = current_schema()::regnamespace
+                and p.proname in ('update_aggregate_summaries', 'forget_fingerprint', 'forget_period')
+            )
+    )
+$$;
+
+
 -- Whether somebody else follows each row that comes or goes: a publication, a trigger or a rule. What is attached as a
 -- whole would pass them by, so such a table is written row by row.
 create or replace function is_followed(p_table regclass) returns boolean
@@ -118,19 +141,7 @@ as $$
     select
         exists (select from publications_of(p_table))
         or exists (select from pg_rewrite where ev_class = p_table)
-        or exists (
-            select from pg_trigger as t
-            join pg_proc as p on p.oid = t.tgfoid
-            where
-                t.tgrelid = p_table
-                and t.tgtype & 12 > 0  -- insert, delete
-                and t.tgenabled <> 'D'
-                and not t.tgisinternal
-                and not (
-                    p.pronamespace = current_schema()::regnamespace
-                    and p.proname in ('update_aggregate_summaries', 'forget_fingerprint', 'forget_period')
-                )
-        )
+        or has_trigger_of_others(p_table, 4 + 8)
 $$;
 
 
@@ -173,8 +184,9 @@ as $$
 $$;
 
 
--- Whether anything of others would be lost with a partition that is replaced: a view, a key that refers to it, a trigger,
--- a rule, a policy, a publication, a grant, or an index of its own.
+-- Whether anything of others would be lost with a partition that is replaced, or would keep it from being dropped: a
+-- view or function over it, a key that refers to it, a trigger, a rule, a policy, a publication, a grant, an index, check
+-- or statistics of its own, a setting, a comment.
 create or replace function is_used_by_others(p_partition regclass) returns boolean
 language sql
 stable
@@ -182,26 +194,51 @@ set search_path from current
 as $$
     select
         is_followed(p_partition)
+        or has_trigger_of_others(p_partition, 16 + 32)
+        or exists (select from pg_trigger where tgrelid = p_partition and tgenabled = 'D' and not tgisinternal)
         or exists (select from pg_policy where polrelid = p_partition)
-        or exists (select from pg_constraint where confrelid = p_partition and contype = 'f' and conparentid = 0)
+        or exists (select from pg_statistic_ext where stxrelid = p_partition)
+        or exists (select from pg_description where classoid = 'pg_class'::regclass and objoid = p_partition)
         or exists (
-            select from pg_depend
+            select from pg_depend as d
+            join pg_class as c on c.oid = p_partition
             where
-                refclassid = 'pg_class'::regclass
-                and refobjid = p_partition
-                and deptype = 'n'
-                and classid = 'pg_rewrite'::regclass
+                d.deptype = 'n'
+                and (
+                    (d.refclassid = 'pg_class'::regclass and d.refobjid = p_partition)
+                    or (d.refclassid = 'pg_type'::regclass and d.refobjid = c.reltype)
+                )
+                and not exists (  -- its own checks
+                    select from pg_constraint
+                    where d.classid = 'pg_constraint'::regclass and oid = d.objid and conrelid = p_partition
+                )
         )
         or exists (
             select from pg_class as c, aclexplode(c.relacl) as held
             where c.oid = p_partition and held.grantee <> c.relowner
         )
+        or exists (select from pg_attribute where attrelid = p_partition and attacl is not null)
         or exists (
             select from pg_index as i
             join pg_class as c on c.oid = i.indexrelid
             where i.indrelid = p_partition and not c.relispartition
         )
-        or exists (select from pg_class where oid = p_partition and relreplident in ('f', 'i'))
+        or exists (
+            select from pg_constraint as k
+            join pg_class as c on c.oid = k.conrelid
+            where k.conrelid = p_partition and k.contype = 'c' and k.coninhcount = 0
+                and k.conname <> left(c.relname || '_period_check', 63)
+        )
+        or exists (
+            select from pg_class as c
+            where
+                c.oid = p_partition
+                and (
+                    c.relreplident in ('f', 'i')
+                    -- the pages of months were filled to a part by a former version
+                    or exists (select from unnest(c.reloptions) as setting where setting not like 'fillfactor=%')
+                )
+        )
 $$;
 
 
@@ -225,6 +262,7 @@ as $$
                 and next_first_day = p_last + 1
                 and not is_used_by_others(partition)
         )
+        and not has_trigger_of_others(p_table::regclass, 16)
         -- a key of others that refers to the table refers to its rows
         and not exists (select from pg_constraint where confrelid = p_table::regclass and contype = 'f')
         and not exists (select from pg_attribute where attrelid = p_table::regclass and attgenerated <> '')

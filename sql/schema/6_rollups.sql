@@ -79,6 +79,56 @@ as $$
 $$;
 
 
+-- All keys that a month or quarter has, or will have, as the text of a query.
+create or replace function rollup_keys(p_type rollup_type, p_first date) returns text
+language sql
+stable
+set search_path from current
+as $$
+    select string_agg(
+        format(
+            'select %s as query, %s as asin from %s as source where period_start between %L and %L',
+            as_in('weekly_summary', 'query', 'source.query', source),
+            as_in('weekly_summary', 'asin', 'source.asin', source),
+            source,
+            p_first,
+            last
+        ),
+        ' union '
+    )
+    from (
+        values ('weekly_summary'::regclass, (p_first + p_type.step)::date - 1), (p_type.target_table::regclass, p_first)
+    ) as sources (source, last)
+$$;
+
+
+-- Only an adopted plain table can hold a key twice: keeps one row of each touched key, for sum_touched() to put right.
+--   p_touched: a query for query, asin
+create or replace function delete_repeated(p_type rollup_type, p_first date, p_touched text) returns text
+language sql
+stable
+set search_path from current
+as $$
+    select format(
+        $delete$
+        delete from %1$I as rollup
+        using (
+            select copy.ctid, row_number() over (partition by copy.query, copy.asin order by copy.ctid) as number
+            from %1$I as copy
+            join (%3$s) as touched on copy.query = %4$s and copy.asin = %5$s
+            where copy.period_start = %2$L
+        ) as copies
+        where rollup.ctid = copies.ctid and copies.number > 1
+        $delete$,
+        p_type.target_table,
+        p_first,
+        p_touched,
+        as_in(p_type.target_table, 'query', 'touched.query', 'weekly_summary'),
+        as_in(p_type.target_table, 'asin', 'touched.asin', 'weekly_summary')
+    )
+$$;
+
+
 -- Makes the touched rows of a month or quarter equal to the sums of their weeks, as the text of one statement: only a
 -- trigger function itself sees its transition tables. A key that no week holds any more is deleted; a row that is right
 -- already is not written; a market total or volume that one of the weeks does not know is unknown.
@@ -131,7 +181,7 @@ as $$
                     when 'known_sum' then format(
                         'case when count(week.%1$I) = count(*) then sum(week.%1$I) end::bigint as %1$I', name
                     )
-                    else format('%1$s(week.%2$I)::bigint as %2$I', rule, name)
+                    else format('%1$s(week.%2$I)::%3$s as %2$I', rule, name, split_part(type, ' ', 1))
                 end,
                 ', '
             )

@@ -71,6 +71,7 @@ declare
     v_last date;
     v_ledger synced_period;
     v_has_rows boolean;
+    v_keys text;
 begin
     perform refuse_other_table(tg_relid, 'weekly_summary');
     if tg_op = 'TRUNCATE' then
@@ -96,21 +97,18 @@ begin
         if v_ledger.state is null and v_has_rows then
             perform record_adopted(v_sync_type, v_first);
         elsif v_ledger.state is null or v_ledger.state = 'derived' then
-            execute sum_touched(
-                v_type,
-                v_first,
-                case when v_ledger.state is null or must_be_summed(v_ledger) or not v_has_rows
-                    then format(
-                        'select query, asin from weekly_summary where period_start between %1$L and %2$L
-                        union select query, asin from %3$I where period_start = %1$L',
-                        v_first, v_last, v_type.target_table
-                    )
-                    else format(
-                        'select distinct query, asin from (%s) as touched where period_start between %L and %L',
-                        v_touched, v_first, v_last
-                    )
-                end
-            );
+            v_keys := case
+                when v_ledger.state is null or must_be_summed(v_ledger) or not v_has_rows
+                    then rollup_keys(v_type, v_first)
+                else format(
+                    'select distinct query, asin from (%s) as touched where period_start between %L and %L',
+                    v_touched, v_first, v_last
+                )
+            end;
+            if v_has_rows and (select relkind from pg_class where oid = v_type.target_table::regclass) = 'r' then
+                execute delete_repeated(v_type, v_first, v_keys);
+            end if;
+            execute sum_touched(v_type, v_first, v_keys);
             perform record_derived(v_sync_type, v_first);
         end if;
     end loop;

@@ -130,8 +130,7 @@ $$;
 
 
 -- Drops one of deleted_partitions(), and returns whether it still was one: while this waited for its locks, the period may
--- have been synced again. It locks as a publish does, the turn and the period first; then as a reader does, the partition
--- last.
+-- have been synced again. It locks as a publish does, the period first; then as a reader does, the partition last.
 create or replace function drop_deleted_partition(p_partition text) returns boolean
 language plpgsql
 set search_path from current

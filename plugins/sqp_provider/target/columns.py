@@ -22,12 +22,14 @@ class StoredColumn:
     """One column.
 
     :param type: as it is declared, or as the domain it has was declared: ``numeric(5,4)``.
+    :param collation: of a text, with its schema and quoted; None for the database's own.
     :param is_generated: Postgres computes it, so that nothing can be written.
     :param default: the expression of its default, or None.
     """
 
     name: str
     type: str
+    collation: str | None
     is_generated: bool
     default: str | None
 

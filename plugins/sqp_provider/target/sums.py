@@ -137,7 +137,8 @@ class Sums:
 
     def _column(self, target: Target, column: str, *, copied: bool) -> sql.Composed:
         constants = {"period_start": self.run.period.first_day} | self.run.period.columns
-        name, type_ = sql.Identifier(column), target.staging.columns.by_name[column].type
+        name, stored = sql.Identifier(column), target.staging.columns.by_name[column]
+        type_ = stored.type
         rate = next((rate for rate in RATES if rate.column == column), None)
         if column in constants:
             value: sql.Composable = sql.Literal(constants[column])
@@ -150,7 +151,8 @@ class Sums:
             value = name
         if rate and too_large_a_rate(type_).is_finite():
             value = sql.SQL("case when {0} < {1} then {0} end").format(value, sql.Literal(too_large_a_rate(type_)))
-        return sql.SQL("{}::{} as {}").format(value, sql.SQL(type_), name)
+        collated = f"{type_} collate {stored.collation}" if stored.collation else type_
+        return sql.SQL("{}::{} as {}").format(value, sql.SQL(collated), name)
 
 
 def _alias(number: int) -> sql.Identifier:

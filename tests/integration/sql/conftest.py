@@ -18,6 +18,7 @@ import psycopg
 import pytest
 
 from sqp_provider.migrations import migrate
+from tests.published import Publisher
 
 POSTGRES_15 = Path("/usr/lib/postgresql/15/bin")
 SEED_SCHEMA = Path(__file__).with_name("seed_schema.sql")
@@ -69,6 +70,12 @@ def other(database: str) -> Iterator[psycopg.Connection[Any]]:
     """A second session beside ``committing``."""
     with connect(database) as connection:
         yield connection
+
+
+@pytest.fixture
+def publisher(database: str, monkeypatch: pytest.MonkeyPatch) -> Publisher:
+    """Publishes rows into ``database`` as a sync does."""
+    return Publisher(database, monkeypatch)
 
 
 @pytest.fixture

@@ -9,7 +9,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from sqp_provider.core.period import SyncType
 from sqp_provider.migrations import migrate
+from tests.published import Publisher
 
 Connection = psycopg.Connection[Any]
 Adopt = Callable[[], Connection]
@@ -191,19 +193,30 @@ def test_a_key_held_twice_is_kept_and_ends_as_one_right_row_when_touched(seed: C
         "insert into weekly_summary (period_start, period_end, query, asin, total_clicks)"
         " values ('2026-11-08', '2026-11-14', 'a', 'B000000001', 9)"
     )
-    assert rows(
-        seed, "select query, total_clicks, active_weeks, sync_log_id is null from monthly_summary order by 1, 2"
-    ) == [
+    found = "select query, total_clicks, active_weeks, sync_log_id is null from monthly_summary order by 1, 2"
+    assert rows(seed, found) == [
         ("a", 9, 1, True),
         ("b", 3, None, False),
         ("b", 4, None, False),
     ]
+    seed.execute("update weekly_summary set query = 'b'")
+    assert rows(seed, found) == [("b", 9, 1, True)]
 
 
+@pytest.mark.parametrize("of_the_quarter", [False, True])
 @pytest.mark.parametrize("key_type", ["varchar(500)", "char(40)", "text", 'text collate "POSIX"'])
-def test_rollups_work_between_adopted_and_new_tables(seed: Connection, adopt: Adopt, key_type: str) -> None:
+def test_rollups_work_between_adopted_and_new_tables(
+    seed: Connection,
+    adopt: Adopt,
+    seed_database: str,
+    monkeypatch: pytest.MonkeyPatch,
+    key_type: str,
+    of_the_quarter: bool,
+) -> None:
     """Texts of two explicit collations cannot be compared as they are, and adopted keys keep theirs."""
     seed.execute(f"alter table weekly_summary alter query type {key_type}, alter asin type {key_type}")
+    if of_the_quarter:
+        seed.execute(f"alter table quarterly_summary alter query type {key_type}, alter asin type {key_type}")
     seed.execute("drop table monthly_summary; alter table quarterly_summary alter column quarter drop not null")
     seed.execute("drop trigger update_summaries_on_weekly_insert on weekly_summary")
     seed.execute(INSERT_WEEKS)
@@ -212,7 +225,12 @@ def test_rollups_work_between_adopted_and_new_tables(seed: Connection, adopt: Ad
     seed.execute("update weekly_summary set total_clicks = 7, total_impressions = 100")
     for table in ("monthly_summary", "quarterly_summary"):
         assert rows(seed, f"select sum(total_clicks) from {table}") == [(21,)]
-    seed.execute("select refresh_rollups('weekly_summary')")
+    publisher = Publisher(seed_database, monkeypatch)
+    for sync_type, first_day in ((SyncType.MONTHLY, "2026-11-01"), (SyncType.QUARTERLY, "2026-10-01")):
+        assert publisher.sum_anew(sync_type, first_day).changes == 0
+    publisher.week("2026-11-22", [{"total_clicks": 1}])
+    for table in ("monthly_summary", "quarterly_summary"):
+        assert rows(seed, f"select sum(total_clicks) from {table}") == [(22,)]
     assert rows(seed, "select relkind::text from pg_class where oid = 'monthly_summary'::regclass") == [("p",)]
 
 
