@@ -191,11 +191,112 @@ def test_a_published_week_is_restated_when_the_source_changed_and_overwritten_wh
 
 
 def test_a_month_that_follows_its_weeks_is_not_restated(connection: Connection) -> None:
-    publish(connection, sync_type="monthly", period_start="2026-11-01", state="derived", fingerprint=None, rows=None)
+    write_week(connection)
     connection.execute(
         "insert into source_period values ('monthly', '2026-11-01', '2026-11-30', 'bbb', 7, 0, '2026-12-08')"
     )
-    assert status(connection, "2026-11-01", "monthly") == "derived"
+    assert month_and_quarter(connection) == [("monthly", "derived", None), ("quarterly", "derived", None)]
+
+
+OUTDATED = "a week of it changed, and it was not summed anew yet"
+OVERWRITTEN = "somebody else wrote to it after it was published"
+
+
+def write_week(connection: Connection, query: str = "a", table: str = "weekly_summary") -> None:
+    """Write a row of the week from 2026-11-08, as somebody else does."""
+    connection.execute(
+        f"insert into {table} (period_start, period_end, query, asin)"  # type: ignore[arg-type]
+        " values ('2026-11-08', '2026-11-14', %s, 'B000000001')",
+        [query],
+    )
+
+
+def month_and_quarter(connection: Connection) -> list[tuple[Any, ...]]:
+    """How the month and the quarter of that week stand, and why."""
+    return connection.execute(
+        "select sync_type, status, cause from period_status"
+        " where sync_type <> 'weekly' and period_start in ('2026-11-01', '2026-10-01') and state is not null"
+        " order by 1, period_start"
+    ).fetchall()
+
+
+def test_a_month_one_of_whose_weeks_changed_is_outdated_until_it_is_summed_anew(connection: Connection) -> None:
+    write_week(connection)
+    connection.execute("select mark_derived('monthly', '2026-11-01')")
+    assert month_and_quarter(connection) == [("monthly", "outdated", OUTDATED), ("quarterly", "derived", None)]
+    write_week(connection, "b")
+    assert month_and_quarter(connection) == [("monthly", "derived", None), ("quarterly", "derived", None)]
+
+
+def test_a_month_whose_weeks_are_not_summed_yet_is_outdated_and_not_missing(connection: Connection) -> None:
+    for sync_type, first_day in (("monthly", "2026-11-01"), ("quarterly", "2026-10-01")):
+        connection.execute("select mark_derived(%s, %s)", [sync_type, first_day])
+    assert month_and_quarter(connection) == [("monthly", "outdated", OUTDATED), ("quarterly", "outdated", OUTDATED)]
+
+
+def test_whoever_writes_a_week_by_the_name_of_its_partition_leaves_month_and_quarter_outdated(
+    connection: Connection,
+) -> None:
+    connection.execute("select ensure_period_partition('weekly_summary', '2026-11-08', '2026-11-14')")
+    write_week(connection)
+    write_week(connection, "b", table="weekly_summary_20261108")
+    assert month_and_quarter(connection) == [("monthly", "outdated", OUTDATED), ("quarterly", "outdated", OUTDATED)]
+    connection.execute("delete from weekly_summary where query = 'a'")
+    assert month_and_quarter(connection) == [("monthly", "derived", None), ("quarterly", "derived", None)]
+    assert connection.execute("select query from monthly_summary").fetchall() == [("b",)]
+
+
+@pytest.mark.parametrize("state", ["synced", "adopted", "deleted"])
+def test_a_month_that_is_not_summed_from_weeks_is_not_marked(connection: Connection, state: str) -> None:
+    publish(connection, sync_type="monthly", period_start="2026-11-01", state=state)
+    before = connection.execute("select * from synced_period").fetchall()
+    connection.execute("select mark_derived('monthly', '2026-11-01')")
+    assert connection.execute("select * from synced_period").fetchall() == before
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        "insert into {} (period_start, period_end, query, asin)"
+        " select period_start, period_end, 'b', asin from monthly_summary",
+        "update {} set total_clicks = 7",
+        "delete from {}",
+        "truncate {}",
+    ],
+)
+@pytest.mark.parametrize("name", ["monthly_summary", "monthly_summary_20261101"])
+def test_a_derived_month_that_somebody_wrote_to_is_overwritten_until_it_is_summed_anew(
+    connection: Connection, write: str, name: str
+) -> None:
+    connection.execute("select ensure_period_partition('monthly_summary', '2026-11-01', '2026-11-30')")
+    write_week(connection)
+    before = connection.execute("select query, total_clicks from monthly_summary").fetchall()
+    connection.execute(write.format(name))  # type: ignore[arg-type]
+    assert month_and_quarter(connection) == [("monthly", "overwritten", OVERWRITTEN), ("quarterly", "derived", None)]
+    write_week(connection, "c")
+    connection.execute("delete from weekly_summary where query = 'c'")
+    assert month_and_quarter(connection) == [("monthly", "derived", None), ("quarterly", "derived", None)]
+    assert connection.execute("select query, total_clicks from monthly_summary").fetchall() == before
+
+
+def test_a_derived_month_that_was_written_to_and_lacks_a_week_is_outdated(connection: Connection) -> None:
+    write_week(connection)
+    connection.execute("update monthly_summary set total_clicks = 7")
+    connection.execute("select mark_derived('monthly', '2026-11-01')")
+    assert month_and_quarter(connection)[0] == ("monthly", "outdated", OUTDATED)
+
+
+def test_a_synced_month_that_somebody_wrote_to_is_overwritten_and_one_that_lacks_a_week_is_outdated(
+    connection: Connection,
+) -> None:
+    write_week(connection)
+    connection.execute("update synced_period set state = 'synced', snapshot_at = '2026-11-19'")
+    connection.execute("update synced_period set week_changed_at = '2026-11-20' where sync_type = 'monthly'")
+    connection.execute("update quarterly_summary set total_clicks = 7")
+    assert month_and_quarter(connection) == [
+        ("monthly", "outdated", "a week of it was published with a later snapshot"),
+        ("quarterly", "overwritten", OVERWRITTEN),
+    ]
 
 
 def test_running_comes_before_failed_before_restated_before_synced(connection: Connection) -> None:

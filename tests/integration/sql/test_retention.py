@@ -8,6 +8,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.published import Publisher
+
 Connection = psycopg.Connection[Any]
 
 
@@ -172,7 +174,7 @@ def test_a_period_that_is_synced_again_meanwhile_keeps_its_partition(committing:
     waits = "select exists (select from pg_locks where not granted and pid = %s)"
     with ThreadPoolExecutor(1) as threads:
         with committing.transaction():
-            one(committing, "select lock_period('weekly', '2025-12-21')")
+            one(committing, "select lock_periods('weekly', '2025-12-21')")
             dropped = threads.submit(one, other, "select drop_deleted_partition('weekly_summary_20251221')")
             while not one(committing, waits, other.info.backend_pid):
                 assert not dropped.done()
@@ -182,13 +184,32 @@ def test_a_period_that_is_synced_again_meanwhile_keeps_its_partition(committing:
     assert one(committing, "select count(*) from weekly_summary_20251221") == 2
 
 
+def test_a_week_is_published_although_the_partition_of_another_one_is_being_dropped(
+    committing: Connection, other: Connection, publisher: Publisher
+) -> None:
+    """Both lock the table and its default partition, in opposite order, and none waits for the other for long."""
+    one(committing, "select ensure_period_partition('weekly_summary', '2025-12-21', '2025-12-27')")
+    one(committing, "select delete_period('weekly', '2025-12-21')")
+    waits = (
+        "select exists (select from pg_locks where not granted and relation in"
+        " ('weekly_summary'::regclass, 'weekly_summary_default'::regclass))"
+    )
+    with ThreadPoolExecutor(1) as threads:
+        with committing.transaction():
+            assert one(committing, "select drop_deleted_partition('weekly_summary_20251221')") is True
+            published = threads.submit(publisher.week, "2026-11-08")
+            while not one(other, waits):
+                assert not published.done()
+        assert published.result(timeout=120).how == "attached"
+    assert one(committing, "select to_regclass('weekly_summary_20251221')") is None
+
+
 def test_no_partition_is_dropped_while_another_one_is_attached(committing: Connection, other: Connection) -> None:
-    """Both lock the table and its default partition, in opposite order, so they take turns."""
     one(committing, "select ensure_period_partition('weekly_summary', '2025-12-21', '2025-12-27')")
     one(committing, "select delete_period('weekly', '2025-12-21')")
     other.execute("set lock_timeout = '100ms'")
     with committing.transaction():
-        one(committing, "select lock_period('weekly', '1900-01-01')")
+        assert one(committing, "select ensure_period_partition('weekly_summary', '2026-11-08', '2026-11-14')") is True
         with pytest.raises(psycopg.errors.LockNotAvailable):
             one(other, "select drop_deleted_partition('weekly_summary_20251221')")
     assert one(other, "select drop_deleted_partition('weekly_summary_20251221')") is True

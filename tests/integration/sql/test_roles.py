@@ -13,21 +13,9 @@ import pytest
 from sqp_provider.migrations import migrate
 from tests.integration.sql.catalogue import catalogue
 from tests.logins import Login, logins, name_of
+from tests.published import Publisher
 
 Connection = psycopg.Connection[Any]
-
-STAGED = """
-    create table sqp_staging.weekly_summary_20261108_1 (like sqp.weekly_summary including defaults);
-    insert into sqp_staging.weekly_summary_20261108_1 (period_start, period_end, query, asin)
-    values ('2026-11-08', '2026-11-14', 'a', 'B000000001');
-    alter table sqp_staging.weekly_summary_20261108_1 add primary key (period_start, query, asin);
-    select sqp.refresh_rollups('sqp_staging.weekly_summary_20261108_1');
-    alter table sqp_staging.weekly_summary_20261108_1 set schema sqp;
-    alter table sqp.weekly_summary_20261108_1 rename to weekly_summary_20261108;
-    alter table sqp.weekly_summary
-    attach partition sqp.weekly_summary_20261108 for values from ('2026-11-08') to ('2026-11-15');
-"""
-"""What publishing a new week does."""
 
 NOBODY_BUT_THE_OWNER = [
     "drop table sqp.sync_log cascade",
@@ -65,10 +53,15 @@ def refused(dsn: str, statements: list[str]) -> None:
                 connection.execute(statement.encode()).fetchall()
 
 
-def test_a_writer_publishes_and_a_reader_sees_what_was_attached(committing: Connection, login: Login) -> None:
+def test_a_writer_publishes_and_a_reader_sees_what_was_attached_and_swapped(
+    committing: Connection, login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
     writer, reader = login("sqp_writer"), login("sqp_reader")
+    publisher = Publisher(writer, monkeypatch, swap_above_rows=0, swap_above_fraction=0)
+    for clicks, how in ((1, "attached"), (2, "swapped")):
+        assert publisher.week("2026-11-08", [{"total_clicks": clicks}]).how == how
+    assert Publisher(writer, monkeypatch).week("2026-11-08").how == "difference"
     with psycopg.connect(writer, autocommit=True) as connection:
-        connection.execute(STAGED)
         connection.execute(
             "insert into sqp.sync_log (sync_type, sync_status, source_table, target_table)"
             " values ('weekly', 'started', 's', 't')"
@@ -95,8 +88,8 @@ def test_a_reader_reads_every_table_and_view_and_asks_what_dashboards_ask(commit
             connection.execute(f"select * from {call}".encode())
 
 
-def test_a_reader_does_nothing_else(committing: Connection, login: Login) -> None:
-    committing.execute(STAGED)
+def test_a_reader_does_nothing_else(committing: Connection, login: Login, publisher: Publisher) -> None:
+    publisher.week("2026-11-08")
     named = [
         table
         for (table,) in committing.execute(
@@ -104,7 +97,14 @@ def test_a_reader_does_nothing_else(committing: Connection, login: Login) -> Non
             " where relnamespace = 'sqp'::regnamespace and relkind in ('r', 'p')"
         )
     ]
-    functions = ["lock_period('weekly', '2026-11-08')", "delete_period('weekly', '2026-11-08')", "delete_derived()"]
+    functions = [
+        "lock_period('weekly', '2026-11-08')",
+        "lock_periods('weekly', '2026-11-08')",
+        "delete_period('weekly', '2026-11-08')",
+        "mark_derived('monthly', '2026-11-01')",
+        "record_derived('monthly', '2026-11-01')",
+        "delete_derived()",
+    ]
     refused(
         login("sqp_reader"),
         [
@@ -131,7 +131,7 @@ def test_an_owner_migrates_and_does_nothing_else(committing: Connection, databas
     owner = login("sqp_owner")
     before = catalogue(committing)
     committing.execute("delete from alembic_version")
-    committing.execute("drop function rollup_fillfactor()")
+    committing.execute("drop function period_lock(text, date)")
     migrate(owner)
     assert catalogue(committing) == before
     refused(owner, NOBODY)
@@ -161,7 +161,9 @@ def granted_create(dsn: str, login: Login, attributes: str = "") -> str:
     return migrating
 
 
-def test_a_login_that_may_create_roles_makes_and_uses_them(empty_database: str, schema: str) -> None:
+def test_a_login_that_may_create_roles_makes_and_uses_them(
+    empty_database: str, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As Supabase's role postgres, which is no superuser."""
     with logins(empty_database) as login, psycopg.connect(empty_database, autocommit=True) as connection:
         migrating = granted_create(empty_database, login, "createrole")
@@ -171,16 +173,14 @@ def test_a_login_that_may_create_roles_makes_and_uses_them(empty_database: str, 
         owner_of = "select relowner::regrole::text from pg_class where oid = %s::regclass"
         for table, role in (("weekly_summary", "writer"), ("sync_log", "owner")):
             assert connection.execute(owner_of, [f"{schema}.{table}"]).fetchall() == [(f"{schema}_{role}",)]
-        for dsn in (migrating, login(f"{schema}_writer")):
-            with psycopg.connect(dsn) as writing:
-                writing.execute(STAGED.replace("sqp", schema).encode())
-                writing.rollback()
+        for dsn, week in ((migrating, "2026-11-08"), (login(f"{schema}_writer"), "2026-11-15")):
+            assert Publisher(dsn, monkeypatch, schema=schema).week(week).how == "attached"
         connection.execute(f"drop schema {schema}, {schema}_staging cascade".encode())
         connection.execute(f"drop owned by {schema}_owner, {schema}_writer, {schema}_reader".encode())
 
 
 def test_where_no_role_may_be_made_the_migration_goes_on_and_says_so(
-    empty_database: str, schema: str, caplog: pytest.LogCaptureFixture
+    empty_database: str, schema: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.INFO)
     with logins(empty_database) as login, psycopg.connect(empty_database, autocommit=True) as connection:
@@ -195,8 +195,7 @@ def test_where_no_role_may_be_made_the_migration_goes_on_and_says_so(
             " where pronamespace = %s::regnamespace and has_function_privilege(%s, oid, 'execute')"
         )
         assert connection.execute(executable, [schema, name_of(login())]).fetchall() == [(0,)]
-        with psycopg.connect(migrating) as writing:
-            writing.execute(STAGED.replace("sqp", schema).encode())
+        assert Publisher(migrating, monkeypatch, schema=schema).week("2026-11-08").how == "attached"
 
 
 def test_groups_that_an_administrator_made_are_used(empty_database: str, schema: str) -> None:

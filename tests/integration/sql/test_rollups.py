@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import psycopg
 import pytest
+
+from tests.published import ROW, Publisher
 
 Connection = psycopg.Connection[Any]
 
@@ -208,51 +209,148 @@ def test_truncating_the_weeks_takes_what_was_derived_from_them(connection: Conne
         assert rows(connection, f"select count(*) from {table}") == [(0,)]
 
 
-def test_a_staged_week_counts_before_it_is_attached(connection: Connection) -> None:
-    insert_week(connection, "2026-11-08")
-    connection.execute("create table sqp_staging.week (like weekly_summary including all)")
-    connection.execute(WEEK.replace("weekly_summary", "sqp_staging.week"), DEFAULTS | {"week": "2026-11-15"})
-    connection.execute("select refresh_rollups('sqp_staging.week')")
-    attach = "attach partition sqp_staging.week for values from ('2026-11-15') to ('2026-11-22')"
-    connection.execute(f"alter table weekly_summary {attach}")
-    assert rows(connection, "select total_clicks, active_weeks from monthly_summary") == [(100, 2)]
-    insert_week(connection, "2026-11-22")
-    assert rows(connection, "select total_clicks, active_weeks from quarterly_summary") == [(150, 3)]
+def test_a_published_week_counts_in_its_month_and_quarter(committing: Connection, publisher: Publisher) -> None:
+    insert_week(committing, "2026-11-08")
+    publisher.week("2026-11-15")
+    assert rows(committing, "select total_clicks, active_weeks from monthly_summary") == [(100, 2)]
+    insert_week(committing, "2026-11-22")
+    assert rows(committing, "select total_clicks, active_weeks from quarterly_summary") == [(150, 3)]
 
 
-def stage_week(connection: Connection, week: str, **values: Any) -> None:
-    """A staged week, rolled up and attached as publish does it."""
-    name = f"week_{week.replace('-', '')}"
-    connection.execute(f"create table sqp_staging.{name} (like weekly_summary including all)")
-    connection.execute(WEEK.replace("weekly_summary", f"sqp_staging.{name}"), DEFAULTS | {"week": week} | values)
-    connection.execute(f"select refresh_rollups('sqp_staging.{name}')")
-    connection.execute(
-        f"alter table weekly_summary attach partition sqp_staging.{name}"
-        f" for values from ('{week}') to ('{date.fromisoformat(week) + timedelta(7)}')"
+PARTITIONS = {
+    "weekly_summary": "weekly_summary_20261108",
+    "monthly_summary": "monthly_summary_20261101",
+    "quarterly_summary": "quarterly_summary_20261001",
+}
+"""The partitions of the week from 2026-11-08."""
+STAGED = "select relname from pg_class where relnamespace = 'sqp_staging'::regnamespace and relkind = 'r'"
+
+
+def assert_it_has_what_its_table_has(connection: Connection, table: str, partition: str) -> None:
+    """Each index and key of the table, built and proved; the checks of its period; nobody else's rights."""
+    of_table = (
+        "select (select count(*) from pg_index where indrelid = c.oid and indisvalid),"
+        " (select count(*) from pg_constraint where conrelid = c.oid and contype = 'p' and convalidated),"
+        " (select count(*) from pg_constraint where conrelid = c.oid and contype = 'f' and convalidated)"
+        " from pg_class as c where oid = '{}'::regclass"
     )
+    assert rows(connection, of_table.format(partition)) == rows(connection, of_table.format(table))
+    assert rows(
+        connection,
+        "select count(*), bool_and(c.relispartition) from pg_index as i join pg_class as c on c.oid = i.indexrelid"
+        f" where i.indrelid = '{partition}'::regclass",
+    ) == [(3 if table == "weekly_summary" else 2, True)]
+    assert rows(
+        connection,
+        "select relpersistence::text, relrowsecurity, relispartition, relacl, relnamespace::regnamespace::text,"
+        " relowner = (select relowner from pg_class where oid = inhparent)"
+        f" from pg_class join pg_inherits on inhrelid = oid where oid = '{partition}'::regclass",
+    ) == [("p", True, True, None, "sqp", True)]
+    assert rows(
+        connection,
+        "select (select array_agg(conname::text) from pg_constraint where conrelid = c.oid and contype = 'c'),"
+        " (select array_agg(tgname::text) from pg_trigger where tgrelid = c.oid and not tgisinternal)"
+        f" from pg_class as c where oid = '{partition}'::regclass",
+    ) == [([f"{partition}_period_check"], ["forget_period"])]
 
 
-def test_a_month_without_rows_is_built_apart_and_attached_with_all_that_its_table_has(connection: Connection) -> None:
-    stage_week(connection, "2026-11-08")
-    for table, partition in (
-        ("monthly_summary", "monthly_summary_20261101"),
-        ("quarterly_summary", "quarterly_summary_20261001"),
-    ):
-        assert rows(connection, f"select tableoid::regclass::text, active_weeks, total_clicks from {table}") == [
-            (partition, 1, 50)
-        ]
-        assert rows(
-            connection,
-            "select reloptions, (select count(*) from pg_index where indrelid = c.oid and indisvalid),"
-            " (select count(*) from pg_constraint where conrelid = c.oid and contype in ('p', 'f'))"
-            f" from pg_class as c where oid = '{partition}'::regclass",
-        ) == [(["fillfactor=60"], 2, 2)]
-        assert rows(connection, f"select state from synced_period where sync_type || '_summary' = '{table}'") == [
+def partition_of(connection: Connection, table: str) -> list[tuple[Any, ...]]:
+    return rows(connection, f"select distinct tableoid::regclass::text, tableoid from {table}")
+
+
+def test_a_month_without_rows_is_built_apart_and_attached_with_all_that_its_table_has(
+    committing: Connection, publisher: Publisher
+) -> None:
+    assert publisher.week("2026-11-08").how == "attached"
+    for table, partition in PARTITIONS.items():
+        assert rows(committing, f"select tableoid::regclass::text, total_clicks from {table}") == [(partition, 50)]
+        assert_it_has_what_its_table_has(committing, table, partition)
+    for table in ("monthly_summary", "quarterly_summary"):
+        assert rows(committing, f"select active_weeks, sync_log_id, last_synced_at from {table}") == [(1, None, None)]
+        assert rows(committing, f"select state from synced_period where sync_type || '_summary' = '{table}'") == [
             ("derived",)
         ]
+    assert rows(committing, STAGED) == []
 
 
-@pytest.mark.parametrize("attached", [True, False])
+def test_a_second_week_replaces_month_and_quarter_with_all_that_their_tables_have(
+    committing: Connection, publisher: Publisher
+) -> None:
+    publisher.week("2026-11-08")
+    before = {table: partition_of(committing, table) for table in PARTITIONS}
+    publisher.week("2026-11-15", [{"total_clicks": 1}])
+    for table in ("monthly_summary", "quarterly_summary"):
+        ((name, oid),), ((name_before, oid_before),) = partition_of(committing, table), before[table]
+        assert (name, oid != oid_before) == (name_before, True)
+        assert_it_has_what_its_table_has(committing, table, name)
+        assert rows(committing, f"select active_weeks, total_clicks from {table}") == [(2, 51)]
+    assert rows(committing, STAGED) == []
+
+
+def columns(connection: Connection, table: str, query: str) -> dict[str, Any]:
+    """Every column of a table's one row with that query."""
+    cursor = connection.execute(f"select * from {table} where query = %s", [query])
+    assert cursor.description is not None
+    (row,) = cursor.fetchall()
+    return dict(zip([column.name for column in cursor.description], row, strict=True))
+
+
+def changed(connection: Connection, before: dict[str, dict[str, Any]], query: str) -> dict[str, set[str]]:
+    """The columns in which each table's row with that query differs from before."""
+    now = {table: columns(connection, table, query) for table in before}
+    return {table: {name for name in now[table] if now[table][name] != before[table][name]} for table in before}
+
+
+def test_what_a_second_week_does_not_change_keeps_every_column(committing: Connection, publisher: Publisher) -> None:
+    publisher.week("2026-11-08", [{"query": "only then"}, {"query": "again"}])
+    tables = ("monthly_summary", "quarterly_summary")
+    before = {query: {t: columns(committing, t, query) for t in tables} for query in ("only then", "again")}
+    publisher.week("2026-11-15", [{"query": "again", "total_clicks": 1}, {"query": "new"}])
+    assert changed(committing, before["only then"], "only then") == {table: set() for table in tables}
+    counts = ROW.keys() - {"query", "asin", "query_score"}
+    rates = {"avg_ctr", "avg_cvr", "click_share"}
+    assert changed(committing, before["again"], "again") == {
+        table: {*counts, *rates, "active_weeks", "updated_at"} for table in tables
+    }
+    for table in tables:
+        found = columns(committing, table, "new")
+        assert found["created_at"] == found["updated_at"] > before["again"][table]["created_at"]
+
+
+@pytest.mark.parametrize("swap", [{"swap_above_rows": 0, "swap_above_fraction": 0}, {}], ids=["swapped", "row by row"])
+def test_what_a_restatement_of_a_week_does_not_change_keeps_every_column(
+    committing: Connection, database: str, monkeypatch: pytest.MonkeyPatch, swap: dict[str, Any]
+) -> None:
+    """Also a column that somebody has added, in the rows that change, too."""
+    committing.execute("alter table weekly_summary add column note text default 'none yet'")
+    publisher = Publisher(database, monkeypatch, **swap)
+    publisher.week("2026-11-08", [{"query": query} for query in ("same", "changes", "goes")])
+    committing.execute("update weekly_summary set note = query")
+    before = {query: {t: columns(committing, t, query) for t in PARTITIONS} for query in ("same", "changes")}
+    result = publisher.week(
+        "2026-11-08", [{"query": "same"}, {"query": "changes", "total_cart_adds": 9}, {"query": "comes"}]
+    )
+    assert (result.how, result.inserted, result.updated, result.deleted, result.unchanged) == (
+        "swapped" if swap else "difference", 1, 1, 1, 1,
+    )  # fmt: skip
+    assert changed(committing, before["same"], "same") == {table: set() for table in PARTITIONS}
+    figures = {"total_cart_adds", "cart_add_share", "updated_at"}
+    assert changed(committing, before["changes"], "changes") == {
+        "weekly_summary": {*figures, "sync_log_id", "bigquery_sync_id", "last_synced_at"},
+        "monthly_summary": figures,
+        "quarterly_summary": figures,
+    }
+    for table, partition in PARTITIONS.items():
+        assert_it_has_what_its_table_has(committing, table, partition)
+        assert rows(committing, f"select query from {table} order by 1") == [("changes",), ("comes",), ("same",)]
+    assert rows(committing, "select note from weekly_summary order by query") == [
+        ("changes",),
+        ("none yet",),
+        ("same",),
+    ]
+
+
+@pytest.mark.parametrize("published", [True, False])
 @pytest.mark.parametrize(
     "lost",
     [
@@ -266,18 +364,18 @@ def test_a_month_without_rows_is_built_apart_and_attached_with_all_that_its_tabl
     ],
 )
 def test_a_month_that_somebody_emptied_or_changed_is_summed_from_all_its_weeks(
-    connection: Connection, lost: str, attached: bool
+    committing: Connection, publisher: Publisher, lost: str, published: bool
 ) -> None:
-    stage_week(connection, "2026-11-08")
-    insert_week(connection, "2026-11-08", query="only before")
-    connection.execute(lost.encode())
-    if attached:
-        stage_week(connection, "2026-11-15", clicks=1)
+    publisher.week("2026-11-08")
+    insert_week(committing, "2026-11-08", query="only before")
+    committing.execute(lost.encode())
+    if published:
+        publisher.week("2026-11-15", [{"total_clicks": 1}])
     else:
-        insert_week(connection, "2026-11-15", clicks=1)
+        insert_week(committing, "2026-11-15", clicks=1)
     for table in ("monthly_summary", "quarterly_summary"):
         found = f"select query, active_weeks, total_clicks from {table} order by 1"
-        assert rows(connection, found) == [("only before", 1, 50), ("wireless headphones", 2, 51)]
+        assert rows(committing, found) == [("only before", 1, 50), ("wireless headphones", 2, 51)]
 
 
 def test_rows_of_a_month_that_nobody_of_us_made_are_left_alone(connection: Connection) -> None:
@@ -293,38 +391,31 @@ def test_rows_of_a_month_that_nobody_of_us_made_are_left_alone(connection: Conne
     ]
 
 
-def test_a_second_week_touches_no_index_of_month_and_quarter(connection: Connection) -> None:
-    """Their pages have room: HOT updates, so that the index entries of a million rows stay as they are."""
-    stage_week(connection, "2026-11-08")
-    stage_week(connection, "2026-11-15", clicks=1)
-    for partition in ("monthly_summary_20261101", "quarterly_summary_20261001"):
-        assert rows(
-            connection,
-            f"select pg_stat_get_xact_tuples_updated('{partition}'::regclass),"
-            f" pg_stat_get_xact_tuples_hot_updated('{partition}'::regclass)",
-        ) == [(1, 1)]
-
-
-def test_a_month_with_rows_in_the_default_partition_stays_there(connection: Connection) -> None:
-    insert_week(connection, "2026-11-08")
-    stage_week(connection, "2026-11-15")
-    assert rows(connection, "select tableoid::regclass::text, active_weeks from monthly_summary") == [
+def test_a_month_with_rows_in_the_default_partition_stays_there(committing: Connection, publisher: Publisher) -> None:
+    insert_week(committing, "2026-11-08")
+    publisher.week("2026-11-15")
+    assert rows(committing, "select tableoid::regclass::text, active_weeks from monthly_summary") == [
         ("monthly_summary_default", 2)
     ]
 
 
-def test_a_month_whose_partition_another_covers_is_merged_into_that(connection: Connection) -> None:
-    connection.execute(
+def test_a_month_whose_partition_another_covers_is_merged_into_that(
+    committing: Connection, publisher: Publisher
+) -> None:
+    committing.execute(
         "create table autumn partition of monthly_summary for values from ('2026-10-01') to ('2026-12-01')"
     )
-    stage_week(connection, "2026-11-08")
-    assert rows(connection, "select tableoid::regclass::text, active_weeks from monthly_summary") == [("autumn", 1)]
+    publisher.week("2026-11-08")
+    assert rows(committing, "select tableoid::regclass::text, active_weeks from monthly_summary") == [("autumn", 1)]
 
 
-def test_an_empty_staged_week_changes_nothing(connection: Connection) -> None:
-    connection.execute("create table sqp_staging.week (like weekly_summary including all)")
-    connection.execute("select refresh_rollups('sqp_staging.week')")
-    assert rows(connection, "select count(*) from synced_period") == [(0,)]
+def test_an_empty_week_changes_no_month(committing: Connection, publisher: Publisher) -> None:
+    publisher.week("2026-11-08", [])
+    assert rows(committing, "select sync_type, state, row_count from synced_period") == [("weekly", "synced", 0)]
+    insert_week(committing, "2026-11-15")
+    before = {table: versions(committing, table) for table in ("monthly_summary", "quarterly_summary")}
+    publisher.week("2026-11-22", [])
+    assert {table: versions(committing, table) for table in before} == before
 
 
 def test_two_sessions_that_write_one_month_both_count(committing: Connection, other: Connection) -> None:

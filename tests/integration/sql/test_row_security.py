@@ -11,6 +11,7 @@ import pytest
 from sqp_provider.migrations import migrate
 from sqp_provider.revisions import MigrationError
 from tests.logins import Login, logins, name_of
+from tests.published import Publisher
 
 Connection = psycopg.Connection[Any]
 
@@ -30,7 +31,7 @@ def login(database: str) -> Iterator[Login]:
 
 
 @pytest.fixture
-def partitions(committing: Connection) -> list[str]:
+def partitions(committing: Connection, publisher: Publisher) -> list[str]:
     """The partitions of every way in which one comes about."""
     for kind, first, last in (
         ("weekly", "2026-11-08", "2026-11-14"),
@@ -39,12 +40,7 @@ def partitions(committing: Connection) -> list[str]:
     ):
         committing.execute("select ensure_period_partition(%s, %s, %s)", [f"{kind}_summary", first, last])
     committing.execute(WEEK.format("2026-11-08"))
-    committing.execute("create table sqp_staging.staged (like weekly_summary including defaults)")
-    committing.execute(
-        "insert into sqp_staging.staged (period_start, period_end, query, asin)"
-        " values ('2026-08-02', '2026-08-08', 'mine', 'B000000001')"
-    )
-    committing.execute("select refresh_rollups('sqp_staging.staged')")
+    publisher.week("2026-08-02", [{"query": "mine"}])
     committing.execute(WEEK.format("2027-02-07"))
     found = committing.execute(
         "select inhrelid::regclass::text from pg_inherits join pg_class on oid = inhparent where relkind = 'p'"
@@ -53,7 +49,7 @@ def partitions(committing: Connection) -> list[str]:
     assert names == sorted(
         [
             *(f"{table}_default" for table in SUMMARIES),
-            "weekly_summary_20261108",
+            *("weekly_summary_20260802", "weekly_summary_20261108"),
             *("monthly_summary_20260801", "monthly_summary_20261101"),
             *("quarterly_summary_20260701", "quarterly_summary_20261001"),
         ]
@@ -77,7 +73,7 @@ def test_no_name_goes_around_a_policy(committing: Connection, partitions: list[s
         " values ('weekly', 'started', '2026-11-08', 's', 't')"
     )
     with psycopg.connect(reader, autocommit=True) as connection:
-        assert [count(connection, table) for table in SUMMARIES] == [(2,), (3,), (3,)]
+        assert [count(connection, table) for table in SUMMARIES] == [(3,), (3,), (3,)]
         assert {count(connection, partition) for partition in partitions} == {(0,)}
         assert count(connection, "counted_run") == (0,)
         connection.execute("set search_path = sqp")
