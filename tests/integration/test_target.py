@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from threading import Barrier
 
 import psycopg
@@ -11,26 +11,28 @@ import pytest
 
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.run import SyncRun
-from sqp_provider.core.settings import TargetSettings
-from sqp_provider.hooks.postgres import SqpPostgresHook
 from sqp_provider.target.target import Target
-from tests.fixtures import connection_to
+from tests.published import Publisher
 
 WEEKS_AT_ONCE = 6
 MONTHS = [date(2025, month, 1) for month in range(1, 13)]
+SUMMED = (SyncType.MONTHLY, SyncType.QUARTERLY)
 
 
-def test_weeks_published_at_once_make_each_month_and_quarter_one_partition(
+def partitions(database: str) -> list[tuple[str, int]]:
+    """How many partitions months and quarters have."""
+    with psycopg.connect(database) as connection:
+        return connection.execute(
+            "select inhparent::regclass::text, count(*) from pg_inherits"
+            " where inhparent in ('sqp.monthly_summary'::regclass, 'sqp.quarterly_summary'::regclass)"
+            " group by 1 order by 1"
+        ).fetchall()
+
+
+def test_weeks_that_make_room_at_once_make_each_month_and_quarter_one_partition(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_SQP_POSTGRES", connection_to(database))
-    barrier = Barrier(WEEKS_AT_ONCE)
-    with psycopg.connect(database, options="-c search_path=sqp") as connection:
-        for month in MONTHS:  # a week that is there, so that its publish writes a difference
-            week = Period.containing(SyncType.WEEKLY, month.replace(day=10))
-            connection.execute(
-                "select ensure_period_partition('weekly_summary', %s, %s)", [week.first_day, week.last_day]
-            )
+    barrier, postgres = Barrier(WEEKS_AT_ONCE), Publisher(database, monkeypatch).postgres
 
     def make_room(number: int) -> None:
         for month in MONTHS:
@@ -44,17 +46,42 @@ def test_weeks_published_at_once_make_each_month_and_quarter_one_partition(
                 run_id=f"manual__{number}",
                 partition_name=f"weekly_summary_{week.compact}",
             )
-            with SqpPostgresHook(TargetSettings()).transaction() as connected:
-                barrier.wait()
-                Target(connected, sync).make_room()
+            for sync_type in SUMMED:
+                with postgres.transaction() as connected:
+                    barrier.wait()
+                    Target(connected, sync.of(Period.containing(sync_type, month)), derived=True).make_room()
 
     with ThreadPoolExecutor(WEEKS_AT_ONCE) as threads:
         assert list(threads.map(make_room, range(WEEKS_AT_ONCE))) == [None] * WEEKS_AT_ONCE
+    assert partitions(database) == [("sqp.monthly_summary", 12 + 1), ("sqp.quarterly_summary", 4 + 1)]  # and default
 
-    with psycopg.connect(database) as connection:
-        made = connection.execute(
-            "select inhparent::regclass::text, count(*) from pg_inherits"
-            " where inhparent in ('sqp.monthly_summary'::regclass, 'sqp.quarterly_summary'::regclass)"
-            " group by 1 order by 1"
-        ).fetchall()
-    assert made == [("sqp.monthly_summary", 12 + 1), ("sqp.quarterly_summary", 4 + 1)]  # and the default one
+
+@pytest.mark.parametrize("there_already", [False, True])
+def test_weeks_that_are_published_at_once_all_count_in_their_month_and_quarter(
+    database: str, monkeypatch: pytest.MonkeyPatch, there_already: bool
+) -> None:
+    """Six weeks of a month and the next one: 2026-10-25 is October's, those from 2026-11-01 are November's."""
+    publisher, barrier = Publisher(database, monkeypatch), Barrier(WEEKS_AT_ONCE)
+    weeks = [date(2026, 10, 25) + timedelta(7 * number) for number in range(WEEKS_AT_ONCE)]
+    if there_already:
+        for week in weeks:
+            publisher.week(week, [{"total_clicks": 1000}])
+
+    def publish(week: date) -> str:
+        sync = publisher.start(Period.starting(SyncType.WEEKLY, week))
+        snapshot = publisher.stage(sync, [{"query": "a", "asin": "B000000001", "total_clicks": week.day}])
+        barrier.wait()
+        return publisher.finish(sync, snapshot).how
+
+    with ThreadPoolExecutor(WEEKS_AT_ONCE) as threads:
+        how = set(threads.map(publish, weeks))
+    assert how == ({"difference"} if there_already else {"attached"})
+    assert partitions(database) == [("sqp.monthly_summary", 2 + 1), ("sqp.quarterly_summary", 1 + 1)]
+    november = sum(week.day for week in weeks if week.month == 11)
+    with psycopg.connect(database, options="-c search_path=sqp") as connection:
+        month = "select month, query, total_clicks, active_weeks from monthly_summary order by month"
+        assert connection.execute(month).fetchall() == [(10, "a", 25, 1), (11, "a", november, 5)]
+        quarter = "select query, total_clicks, active_weeks from quarterly_summary"
+        assert connection.execute(quarter).fetchall() == [("a", november + 25, 6)]
+        ledger = "select distinct state, week_changed_at from synced_period where sync_type <> 'weekly'"
+        assert connection.execute(ledger).fetchall() == [("derived", None)]

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from sqp_provider.migrations import migrate
+from tests.published import Publisher
 
 Connection = psycopg.Connection[Any]
 
@@ -171,8 +172,8 @@ def test_a_week_gets_no_partition_where_one_of_somebody_else_takes_its_days(
     connection.execute("set local datestyle = 'SQL, DMY'")
     assert not ensure(connection, "weekly_summary", "2026-11-08", "2026-11-14")
     assert connection.execute(
-        "select can_be_attached('weekly_summary', '08/11/2026', '14/11/2026'), to_regclass('weekly_summary_20261108')"
-    ).fetchall() == [(False, None)]
+        "select way_as_a_whole('weekly_summary', '08/11/2026', '14/11/2026'), to_regclass('weekly_summary_20261108')"
+    ).fetchall() == [(None, None)]
 
 
 def test_a_week_gets_a_partition_beside_those_of_somebody_else(connection: Connection) -> None:
@@ -223,27 +224,146 @@ def test_rows_that_cannot_move_stay_in_the_default_partition(connection: Connect
     assert connection.execute(WHERE).fetchall() == [("weekly_summary_default",)]
 
 
+THEIRS = (
+    "create function public.theirs() returns trigger language plpgsql as 'begin return new; end';"
+    " create trigger harmless after truncate on weekly_summary execute function public.theirs();"
+    " create publication harmless for table monthly_summary;"
+    " create view harmless as select * from weekly_summary;"
+    " create index harmless_index on weekly_summary (asin);"
+    " grant select on weekly_summary to sqp_reader"
+)
+"""What others have on the table that a new partition takes nothing from."""
 FOLLOWERS = {
     "publication of the table": "create publication p for table weekly_summary",
+    "publication of the table by its name": "create publication p for table weekly_summary"
+    " with (publish_via_partition_root)",
     "publication of the schema": "create publication p for tables in schema sqp",
     "publication of all": "create publication p for all tables",
     "trigger": "create trigger t after insert on weekly_summary for each row execute function public.theirs()",
     "statement trigger": "create trigger t after insert on weekly_summary execute function public.theirs()",
+    "delete trigger": "create trigger t after delete on weekly_summary execute function public.theirs()",
     "rule": "create rule r as on insert to weekly_summary do also notify theirs",
 }
+FOLLOWERS_OF_WHAT_IS_THERE = FOLLOWERS | {
+    "key": "create table t (day date, query text, asin text, foreign key (day, query, asin) references weekly_summary)",
+    "update trigger": "create trigger t before update on weekly_summary for each row execute function public.theirs()",
+    "update statement trigger": "create trigger t after update on weekly_summary execute function public.theirs()",
+}
+USERS_OF_THE_PARTITION = {
+    "view": "create view v as select * from {}",
+    "materialized view": "create materialized view v as select query from {}",
+    "view of its rows as a type": "create view v as select null::{} as no_row",
+    "function of its type": "create function f() returns setof {} language sql as 'select * from weekly_summary'",
+    "function that reads it": "create function f() returns bigint begin atomic select count(*) from {}; end",
+    "foreign key": "create table t (day date, query text, asin text, foreign key (day, query, asin) references {})",
+    "insert trigger": "create trigger t after insert on {} for each row execute function public.theirs()",
+    "update trigger": "create trigger t before update on {} for each row execute function public.theirs()",
+    "truncate trigger": "create trigger t after truncate on {} execute function public.theirs()",
+    "disabled trigger": "create trigger t after insert on {0} execute function public.theirs();"
+    " alter table {0} disable trigger t",
+    "rule": "create rule r as on update to {} do also notify theirs",
+    "policy": "create policy p on {} for select using (true)",
+    "publication": "create publication p for table {}",
+    "grant": "grant select on {} to sqp_reader",
+    "grant to all": "grant select on {} to public",
+    "grant on a column": "grant select (query) on {} to sqp_reader",
+    "index": "create index on {} (lower(query))",
+    "unique index": "create unique index on {} (query, asin)",
+    "replica identity of all columns": "alter table {} replica identity full",
+    "replica identity by an index": "alter table {0} replica identity using index {0}_pkey",
+    "check": "alter table {} add constraint own check (total_clicks >= 0)",
+    "statistics": "create statistics s (dependencies) on query, asin from {}",
+    "setting": "alter table {} set (autovacuum_enabled = false)",
+    "comment": "comment on table {} is 'do not touch'",
+}
+WAY = "select way_as_a_whole('weekly_summary', '2026-11-08', '2026-11-14')"
+
+
+def way(connection: Connection) -> str | None:
+    """How the week from 2026-11-08 can be published as a whole."""
+    (found,) = connection.execute(WAY).fetchone() or ("",)
+    return found
+
+
+@pytest.fixture
+def week(connection: Connection) -> Connection:
+    """A schema with the partition of the week from 2026-11-08, and with what others have on the table."""
+    assert ensure(connection, "weekly_summary", "2026-11-08", "2026-11-14")
+    connection.execute(ROW.format("weekly_summary"), ["2026-11-08", "2026-11-14"])
+    connection.execute(THEIRS)
+    return connection
 
 
 @pytest.mark.parametrize("follower", FOLLOWERS)
 def test_nothing_is_attached_past_somebody_who_follows_the_rows(connection: Connection, follower: str) -> None:
-    attach = "select can_be_attached('weekly_summary', '2026-11-08', '2026-11-14')"
-    connection.execute(
-        "create function public.theirs() returns trigger language plpgsql as 'begin return new; end';"
-        " create trigger harmless before update on weekly_summary for each row execute function public.theirs();"
-        " create publication harmless for table monthly_summary"
-    )
-    assert connection.execute(attach).fetchall() == [(True,)]
+    connection.execute(THEIRS)
+    assert way(connection) == "attach"
     connection.execute(FOLLOWERS[follower])  # type: ignore[arg-type]
-    assert connection.execute(attach).fetchall() == [(False,)]
+    assert way(connection) is None
+
+
+@pytest.mark.parametrize("follower", sorted(FOLLOWERS_OF_WHAT_IS_THERE.keys() - FOLLOWERS.keys()))
+def test_a_new_week_is_attached_whoever_follows_changes_of_old_ones(connection: Connection, follower: str) -> None:
+    connection.execute(THEIRS)
+    connection.execute(FOLLOWERS_OF_WHAT_IS_THERE[follower])  # type: ignore[arg-type]
+    assert way(connection) == "attach"
+
+
+@pytest.mark.parametrize("follower", FOLLOWERS_OF_WHAT_IS_THERE)
+def test_no_partition_is_replaced_under_somebody_who_follows_the_rows(week: Connection, follower: str) -> None:
+    assert way(week) == "swap"
+    week.execute(FOLLOWERS_OF_WHAT_IS_THERE[follower])  # type: ignore[arg-type]
+    assert way(week) is None
+
+
+@pytest.mark.parametrize("user", USERS_OF_THE_PARTITION)
+def test_no_partition_is_replaced_on_which_somebody_has_put_something(week: Connection, user: str) -> None:
+    assert way(week) == "swap"
+    week.execute(USERS_OF_THE_PARTITION[user].format("weekly_summary_20261108"))  # type: ignore[arg-type]
+    assert week.execute("select is_used_by_others('weekly_summary_20261108')").fetchall() == [(True,)]
+    assert way(week) is None
+
+
+def test_a_week_in_the_default_partition_or_in_one_of_somebody_else_is_not_replaced(connection: Connection) -> None:
+    connection.execute(ROW.format("weekly_summary"), ["2026-11-08", "2026-11-14"])
+    assert way(connection) is None
+    connection.execute("delete from weekly_summary")
+    assert way(connection) == "attach"
+    connection.execute(
+        "create table weekly_summary_20261108 partition of weekly_summary"
+        " for values from ('2026-11-08') to ('2026-11-22')"
+    )
+    assert way(connection) is None
+
+
+def test_a_table_with_a_name_like_a_partition_is_neither_replaced_nor_attached(connection: Connection) -> None:
+    connection.execute("create table weekly_summary_20261108 (like weekly_summary including all)")
+    assert way(connection) is None
+
+
+def test_a_partition_that_a_former_version_made_is_replaced(week: Connection) -> None:
+    week.execute("alter table weekly_summary_20261108 set (fillfactor = 60)")
+    assert way(week) == "swap"
+
+
+def test_a_partition_stays_when_it_is_used_by_others_and_its_rows_are_right_all_the_same(
+    committing: Connection, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody has put something on week, month or quarter: all are written row by row."""
+    publisher = Publisher(database, monkeypatch, swap_above_rows=0, swap_above_fraction=0)
+    partitions = ("weekly_summary_20261108", "monthly_summary_20261101", "quarterly_summary_20261001")
+    oids = f"select array_agg(oid order by relname) from pg_class where relname in {partitions}"
+    assert publisher.week("2026-11-08").how == "attached"
+    for clicks, partition in enumerate(partitions):
+        committing.execute(f"create view of_theirs as select total_clicks from {partition}")
+        before = committing.execute(oids).fetchall()
+        assert publisher.week("2026-11-08", [{"total_clicks": clicks}]).how == "difference"
+        assert committing.execute(oids).fetchall() == before
+        assert committing.execute("select * from of_theirs").fetchall() == [(clicks,)]
+        committing.execute("drop view of_theirs")
+    assert publisher.week("2026-11-08", [{"total_clicks": 7}]).how == "swapped"
+    for table in ("weekly_summary", "monthly_summary", "quarterly_summary"):
+        assert committing.execute(f"select total_clicks from {table}").fetchall() == [(7,)]
 
 
 def test_migrating_names_the_publications_that_keep_periods_in_the_default_partition(
