@@ -183,7 +183,7 @@ EMPTY = """
 """
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=histories(largest=2**31), swaps=st.booleans())
 def test_any_history_of_partitioned_weeks(
     committing: Connection,
