@@ -162,7 +162,16 @@ begin
     end if;
     if v_type = 'weekly' then
         perform lock_periods('weekly', v_first);
-        perform mark_derived(sync_type, first_day_of(unit, v_first)) from rollup_type order by step desc;
+        perform mark_derived(t.sync_type, first_day_of(t.unit, v_first))
+        from rollup_type as t
+        where
+            tg_op in ('INSERT', 'UPDATE')
+            -- where nothing was summed, nothing is left to be summed; nor after all weeks were emptied at once
+            or exists (
+                select from synced_period as ledger
+                where ledger.sync_type = t.sync_type and ledger.period_start = first_day_of(t.unit, v_first)
+            )
+        order by t.step desc;
     end if;
     update synced_period set fingerprint = null where sync_type = v_type and period_start = v_first;
     return null;

@@ -105,7 +105,7 @@ class Writer:
     def move(self, asin: str, source: date, target: date) -> None:
         """Move an ASIN's rows to another week unless that week has rows of it."""
         self.connection.execute(
-            "update weekly_summary set period_start = %(target)s"
+            "update weekly_summary set period_start = %(target)s, period_end = %(target)s::date + 6"
             " where asin = %(asin)s and period_start = %(source)s"
             " and not exists (select from weekly_summary where period_start = %(target)s and asin = %(asin)s)",
             {"asin": asin, "source": source, "target": target},
