@@ -61,7 +61,7 @@ select way_as_a_whole({target_name}, {first_day}, {last_day}) as way;
 
 -- name: make_room
 -- A partition for what will be written row by row, before it is. An empty one does no harm.
-select ensure_period_partition({target_name}, {first_day}, {last_day});
+select ensure_period_partition({target_name}, {first_day}, {last_day}) as made;
 
 
 -- name: foreign_keys
@@ -85,15 +85,6 @@ select conname as name from pg_constraint where conrelid = {staged_text}::regcla
 -- name: prove_foreign_key
 -- Reads every row, and locks nobody out.
 alter table {staged} validate constraint {key};
-
-
--- name: vacuum
-vacuum {staged};
-
-
--- name: seen_by_all
--- Whether every transaction that is open sees all rows of the new partition. One that does not would see the period empty.
-select relallvisible >= relpages as seen from pg_class where oid = {staged_text}::regclass;
 
 
 -- name: lock_table
@@ -124,6 +115,11 @@ alter table {moved} rename to {partition_name};
 select attach_partition({target_name}, {first_day}, {last_day});
 
 
+-- name: act_as_login
+-- Which may see more of other sessions than the role that owns the tables.
+select set_config('role', 'none', true);
+
+
 -- name: in_the_way
 -- Who holds a lock that a publish waits for, the longest open transaction first.
 select
@@ -147,8 +143,11 @@ where
             )
         )
         or (
-            holder.relation in ('synced_period'::regclass, 'sync_log'::regclass)
-            and holder.mode not in ('AccessShareLock', 'RowShareLock')
+            holder.database = activity.datid
+            and (
+                holder.relation = 'sync_log'::regclass
+                or (holder.relation = 'synced_period'::regclass and holder.mode = 'RowExclusiveLock')
+            )
         )
         or (
             holder.locktype = 'advisory'
@@ -225,27 +224,23 @@ from {rows} as s
 full join ({current_rows}) as c on c.query = s.query and c.asin = s.asin;
 
 
--- name: create_finished
+-- name: finished_rows
 -- The rows of a new partition as a difference would leave them: what did not change keeps all its columns.
-create unlogged table {finished} as
 select {finished_columns}
 from {rows} as s
 left join ({current_rows}) as c on c.query = s.query and c.asin = s.asin
 cross join lateral (
     select c.query is not null and ({staged_values}) is not distinct from ({current_values}) as same
-) as row;
+) as row
+
+
+-- name: new_rows
+select {columns} from {rows} as s
 
 
 -- name: create_from_rows
--- Written to before it is read by anybody, and by one process. "create table as" uses all.
 create unlogged table {staged} as
 select * from {rows} as s;
-
-
--- name: fill_partition
-insert into {staged} ({columns})
-select {columns}
-from {rows} as s;
 
 
 -- name: delete_vanished

@@ -64,7 +64,6 @@ class MonthFacts:
 
     state: str | None
     must_be_summed: bool
-    has_rows: bool
     is_complete: bool
     others_open: bool
 
@@ -90,6 +89,10 @@ class MonthFacts:
             and not self.is_marked
             and (self.state == "adopted" or (self.must_be_summed and not changes))
         )
+
+
+class AlreadyPublished(Exception):
+    """An earlier try of the same attempt has published."""
 
 
 def refuse_large_delete(
