@@ -28,19 +28,11 @@ from sqp_provider.target.target import Target
 REFUSALS = 5
 """After so many refusals a period is written row by row instead of being replaced."""
 
-SEEN_SECONDS = 30.0
-"""How long a new partition waits until every open transaction sees its rows; then the period is written row by row."""
-
-
 T = TypeVar("T")
 
 
 class _Moved(Exception):
     """Somebody has written to a period since it was prepared."""
-
-
-class _NotSeen(Exception):
-    """A transaction is open that would see a new partition empty."""
 
 
 _NOTHING = PublishResult(how="unchanged", inserted=0)
@@ -108,9 +100,6 @@ class Publication:
                 if not isinstance(error.__cause__, UniqueViolation) or time.monotonic() > self.give_up_at:
                     raise
                 self.log.info("%s: somebody has added rows of it, so it is prepared again", self.run.period)
-            except _NotSeen:
-                self.log.info("%s: an open transaction would see the new rows only in part", self.run.period)
-                self.row_by_row = True
             except _Moved as moved:
                 if time.monotonic() > self.give_up_at:
                     raise TargetBusy(
@@ -215,19 +204,17 @@ class Publication:
         with self._working() as database:
             for part in self.parts:
                 part.target(database).staging.prove_foreign_keys(part.partition)
-        built = [part.partition for part in self.parts if part.partition != self.run.staged_name]
-        until = time.monotonic() + SEEN_SECONDS
-        while built and not self.postgres.vacuum(built):
-            if time.monotonic() > until:
-                raise _NotSeen
-            time.sleep(0.2)
 
     def _build(
         self, part: Part, rows: sql.Composable | None, staged: Mapping[Period, sql.Composable]
     ) -> sql.Composable:
-        with self._working() as database:
+        replaces = part.way is Way.SWAP
+        if rows is None and replaces:  # each rate is asked for several times, and should be divided once
+            self._stage_sum(part, staged)
+            rows = self._staged(part.run)
+        with self._working() as reading, self._working() as database:
             target = part.target(database)
-            target.build(rows or Sums(database, part.run, staged).query(), replaces=part.way is Way.SWAP)
+            target.build(reading, rows or Sums(reading, part.run, staged).query(), replaces=replaces)
             part.partition = part.run.name_of("partition")
             return target.staging.partition
 
