@@ -160,7 +160,7 @@ class Somebody:
     @contextmanager
     def in_the_way(self) -> Iterator[None]:
         """Be there while something is synced. Patience is shorter than usual, so that no history takes hours."""
-        transaction, vacuum = SqpPostgresHook.transaction, SqpPostgresHook.vacuum
+        transaction = SqpPostgresHook.transaction
 
         @contextmanager
         def noticed(hook: SqpPostgresHook, *, read_only: bool = False) -> Iterator[Database]:
@@ -171,17 +171,9 @@ class Somebody:
                 self.is_refused()
                 raise
 
-        def seen_by_all(hook: SqpPostgresHook, names: Iterable[str]) -> bool:
-            found = vacuum(hook, names)
-            if not found:
-                self.is_refused()
-            return found
-
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(SqpPostgresHook, "transaction", noticed)
-            patch.setattr(SqpPostgresHook, "vacuum", seen_by_all)
             patch.setattr(publication, "REFUSALS", 2)
-            patch.setattr(publication, "SEEN_SECONDS", 0.3)
             try:
                 yield
             finally:
