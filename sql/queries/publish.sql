@@ -61,7 +61,7 @@ select way_as_a_whole({target_name}, {first_day}, {last_day}) as way;
 
 -- name: make_room
 -- A partition for what will be written row by row, before it is. An empty one does no harm.
-select ensure_period_partition({target_name}, {first_day}, {last_day});
+select ensure_period_partition({target_name}, {first_day}, {last_day}) as made;
 
 
 -- name: foreign_keys
@@ -97,7 +97,7 @@ select way_as_a_whole({target_name}, {first_day}, {last_day}) as way;
 
 -- name: make_room
 -- A partition for what will be written row by row, before it is. An empty one does no harm.
-select ensure_period_partition({target_name}, {first_day}, {last_day});
+select ensure_period_partition({target_name}, {first_day}, {last_day}) as made;
 
 
 -- name: foreign_keys
@@ -183,8 +183,11 @@ where
             )
         )
         or (
-            holder.relation in ('synced_period'::regclass, 'sync_log'::regclass)
-            and holder.mode not in ('AccessShareLock', 'RowShareLock')
+            holder.database = activity.datid
+            and (
+                holder.relation = 'sync_log'::regclass
+                or (holder.relation = 'synced_period'::regclass and holder.mode = 'RowExclusiveLock')
+            )
         )
         or (
             holder.locktype = 'advisory'

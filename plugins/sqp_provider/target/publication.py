@@ -8,16 +8,17 @@ somebody has written to a period since it was prepared, it is prepared anew.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from random import SystemRandom
+from secrets import token_hex
 from typing import Any, TypeVar
 
 from psycopg import sql
 from psycopg.errors import UniqueViolation
 
-from sqp_provider.core.errors import TargetBusy, TargetUnusable
+from sqp_provider.core.errors import SyncError, TargetBusy, TargetUnusable
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.publish import MonthFacts, PublishResult, Way
 from sqp_provider.core.run import SyncRun
@@ -84,14 +85,25 @@ class Publication:
     conclude: Callable[[Target, PublishResult], None] = lambda target, result: None
     parts: list[Part] = field(default_factory=list)
     marked: list[Period] = field(default_factory=list)
+    made: list[Part] = field(default_factory=list)
     row_by_row: bool = False
     refused: int = 0
+
+    def __post_init__(self) -> None:
+        if self.run.sync_log_id:
+            self.run = self.run.model_copy(update={"try_id": token_hex(2)})
 
     def publish(self) -> PublishResult:
         """Prepare and put in place until it succeeds, and return what changed in the run's own period.
 
         :raises TargetBusy: somebody held a lock until the time was up. What is staged stays.
         """
+        try:
+            return self._publish()
+        finally:
+            self._clean_up()
+
+    def _publish(self) -> PublishResult:
         while True:
             try:
                 self._patiently(self._prepare)
@@ -126,10 +138,9 @@ class Publication:
             target.adopt_unknown()
         own = Part(self.run, derived=self.is_sum)
         parts = {period: Part(self.run.of(period), derived=True) for period in self._periods_of_sums()}
+        self.made = [own, *parts.values()]
+        self._look(self.made)
         with self._moment() as database:
-            for part in (own, *parts.values()):  # before anything else is read of them
-                target = part.target(database)
-                part.version, part.way = target.version(), target.way_as_a_whole()
             months = self._months(database)
         if self.is_sum:
             self.rows = self._stage_sum(own, {})
@@ -148,6 +159,15 @@ class Publication:
                 self._stage_sum(parts[period], staged)
                 self._compare(parts[period])
                 staged[period] = self._staged(parts[period].run)
+
+    def _look(self, parts: Sequence[Part]) -> None:
+        """Find out what the ledger has, before anything else is read, and how each part can be put in place."""
+        for part in parts:
+            with self._moment() as database:
+                target = part.target(database)
+                part.version, part.way = target.version(), target.way_as_a_whole()
+                if part.way is None and target.make_room():
+                    part.way = target.way_as_a_whole()
 
     def _periods_of_sums(self) -> list[Period]:
         if self.run.period.sync_type is not SyncType.WEEKLY:
@@ -225,14 +245,14 @@ class Publication:
                 part.target(database).staging.add_foreign_keys(part.partition)
 
     def _compare(self, part: Part) -> None:
-        part.way = None
+        needs_room, part.way = part.way is Way.ATTACH, None
         if not part.is_compared:
             with self._working() as database:
                 target = part.target(database)
                 part.result = target.find_difference()
                 if part.run is self.run:
                     self.judge(target, part.result)
-        if part.result.changes:
+        if part.result.changes and needs_room:
             with self._moment() as database:
                 part.target(database).make_room()
         self.parts.append(part)
@@ -244,7 +264,6 @@ class Publication:
         with self._moment() as database:
             target = own.target(database)
             target.lock_periods()
-            self.check(target)
             for part in self.parts:
                 if part.target(database).locked_version() != part.version:
                     raise _Moved(f"somebody has written to {part.run.period} meanwhile")
@@ -252,12 +271,11 @@ class Publication:
             for part in self.parts:
                 if part.way is None:
                     part.target(database).apply_difference()
+            self.check(target)  # locks the row of sync_log, so it comes after what takes long
             self.conclude(target, own.result)
             for part in self.parts:
                 if part.derived:
                     part.target(database).record_derived(part.way)
-                    part.target(database).staging.drop()
-                part.target(database).forget_difference()
             self._put_in_place(database)
         return own.result
 
@@ -283,6 +301,12 @@ class Publication:
                 raise _Moved(f"somebody has changed the partition of {part.run.period} meanwhile")
         for target, way, part in whole:
             target.put_in_place(way, part.partition)
+
+    def _clean_up(self) -> None:
+        """Drop what was made beside the staged table. What cannot be dropped now goes with the end of the run."""
+        with suppress(SyncError), self._working() as database:
+            for run in {part.run.staged_name: part.run for part in self.made}.values():
+                Target(database, run).staging.drop_made()
 
     # waiting
 

@@ -134,6 +134,11 @@ class Staging:
             key = sql.Identifier(row["name"])
             self.database.run("publish", "prove_foreign_key", staged=self.database.staged(name), key=key)
 
+    def drop_made(self) -> None:
+        """Drop what publishing has made, but for rows that came from the source."""
+        for table in (self.difference, self.partition, *((self.name,) if self.sync.is_sum else ())):
+            self.drop(table)
+
     def period_is_new(self) -> bool:
         """Return whether the staged table can become the period's partition as it is.
 

@@ -120,9 +120,9 @@ class Target:
         way = self._one("way_as_a_whole")["way"]
         return Way(way) if way else None
 
-    def make_room(self) -> None:
-        """Create the partition of what will be written row by row, if it is missing and can be."""
-        self._run("make_room")
+    def make_room(self) -> bool:
+        """Create the period's partition, with what the default partition has of it, and return whether it is new."""
+        return bool(self._one("make_room")["made"])
 
     def find_difference(self, rows: sql.Composable | None = None, most: int | None = None) -> PublishResult:
         """Compare rows with the current ones, key by key, and return what would change. The target is not written.
