@@ -77,7 +77,9 @@ class StoredColumns:
         :param function: the quoted name of the SQL function ``rate``.
         """
         found, rate = self.by_name[column], _RATES[column]
-        whole = sql.SQL("{}({}, {})").format(function, self.count(rate.numerator), self.count(rate.denominator))
+        whole = sql.SQL("{}({}, {})::numeric(10, 6)").format(
+            function, self.count(rate.numerator), self.count(rate.denominator)
+        )
         if found.is_generated:
             return whole
         six_places = sql.SQL("{}::numeric(10, 6)").format(sql.Identifier(column))

@@ -279,6 +279,15 @@ def test_a_sum_of_weeks_that_does_not_fit_its_month_is_refused(
     assert rows(users, "select total_impressions from monthly_summary where month = 7") == [(2_000_000_000,)]
 
 
+def test_a_rate_of_nothing_is_the_sources(adopted: Stages, users: Connection, landing: Landing) -> None:
+    """0 of 0 impressions is written as 0.000000 on both sides, also where the column has four places."""
+    landing.land(week("2026-11-15", "query 1", 0, asin_impression_count=0, total_query_impression_count=0))
+    run = adopted.sync("2026-11-15")
+    assert run.colour == "success", run.errors
+    found = "select avg_ctr::text, avg_cvr::text from weekly_summary where period_start = '2026-11-15'"
+    assert rows(users, found) == [("0.000000", "0.0000")]
+
+
 def test_a_rate_that_is_not_the_rounded_one_fails_the_checks(
     adopted: Stages, users: Connection, landing: Landing
 ) -> None:
