@@ -98,10 +98,11 @@ class Publication:
 
         :raises TargetBusy: somebody held a lock until the time was up. What is staged stays.
         """
-        try:
-            return self._publish()
-        finally:
-            self._clean_up()
+        with self.postgres.kept_open():
+            try:
+                return self._publish()
+            finally:
+                self._clean_up()
 
     def _publish(self) -> PublishResult:
         while True:
