@@ -100,6 +100,11 @@ select relallvisible >= relpages as seen from pg_class where oid = {staged_text}
 lock table only {table} in access exclusive mode;
 
 
+-- name: lock_writers_out
+-- A writer who has chosen the default partition before a partition is attached, and waits for it, would be refused.
+lock table only {table} in share row exclusive mode;
+
+
 -- name: lock_log
 lock table sync_log in access exclusive mode;
 

@@ -173,8 +173,9 @@ as $$
 $$;
 
 
--- Whether anything of others would be lost with a partition that is replaced: a view, a key that refers to it, a trigger,
--- a rule, a policy, a publication, a grant, or an index of its own.
+-- Whether anything of others would be lost with a partition that is replaced, or would keep it from being replaced: a
+-- view, a function, a key that refers to it, a trigger, a rule, a policy, a publication, a grant, an index or statistics of
+-- its own, a comment, a setting, another owner.
 create or replace function is_used_by_others(p_partition regclass) returns boolean
 language sql
 stable
@@ -182,16 +183,27 @@ set search_path from current
 as $$
     select
         is_followed(p_partition)
+        or exists (
+            select from pg_trigger as t
+            join pg_proc as p on p.oid = t.tgfoid
+            where
+                t.tgrelid = p_partition
+                and not t.tgisinternal
+                and not (p.pronamespace = current_schema()::regnamespace and p.proname = 'forget_period')
+        )
         or exists (select from pg_policy where polrelid = p_partition)
         or exists (select from pg_constraint where confrelid = p_partition and contype = 'f' and conparentid = 0)
         or exists (
-            select from pg_depend
+            select from pg_depend as d
+            join pg_class as c on c.oid = p_partition
             where
-                refclassid = 'pg_class'::regclass
-                and refobjid = p_partition
-                and deptype = 'n'
-                and classid = 'pg_rewrite'::regclass
+                (d.refclassid, d.refobjid) in (('pg_class'::regclass, c.oid), ('pg_type'::regclass, c.reltype))
+                and d.deptype = 'n'
+                and d.classid <> 'pg_constraint'::regclass
         )
+        or exists (select from pg_statistic_ext where stxrelid = p_partition)
+        or exists (select from pg_description where classoid = 'pg_class'::regclass and objoid = p_partition)
+        or exists (select from pg_attribute where attrelid = p_partition and attacl is not null)
         or exists (
             select from pg_class as c, aclexplode(c.relacl) as held
             where c.oid = p_partition and held.grantee <> c.relowner
@@ -201,7 +213,12 @@ as $$
             join pg_class as c on c.oid = i.indexrelid
             where i.indrelid = p_partition and not c.relispartition
         )
-        or exists (select from pg_class where oid = p_partition and relreplident in ('f', 'i'))
+        or exists (
+            select from pg_class
+            where
+                oid = p_partition
+                and (relreplident in ('f', 'i') or reloptions is not null or not pg_has_role(relowner, 'usage'))
+        )
 $$;
 
 
@@ -224,6 +241,20 @@ as $$
                 and first_day = p_first
                 and next_first_day = p_last + 1
                 and not is_used_by_others(partition)
+        )
+        -- a trigger of others would not see what is updated
+        and not exists (
+            select from pg_trigger as t
+            join pg_proc as p on p.oid = t.tgfoid
+            where
+                t.tgrelid = p_table::regclass
+                and t.tgtype & 16 > 0  -- update
+                and t.tgenabled <> 'D'
+                and not t.tgisinternal
+                and not (
+                    p.pronamespace = current_schema()::regnamespace
+                    and p.proname in ('update_aggregate_summaries', 'forget_fingerprint')
+                )
         )
         -- a key of others that refers to the table refers to its rows
         and not exists (select from pg_constraint where confrelid = p_table::regclass and contype = 'f')
@@ -357,6 +388,8 @@ begin
     if not can_have_partition(p_table, p_first, p_last) then
         return false;
     end if;
+    -- Postgres refuses the row of a writer who has chosen the default partition before, and waits for it.
+    execute format('lock table only %I in share row exclusive mode', p_table);
     v_has_rows := has_rows_between(array[p_table::regclass], p_first, p_last);
     if v_has_rows and not can_be_moved(p_table) then
         return false;
