@@ -92,6 +92,7 @@ class Publication:
     conclude: Callable[[Target, PublishResult], None] = lambda target, result: None
     parts: list[Part] = field(default_factory=list)
     marked: list[Period] = field(default_factory=list)
+    months: dict[Period, MonthFacts] = field(default_factory=dict)
     row_by_row: bool = False
     refused: int = 0
 
@@ -127,6 +128,13 @@ class Publication:
                     self.log.info("%s: the last of its weeks that are being synced sums it", period)
                 return result
 
+    def drop_prepared(self, database: Database) -> None:
+        """Drop what was prepared of a publish that is given up for good."""
+        for part in self.parts:
+            staging = part.target(database).staging
+            for table in (staging.name, staging.partition, staging.difference):
+                staging.drop(table)
+
     # what is prepared
 
     def _prepare(self) -> None:
@@ -141,7 +149,7 @@ class Publication:
             for part in (own, *parts.values()):  # before anything else is read of them
                 target = part.target(database)
                 part.version, part.way = target.version(), target.way_as_a_whole()
-            months = self._months(database)
+            months = self.months = self._months(database)
         if self.is_sum:
             self.rows = self._stage_sum(own, {})
         summed = [parts[period] for period, facts in months.items() if facts.is_summed_with_a_partition]
@@ -276,9 +284,12 @@ class Publication:
 
     def _mark(self, database: Database) -> None:
         """Leave the sum to the last of several weeks. The others have said under the same lock that they published."""
-        open_still = self._months(database) if self.marked else {}
+        months = self._months(database)
+        for period, facts in self.months.items():
+            if months[period].is_derived is not facts.is_derived:
+                raise _Moved(f"the other weeks of {period} are published")
         for period in self.marked:
-            if not open_still[period].is_marked:
+            if not months[period].is_marked:
                 raise _Moved(f"the other weeks of {period} are published")
             Target(database, self.run.of(period), derived=True).mark_derived()
 
