@@ -20,7 +20,7 @@ from bench.rows import SourceRows
 from bench.target import Server
 from bench.trial import Measurement, Repeat, Trial
 
-STANDARD = ("limit", "week", "month", "rollup", "dag", "backfill")
+STANDARD = ("limit", "week", "rollup", "dag", "backfill", "reader")
 
 
 def main() -> int:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+
+import psycopg
 
 from bench import dag_run, limit, ours
 from bench.child import in_child
+from bench.memory import Measured
 from bench.rows import BACKFILL_WEEKS, EARLIER, WEEK
 from bench.trial import Repeat
+
+LONG_READ_SECONDS = 90
 
 NEXT_WEEK = WEEK + timedelta(weeks=1)
 
@@ -38,12 +45,6 @@ def bare_table(repeat: Repeat) -> None:
     limit.forget(repeat.target)
 
 
-def month(repeat: Repeat) -> None:
-    """Sync a week into a missing month that is summed from weeks; the quarter has its own sync."""
-    repeat.target.derive_months()
-    repeat.sync("first load, new month", "landed")
-
-
 def rollup(repeat: Repeat) -> None:
     """Sync a week into a missing month and quarter that are summed from weeks, then a second week into both."""
     repeat.target.derive_months_and_quarters()
@@ -61,21 +62,43 @@ def whole_run(repeat: Repeat) -> None:
 
 
 def backfill(repeat: Repeat) -> None:
-    """Sync half a year, one week after the other, with months and quarters that are summed from the weeks."""
+    """Sync half a year, one week after the other, with months and quarters that are summed from the weeks.
+
+    What counts is the time from the snapshots to the published weeks: the emulator is not measured.
+    """
     repeat.target.derive_months_and_quarters()
     weeks = [EARLIER + timedelta(weeks=n + 1) for n in range(BACKFILL_WEEKS)]
     settings = repeat.trial.source.settings("backfill")
     rows = len(weeks) * repeat.trial.source.backfill_rows
-    step = lambda: in_child(ours.several_weeks, repeat.target.dsn, settings, weeks)  # noqa: E731
-    repeat.measure("ours", f"backfill of {len(weeks)} weeks", "total", step, rows)
+
+    def step() -> Measured:
+        found = in_child(ours.several_weeks, repeat.target.dsn, settings, weeks)
+        return replace(found, seconds=found.result)
+
+    repeat.measure("ours", f"backfill of {len(weeks)} weeks", "snapshots to published", step, rows)
+
+
+def long_reader(repeat: Repeat) -> None:
+    """Publish a week while somebody has read all weeks in a transaction that stays open for 90 seconds."""
+    settings = repeat.trial.source.settings("landed")
+    for task_id, task in ours.Ours(repeat.target, settings).run(WEEK, "behind a long reader"):
+        if task_id != "publish":
+            task()
+            continue
+        with psycopg.connect(repeat.target.dsn, application_name="a long reader") as reader:
+            reader.execute("select count(*) from sqp.weekly_summary")
+            leaves = threading.Timer(LONG_READ_SECONDS, reader.rollback)
+            leaves.start()
+            repeat.measure("ours", "first load behind a long reader", task_id, task)
+            leaves.join()
 
 
 CASES: dict[str, Callable[[Repeat], None]] = {
     "limit": bare_table,
     "week": week,
     "first": first_load,
-    "month": month,
     "rollup": rollup,
     "dag": whole_run,
     "backfill": backfill,
+    "reader": long_reader,
 }

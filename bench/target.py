@@ -36,10 +36,6 @@ class Target:
         """Mark the week's month and quarter as synced, so that a publish of the week does not change them."""
         self.row("database", "own_month_and_quarter", {"week": week})
 
-    def derive_months(self) -> None:
-        """Let months be summed from the weeks again, but not quarters."""
-        self.row("database", "disown_month")
-
     def derive_months_and_quarters(self) -> None:
         """Let months and quarters be summed from the weeks again."""
         self.row("database", "disown_month_and_quarter")

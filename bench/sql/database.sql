@@ -27,11 +27,6 @@ on conflict do nothing;
 delete from sqp.synced_period where sync_type <> 'weekly';
 
 
--- name: disown_month
--- From now on months are summed from the weeks.
-delete from sqp.synced_period where sync_type = 'monthly';
-
-
 -- name: last_sync
 select max(id) as sync_log_id from sqp.sync_log;
 

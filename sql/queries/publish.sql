@@ -61,7 +61,43 @@ select way_as_a_whole({target_name}, {first_day}, {last_day}) as way;
 
 -- name: make_room
 -- A partition for what will be written row by row, before it is. An empty one does no harm.
-select ensure_period_partition({target_name}, {first_day}, {last_day});
+select ensure_period_partition({target_name}, {first_day}, {last_day}) as made;
+
+
+-- name: foreign_keys
+-- The keys of the summary table that refer to others, such as sync_log.
+select pg_get_constraintdef(oid) as definition
+from pg_constraint
+where conrelid = {target_text}::regclass and contype = 'f' and not exists (
+    select from pg_constraint as has where has.conrelid = {staged_text}::regclass and has.contype = 'f'
+);
+
+
+-- name: add_foreign_key
+-- Locks the table it refers to for a moment.
+alter table {staged} add {definition} not valid;
+
+
+-- name: unproved_foreign_keys
+select conname as name from pg_constraint where conrelid = {staged_text}::regclass and contype = 'f' and not convalidated;
+
+
+-- name: prove_foreign_key
+-- Reads every row, and locks nobody out.
+alter table {staged} validate constraint {key};
+
+
+-- name: has_rows
+select has_rows_between(array[{target_text}::regclass], {first_day}, {first_day}) as found;
+
+
+-- name: way_as_a_whole
+select way_as_a_whole({target_name}, {first_day}, {last_day}) as way;
+
+
+-- name: make_room
+-- A partition for what will be written row by row, before it is. An empty one does no harm.
+select ensure_period_partition({target_name}, {first_day}, {last_day}) as made;
 
 
 -- name: foreign_keys
@@ -152,8 +188,11 @@ where
             )
         )
         or (
-            holder.relation in ('synced_period'::regclass, 'sync_log'::regclass)
-            and holder.mode not in ('AccessShareLock', 'RowShareLock')
+            holder.database = activity.datid
+            and (
+                holder.relation = 'sync_log'::regclass
+                or (holder.relation = 'synced_period'::regclass and holder.mode = 'RowExclusiveLock')
+            )
         )
         or (
             holder.locktype = 'advisory'
@@ -230,27 +269,23 @@ from {rows} as s
 full join ({current_rows}) as c on c.query = s.query and c.asin = s.asin;
 
 
--- name: create_finished
+-- name: finished_rows
 -- The rows of a new partition as a difference would leave them: what did not change keeps all its columns.
-create unlogged table {finished} as
 select {finished_columns}
 from {rows} as s
 left join ({current_rows}) as c on c.query = s.query and c.asin = s.asin
 cross join lateral (
     select c.query is not null and ({staged_values}) is not distinct from ({current_values}) as same
-) as row;
+) as row
+
+
+-- name: new_rows
+select {columns} from {rows} as s
 
 
 -- name: create_from_rows
--- Written to before it is read by anybody, and by one process. "create table as" uses all.
 create unlogged table {staged} as
 select * from {rows} as s;
-
-
--- name: fill_partition
-insert into {staged} ({columns})
-select {columns}
-from {rows} as s;
 
 
 -- name: delete_vanished

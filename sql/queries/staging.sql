@@ -73,6 +73,10 @@ add primary key (period_start, query, asin), enable row level security
 copy {staged} ({columns}) from stdin (format binary, freeze);
 
 
+-- name: copy_query
+copy ({query}) to stdout (format binary);
+
+
 -- name: add_indexes
 select add_partition_indexes({staged_text}, {target_name});
 

@@ -92,6 +92,10 @@ class MonthFacts:
         )
 
 
+class AlreadyPublished(Exception):
+    """An earlier try of the same attempt has published."""
+
+
 def refuse_large_delete(
     sync: SyncRun, result: PublishResult, target: str, ledger: Mapping[str, Any] | None, configured_fraction: float
 ) -> None:

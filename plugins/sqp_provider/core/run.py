@@ -42,6 +42,10 @@ class SyncRun(BaseModel):
     options: SyncOptions = SyncOptions()
     partition_name: str
     """``weekly_summary_20261108``: the name of the staged table after it is published, from SQL's partition_name()."""
+    is_sum: bool = False
+    """Whether the period is a month or quarter that is summed from weeks."""
+    try_id: str = ""
+    """Tells the tables apart that two processes make, one of which Airflow has given up."""
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> SyncRun:
@@ -61,11 +65,11 @@ class SyncRun(BaseModel):
     def of(self, period: Period) -> SyncRun:
         """Return this run for another period that it publishes too, such as the month of its week."""
         name = f"{period.sync_type.target_table}_{period.first_day:%Y%m%d}"
-        return self.model_copy(update={"period": period, "partition_name": name})
+        return self.model_copy(update={"period": period, "partition_name": name, "is_sum": True})
 
     def name_of(self, what: str) -> str:
-        """Return the name of a further table of this run: ``weekly_summary_20261108_difference_12``."""
-        return f"{self.partition_name}_{what}_{self.sync_log_id}"
+        """Return the name of a further table: ``weekly_summary_20261108_difference_1f3a_12``."""
+        return "_".join(filter(None, (self.partition_name, what, self.try_id, str(self.sync_log_id))))
 
     @property
     def is_closed(self) -> bool:
@@ -75,7 +79,7 @@ class SyncRun(BaseModel):
     @property
     def staged_name(self) -> str:
         """``weekly_summary_20261108_12``: the staged table of this run. Two runs of a period never share one."""
-        return f"{self.partition_name}_{self.sync_log_id}"
+        return self.name_of("sum") if self.is_sum else f"{self.partition_name}_{self.sync_log_id}"
 
     def __str__(self) -> str:
         return f"{self.period} (sync_log {self.sync_log_id}, attempt {self.attempt})"

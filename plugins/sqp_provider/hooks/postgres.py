@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from copy import deepcopy
 from typing import Any, cast
@@ -141,25 +141,6 @@ class SqpPostgresHook(PostgresHook):
         """Return OpenLineage's names of server and database: ``("postgres://db.example.com:5432", "warehouse")``."""
         connection = self.get_connection(self.get_conn_id())
         return f"postgres://{connection.host}:{connection.port or 5432}", str(connection.schema)
-
-    def vacuum(self, names: Iterable[str]) -> bool:
-        """Vacuum tables of the staging schema, which no transaction may do.
-
-        :return: whether every transaction that is open sees all their rows.
-        """
-        with explained(f"a statement over Postgres connection {self.get_conn_id()}"):
-            opened = cast("psycopg.Connection[dict[str, Any]]", self.get_conn())
-            with closing(opened) as connection:
-                connection.row_factory = cast("Any", dict_row)
-                connection.prepare_threshold = None
-                connection.autocommit = True
-                database = Database(connection, self.target)
-                seen = True
-                for table in map(database.staged, names):
-                    database.run("publish", "vacuum", None, staged=table)
-                    text = sql.Literal(table.as_string())
-                    seen = seen and database.one("publish", "seen_by_all", staged_text=text)["seen"]
-                return seen
 
     @contextmanager
     def transaction(self, *, read_only: bool = False) -> Iterator[Database]:

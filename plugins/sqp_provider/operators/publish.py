@@ -12,7 +12,7 @@ from sqp_provider.assets import emit_published
 from sqp_provider.core.errors import DeletesRefused
 from sqp_provider.core.fence import refuse_older_snapshot
 from sqp_provider.core.period import SyncType
-from sqp_provider.core.publish import PublishResult, refuse_large_delete
+from sqp_provider.core.publish import AlreadyPublished, PublishResult, refuse_large_delete
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.failures import fails_plainly
@@ -69,14 +69,8 @@ class SyncPublishOperator(SyncStageOperator):
     def publish(self, sync: SyncRun, snapshot: Snapshot) -> PublishResult:
         """Refuse what must not be published, then change target, ledger and log together."""
         from sqp_provider.target.publication import Publication
-        from sqp_provider.target.target import Target
 
         with self.skipped_for_newer_run(sync):
-            with self.postgres.transaction() as database:
-                target = Target(database, sync)
-                self.refuse(target, snapshot)
-                if target.published_by_this_attempt():
-                    return PublishResult(how="already published", inserted=0, unchanged=snapshot.totals.row_count)
             publication = Publication(
                 self.postgres,
                 sync,
@@ -87,7 +81,10 @@ class SyncPublishOperator(SyncStageOperator):
                 judge=self.refuse_large_delete,
                 conclude=partial(self.conclude, snapshot=snapshot),
             )
-            return publication.publish()
+            try:
+                return publication.publish()
+            except AlreadyPublished:
+                return PublishResult(how="already published", inserted=0, unchanged=snapshot.totals.row_count)
 
     @property
     def seconds_to_wait(self) -> float:
@@ -96,11 +93,15 @@ class SyncPublishOperator(SyncStageOperator):
         return min(self.settings.target.lock_timeout_seconds, stage * 0.9)
 
     def refuse(self, target: Target, snapshot: Snapshot) -> None:
-        """Stop unless this run may publish this snapshot, and its rows are staged."""
+        """Stop unless this run may publish this snapshot, and its rows are staged.
+
+        :raises AlreadyPublished: an earlier try of this attempt committed, but failed before it could return.
+        """
         target.refuse_if_superseded()
         refuse_older_snapshot(target.sync, snapshot.snapshot_at, target.ledger())
-        if not target.published_by_this_attempt():
-            target.staging.refuse_unless_of(snapshot)
+        if target.published_by_this_attempt():
+            raise AlreadyPublished
+        target.staging.refuse_unless_of(snapshot)
 
     def conclude(self, target: Target, result: PublishResult, snapshot: Snapshot) -> None:
         """Write what belongs into the transaction that publishes."""

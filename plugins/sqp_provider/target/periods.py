@@ -68,8 +68,6 @@ class Accounted:
         try:
             return publication.publish()
         except _NotDerived:
-            with postgres.transaction() as database:
-                publication.drop_prepared(database)
             return PublishResult(how="unchanged", inserted=0)
 
 

@@ -8,16 +8,17 @@ somebody has written to a period since it was prepared, it is prepared anew.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from random import SystemRandom
+from secrets import token_hex
 from typing import Any, TypeVar
 
 from psycopg import sql
 from psycopg.errors import UniqueViolation
 
-from sqp_provider.core.errors import TargetBusy, TargetUnusable
+from sqp_provider.core.errors import SyncError, TargetBusy, TargetUnusable
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.publish import MonthFacts, PublishResult, Way
 from sqp_provider.core.run import SyncRun
@@ -28,19 +29,11 @@ from sqp_provider.target.target import Target
 REFUSALS = 5
 """After so many refusals a period is written row by row instead of being replaced."""
 
-SEEN_SECONDS = 30.0
-"""How long a new partition waits until every open transaction sees its rows; then the period is written row by row."""
-
-
 T = TypeVar("T")
 
 
 class _Moved(Exception):
     """Somebody has written to a period since it was prepared."""
-
-
-class _NotSeen(Exception):
-    """A transaction is open that would see a new partition empty."""
 
 
 _NOTHING = PublishResult(how="unchanged", inserted=0)
@@ -93,14 +86,25 @@ class Publication:
     parts: list[Part] = field(default_factory=list)
     marked: list[Period] = field(default_factory=list)
     months: dict[Period, MonthFacts] = field(default_factory=dict)
+    made: list[Part] = field(default_factory=list)
     row_by_row: bool = False
     refused: int = 0
+
+    def __post_init__(self) -> None:
+        if self.run.sync_log_id:
+            self.run = self.run.model_copy(update={"try_id": token_hex(2)})
 
     def publish(self) -> PublishResult:
         """Prepare and put in place until it succeeds, and return what changed in the run's own period.
 
         :raises TargetBusy: somebody held a lock until the time was up. What is staged stays.
         """
+        try:
+            return self._publish()
+        finally:
+            self._clean_up()
+
+    def _publish(self) -> PublishResult:
         while True:
             try:
                 self._patiently(self._prepare)
@@ -109,9 +113,6 @@ class Publication:
                 if not isinstance(error.__cause__, UniqueViolation) or time.monotonic() > self.give_up_at:
                     raise
                 self.log.info("%s: somebody has added rows of it, so it is prepared again", self.run.period)
-            except _NotSeen:
-                self.log.info("%s: an open transaction would see the new rows only in part", self.run.period)
-                self.row_by_row = True
             except _Moved as moved:
                 if time.monotonic() > self.give_up_at:
                     raise TargetBusy(
@@ -128,13 +129,6 @@ class Publication:
                     self.log.info("%s: the last of its weeks that are being synced sums it", period)
                 return result
 
-    def drop_prepared(self, database: Database) -> None:
-        """Drop what was prepared of a publish that is given up for good."""
-        for part in self.parts:
-            staging = part.target(database).staging
-            for table in (staging.name, staging.partition, staging.difference):
-                staging.drop(table)
-
     # what is prepared
 
     def _prepare(self) -> None:
@@ -145,10 +139,9 @@ class Publication:
             target.adopt_unknown()
         own = Part(self.run, derived=self.is_sum)
         parts = {period: Part(self.run.of(period), derived=True) for period in self._periods_of_sums()}
+        self.made = [own, *parts.values()]
+        self._look(self.made)
         with self._moment() as database:
-            for part in (own, *parts.values()):  # before anything else is read of them
-                target = part.target(database)
-                part.version, part.way = target.version(), target.way_as_a_whole()
             months = self.months = self._months(database)
         if self.is_sum:
             self.rows = self._stage_sum(own, {})
@@ -167,6 +160,15 @@ class Publication:
                 self._stage_sum(parts[period], staged)
                 self._compare(parts[period])
                 staged[period] = self._staged(parts[period].run)
+
+    def _look(self, parts: Sequence[Part]) -> None:
+        """Find out what the ledger has, before anything else is read, and how each part can be put in place."""
+        for part in parts:
+            with self._moment() as database:
+                target = part.target(database)
+                part.version, part.way = target.version(), target.way_as_a_whole()
+                if part.way is None and target.make_room():
+                    part.way = target.way_as_a_whole()
 
     def _periods_of_sums(self) -> list[Period]:
         if self.run.period.sync_type is not SyncType.WEEKLY:
@@ -223,19 +225,17 @@ class Publication:
         with self._working() as database:
             for part in self.parts:
                 part.target(database).staging.prove_foreign_keys(part.partition)
-        built = [part.partition for part in self.parts if part.partition != self.run.staged_name]
-        until = time.monotonic() + SEEN_SECONDS
-        while built and not self.postgres.vacuum(built):
-            if time.monotonic() > until:
-                raise _NotSeen
-            time.sleep(0.2)
 
     def _build(
         self, part: Part, rows: sql.Composable | None, staged: Mapping[Period, sql.Composable]
     ) -> sql.Composable:
-        with self._working() as database:
+        replaces = part.way is Way.SWAP
+        if rows is None and replaces:  # each rate is asked for several times, and should be divided once
+            self._stage_sum(part, staged)
+            rows = self._staged(part.run)
+        with self._working() as reading, self._working() as database:
             target = part.target(database)
-            target.build(rows or Sums(database, part.run, staged).query(), replaces=part.way is Way.SWAP)
+            target.build(reading, rows or Sums(reading, part.run, staged).query(), replaces=replaces)
             part.partition = part.run.name_of("partition")
             return target.staging.partition
 
@@ -246,14 +246,14 @@ class Publication:
                 part.target(database).staging.add_foreign_keys(part.partition)
 
     def _compare(self, part: Part) -> None:
-        part.way = None
+        needs_room, part.way = part.way is Way.ATTACH, None
         if not part.is_compared:
             with self._working() as database:
                 target = part.target(database)
                 part.result = target.find_difference()
                 if part.run is self.run:
                     self.judge(target, part.result)
-        if part.result.changes:
+        if part.result.changes and needs_room:
             with self._moment() as database:
                 part.target(database).make_room()
         self.parts.append(part)
@@ -265,7 +265,6 @@ class Publication:
         with self._moment() as database:
             target = own.target(database)
             target.lock_periods()
-            self.check(target)
             for part in self.parts:
                 if part.target(database).locked_version() != part.version:
                     raise _Moved(f"somebody has written to {part.run.period} meanwhile")
@@ -273,12 +272,11 @@ class Publication:
             for part in self.parts:
                 if part.way is None:
                     part.target(database).apply_difference()
+            self.check(target)  # locks the row of sync_log, so it comes after what takes long
             self.conclude(target, own.result)
             for part in self.parts:
                 if part.derived:
                     part.target(database).record_derived(part.way)
-                    part.target(database).staging.drop()
-                part.target(database).forget_difference()
             self._put_in_place(database)
         return own.result
 
@@ -307,6 +305,12 @@ class Publication:
                 raise _Moved(f"somebody has changed the partition of {part.run.period} meanwhile")
         for target, way, part in whole:
             target.put_in_place(way, part.partition)
+
+    def _clean_up(self) -> None:
+        """Drop what was made beside the staged table. What cannot be dropped now goes with the end of the run."""
+        with suppress(SyncError), self._working() as database:
+            for run in {part.run.staged_name: part.run for part in self.made}.values():
+                Target(database, run).staging.drop_made()
 
     # waiting
 

@@ -23,6 +23,9 @@ REJECTS_KEPT = 10_000
 """How many rejects of one attempt are kept as rows; all of them are counted."""
 
 
+PIECE_BYTES = 256 * 1024
+
+
 class Staging:
     """The staged table of one run, inside one transaction."""
 
@@ -31,7 +34,6 @@ class Staging:
         self.sync = sync
         self.name = database.staged(sync.staged_name)
         self.difference = database.staged(sync.name_of("difference"))
-        self.finished = database.staged(sync.name_of("finished"))
         self.partition = database.staged(sync.name_of("partition"))
         self.label = f"{database.settings.staging_schema}.{sync.staged_name}"
         self.target_label = f"{database.settings.schema_name}.{sync.period.sync_type.target_table}"
@@ -99,8 +101,19 @@ class Staging:
         self.drop(self.partition)
         self._run("create_partition_to_be", **self.period_names(self.partition))
 
+    def copy_partition(self, reading: Database, query: sql.Composed, columns: Iterable[str]) -> None:
+        """Copy the rows of a query on another connection into the new partition."""
+        source = self.database.statement("staging", "copy_query", {"query": query})
+        target = self.database.statement(
+            "staging", "copy_rows", {"staged": self.partition, "columns": self._list(columns)}
+        )
+        with reading.connection.cursor().copy(source) as rows, self.database.connection.cursor().copy(target) as copy:
+            for piece in pieces(rows):
+                copy.write(piece)
+
     def complete_partition(self) -> None:
         """Add what a filled partition needs before it is attached: key, indexes, statistics."""
+        self._run("speed_up_index")
         self._run("alter_staged", staged=self.partition, actions=self.database.statement("staging", "add_key"))
         self._run("add_indexes", **self.period_names(self.partition))
         self._run("analyze_staged", staged=self.partition)
@@ -120,6 +133,11 @@ class Staging:
         for row in self.database.connection.execute(statement).fetchall():
             key = sql.Identifier(row["name"])
             self.database.run("publish", "prove_foreign_key", staged=self.database.staged(name), key=key)
+
+    def drop_made(self) -> None:
+        """Drop what publishing has made, but for rows that came from the source."""
+        for table in (self.difference, self.partition, *((self.name,) if self.sync.is_sum else ())):
+            self.drop(table)
 
     def period_is_new(self) -> bool:
         """Return whether the staged table can become the period's partition as it is.
@@ -230,6 +248,17 @@ class Staging:
     @staticmethod
     def _list(columns: Iterable[str]) -> sql.Composed:
         return sql.SQL(", ").join(map(sql.Identifier, columns))
+
+
+def pieces(rows: Iterable[bytes | bytearray | memoryview]) -> Iterator[bytes]:
+    """Join rows, which arrive one by one, into pieces of a quarter of a megabyte."""
+    piece = bytearray()
+    for row in rows:
+        piece += row
+        if len(piece) >= PIECE_BYTES:
+            yield bytes(piece)
+            piece.clear()
+    yield bytes(piece)
 
 
 def first_rejects(batches: Iterable[pa.RecordBatch], limit: int) -> Iterator[dict[str, str]]:

@@ -50,7 +50,8 @@ class Sums:
         once = len(addends) == 1 and addends[0].is_checked
         columns = sql.SQL(", ").join(self._column(target, column, copied=once) for column in target.inserted)
         sums = [*self._sums(len(addends)), *(self._copied(addends) if once else ())]
-        joined = [self._addend(number, addend, with_rates=once) for number, addend in enumerate(addends)]
+        kind = "addend" if target.staging.target_is_partitioned() else "addend_once"
+        joined = [self._addend(kind, number, addend, with_rates=once) for number, addend in enumerate(addends)]
         first, *others = joined
         tables = sql.SQL("").join(
             [first, *(sql.SQL("\n    full join {} using (query, asin)").format(t) for t in others)]
@@ -88,21 +89,20 @@ class Sums:
         days = {"first_day": sql.Literal(period.first_day), "last_day": sql.Literal(period.last_day)}
         return self.database.connection.execute(self.database.statement("sums", name, days | names)).fetchall()
 
-    def _addend(self, number: int, addend: Addend, *, with_rates: bool) -> sql.Composed:
+    def _addend(self, kind: str, number: int, addend: Addend, *, with_rates: bool) -> sql.Composed:
         numbers = [figure.column for figure in FIGURES]
         columns: list[sql.Composable] = [
             sql.SQL("{0}::bigint as {0}").format(sql.Identifier(column)) for column in numbers
         ]
         columns += [sql.Identifier(text.column) for text in TEXTS]
         columns += [sql.Identifier(rate.column) for rate in RATES] if with_rates else []
-        plain = Target(self.database, self.run).staging.target_is_partitioned() is False
         names = {
             "active_weeks": sql.Identifier(ACTIVE_WEEKS) if addend.is_month else sql.SQL("1"),
             "columns": sql.SQL(", ").join(columns),
             "table": addend.rows,
             "first_day": sql.Literal(addend.first_day),
         }
-        statement = self.database.statement("sums", "addend_once" if plain else "addend", names)
+        statement = self.database.statement("sums", kind, names)
         return sql.SQL("({}) as {}").format(statement, _alias(number))
 
     @staticmethod

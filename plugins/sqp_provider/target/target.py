@@ -120,9 +120,9 @@ class Target:
         way = self._one("way_as_a_whole")["way"]
         return Way(way) if way else None
 
-    def make_room(self) -> None:
-        """Create the partition of what will be written row by row, if it is missing and can be."""
-        self._run("make_room")
+    def make_room(self) -> bool:
+        """Create the period's partition, with what the default partition has of it, and return whether it is new."""
+        return bool(self._one("make_room")["made"])
 
     def find_difference(self, rows: sql.Composable | None = None, most: int | None = None) -> PublishResult:
         """Compare rows with the current ones, key by key, and return what would change. The target is not written.
@@ -169,24 +169,27 @@ class Target:
         self.database.run("sums", "prefer_hash_joins")
         return self._run("create_from_rows", rows=rows)
 
-    def build(self, rows: sql.Composable, *, replaces: bool) -> None:
+    def build(self, reading: Database, rows: sql.Composable, *, replaces: bool) -> None:
         """Build the new partition apart, from rows that are the whole period.
 
+        The rows are copied from one connection to another, because only rows that are copied into a new table are
+        visible to every transaction that is open: one that repeats its reads sees all of a publish, or nothing.
+
+        :param reading: a transaction that reads the rows.
         :param rows: a table or a query in brackets.
         :param replaces: a partition that is there; what did not change keeps all its columns.
         """
-        columns: Iterable[str] = self.inserted
-        self.database.run("sums", "prefer_hash_joins")
+        columns = self.staging.columns.all if replaces else self.inserted
         if replaces:
-            columns = self.staging.columns.all
-            self.staging.drop(self.staging.finished)
-            self._run("create_finished", None, finished_columns=self._finished(columns), **self._compared(rows))
-            rows = self.staging.finished
+            query = self.database.statement(
+                "publish", "finished_rows", self._compared(rows) | {"finished_columns": self._finished(columns)}
+            )
+        else:
+            query = self.database.statement("publish", "new_rows", {"rows": rows, "columns": _list(columns)})
+        reading.run("sums", "prefer_hash_joins")
         self.staging.create_partition()
-        self._run("fill_partition", staged=self.staging.partition, columns=_list(columns), rows=rows)
+        self.staging.copy_partition(reading, query, columns)
         self.staging.complete_partition()
-        if replaces:
-            self.staging.drop(self.staging.finished)
 
     def lock_readers_out(self, way: Way) -> None:
         """Lock what attaching or swapping the partition locks, to wait for all of it before anything is changed."""
@@ -257,20 +260,22 @@ class Target:
 
     def _finished(self, columns: Iterable[str]) -> sql.Composed:
         """Return the columns of a finished row: as it was, if it did not change."""
+        # Postgres compares the rows once for each column that asks for it. What is compared is right either way.
+        asking = (*(column for column in self.updated if column not in self.judged), "updated_at")
         found = self.staging.columns.by_name
-        either = sql.SQL("case when row.same then c.{0} else {1} end as {0}")
-        kept = sql.SQL("case when c.query is null then {1} else c.{0} end as {0}")
-        written = {column: sql.Identifier("s", column) for column in self.inserted}
         finished = []
         for column in columns:
             name = sql.Identifier(column)
-            if column in written:
-                finished.append(either.format(name, written[column]))
-            elif column == "updated_at":
-                finished.append(either.format(name, sql.SQL("current_timestamp")))
+            if column in asking:
+                new = sql.Identifier("s", column) if column in self.updated else sql.SQL("current_timestamp")
+                finished.append(sql.SQL("case when row.same then c.{0} else {1} end as {0}").format(name, new))
+            elif column in self.inserted:
+                finished.append(sql.SQL("s.{}").format(name))
             else:
-                default = found[column].default
-                finished.append(kept.format(name, sql.SQL(default) if default else sql.SQL("null")))
+                default = sql.SQL(found[column].default or "null")
+                finished.append(
+                    sql.SQL("case when c.query is null then {1} else c.{0} end as {0}").format(name, default)
+                )
         return sql.SQL(", ").join(finished)
 
     def _run(self, name: str, values: Mapping[str, Any] | None = None, **names: sql.Composable) -> int:
@@ -284,7 +289,6 @@ class Target:
             "target": self.table,
             "staged": self.staging.name,
             "difference": self.staging.difference,
-            "finished": self.staging.finished,
         } | self.staging.period_names()
 
 

@@ -10,7 +10,6 @@ import psycopg
 from airflow.sdk.exceptions import AirflowSkipException
 
 from sqp_provider.operators.publish import SyncPublishOperator
-from tests.fixtures import settings_for
 from tests.landing import WEEK, Landing, report_row
 from tests.stages import NO_OPTIONS, Run, Stages
 
@@ -33,13 +32,13 @@ def publish_at_once(stages: Stages, *runs: Run) -> list[Any]:
 
     def publish(run: Run) -> Any:
         operator: SyncPublishOperator = stages.operator(run, "publish")
-        make_room = operator.make_room
+        publish = operator.publish
 
-        def wait_for_the_others(sync: Any) -> None:
-            make_room(sync)
+        def wait_for_the_others(*arguments: Any) -> Any:
             barrier.wait()
+            return publish(*arguments)
 
-        operator.make_room = wait_for_the_others  # type: ignore[method-assign]
+        operator.publish = wait_for_the_others  # type: ignore[method-assign]
         try:
             return operator.execute(run.context("publish"))
         except Exception as error:
@@ -74,12 +73,16 @@ def test_a_publish_and_its_own_retry_at_the_same_moment_publish_once(landing: La
     assert stages.log(run)["records_inserted"] == 10
 
 
-def test_a_week_is_attached_while_another_sync_writes(landing: Landing, dataset: str, stages: Stages) -> None:
-    """Each row that a sync writes locks its row of sync_log until the sync commits, which may take minutes."""
-    stages.settings = settings_for(landing.table, dataset, target={"lock_timeout_seconds": 1})
+def test_a_week_is_attached_as_soon_as_another_sync_has_written(landing: Landing, stages: Stages) -> None:
+    """Each row that refers to sync_log locks it until its transaction ends. Nothing else waits meanwhile."""
     landing.land(*TEN)
     run = staged(stages, new_run("r"))
-    with psycopg.connect(stages.dsn, options="-c search_path=sqp") as other_sync:
+    waiting = "select 1 from pg_stat_activity where %s = any (pg_blocking_pids(pid))"
+    with psycopg.connect(stages.dsn, options="-c search_path=sqp") as other_sync, ThreadPoolExecutor(1) as pool:
         other_sync.execute("select from sync_log where id = %s for key share", [run["log_start"]])
-        assert stages.run_task(run, "publish"), run.errors
+        publishing = pool.submit(stages.run_task, run, "publish")
+        while not stages.query(waiting, other_sync.info.backend_pid):
+            assert not publishing.done(), run.errors
+        other_sync.commit()
+        assert publishing.result(), run.errors
     assert run["publish"]["how"] == "attached"

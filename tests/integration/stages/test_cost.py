@@ -131,7 +131,8 @@ def test_a_first_load_writes_each_row_once_and_reads_it_once_to_validate(week: L
     counters.begin()
     assert stages.run_task(run, "publish"), run.errors
     assert run["publish"]["how"] == "attached"
-    assert counters.of("sqp", "sqp_staging") == {"scanned": 1, "looked_up": 0, "written": 0}
+    snapshots = 2  # whose rows are staged is asked for before and with the last transaction
+    assert counters.of("sqp", "sqp_staging") == {"scanned": snapshots, "looked_up": 0, "written": 0}
 
 
 def test_a_sync_again_writes_only_what_was_restated(week: Landing, stages: Stages) -> None:
@@ -152,7 +153,7 @@ def test_a_sync_again_writes_only_what_was_restated(week: Landing, stages: Stage
     for table in ("weekly_summary", "monthly_summary", "quarterly_summary"):
         assert counters.of("sqp", like=table)["written"] == CHANGED
     target = counters.of("sqp")
-    assert counters.of("sqp_staging") == {"scanned": 2 * ROWS + 1, "looked_up": 0, "written": 0}  # compared and counted
+    assert counters.of("sqp_staging") == {"scanned": 2 * ROWS + 2, "looked_up": 0, "written": 0}  # compared and counted
     assert ROWS <= target["scanned"] + target["looked_up"] <= ROWS + 4 * CHANGED
 
 
@@ -163,7 +164,7 @@ def test_the_number_of_statements_does_not_depend_on_the_number_of_rows(
     real = psycopg.Cursor.execute
     monkeypatch.setattr(psycopg.Cursor, "execute", lambda *a, **k: statements.append(1) or real(*a, **k))
     counts = []
-    for first_day, rows in (("2026-10-25", 20), ("2026-11-01", 20), ("2026-11-08", ROWS)):
+    for first_day, rows in (("2026-11-01", 20), ("2026-11-08", 20), ("2026-11-15", ROWS)):
         land_week(landing, rows, first_day)
         statements.clear()
         assert stages.sync(first_day).colour == "success"

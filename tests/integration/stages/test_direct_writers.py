@@ -10,8 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from sqp_provider.core.publish import PublishResult
-from sqp_provider.target.target import Target
+from sqp_provider.hooks.postgres import Database
+from sqp_provider.target.publication import Publication
 from tests.landing import WEEK, Landing, report_row
 from tests.stages import NO_OPTIONS, Run, Stages
 
@@ -68,20 +68,24 @@ def test_rows_of_the_week_that_are_committed_meanwhile_are_compared(
 def test_a_writer_of_another_week_of_the_month_waits_and_both_succeed(
     stages: Stages, staged: Run, writer: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The writer waits before it locks the month, or the two would wait for each other."""
-    attach = Target.attach
+    """The writer waits for the month, and the publish for the writer: the publish makes way and tries again."""
+    put_in_place = Publication._put_in_place
 
-    def while_somebody_writes(self: Target, rows: int) -> PublishResult:
-        written.append(threads.submit(writer.execute, INSERT, ["2026-11-15", "2026-11-15"]))
-        until_one_waits(stages)
-        return attach(self, rows)
+    def while_somebody_writes(self: Publication, database: Database) -> None:
+        if not written:
+            written.append(threads.submit(writer.execute, INSERT, ["2026-11-15", "2026-11-15"]))
+            until_one_waits(stages)
+        put_in_place(self, database)
 
-    monkeypatch.setattr(Target, "attach", while_somebody_writes)
+    monkeypatch.setattr(Publication, "_put_in_place", while_somebody_writes)
     written: list[Any] = []
-    with ThreadPoolExecutor(1) as threads:
-        assert stages.run_task(staged, "publish"), staged.errors
+    with ThreadPoolExecutor(2) as threads:
+        publishing = threads.submit(stages.run_task, staged, "publish")
+        while not written:
+            time.sleep(0.01)
         written[0].result()
         writer.commit()
+        assert publishing.result(), staged.errors
     assert staged["publish"]["how"] == "attached"
     assert stages.query("select sum(total_clicks)::int as clicks, count(*) from monthly_summary") == [
         {"clicks": 3 * 50 + 7, "count": 4}
