@@ -87,51 +87,6 @@ select conname as name from pg_constraint where conrelid = {staged_text}::regcla
 alter table {staged} validate constraint {key};
 
 
--- name: has_rows
-select has_rows_between(array[{target_text}::regclass], {first_day}, {first_day}) as found;
-
-
--- name: way_as_a_whole
-select way_as_a_whole({target_name}, {first_day}, {last_day}) as way;
-
-
--- name: make_room
--- A partition for what will be written row by row, before it is. An empty one does no harm.
-select ensure_period_partition({target_name}, {first_day}, {last_day}) as made;
-
-
--- name: foreign_keys
--- The keys of the summary table that refer to others, such as sync_log.
-select pg_get_constraintdef(oid) as definition
-from pg_constraint
-where conrelid = {target_text}::regclass and contype = 'f' and not exists (
-    select from pg_constraint as has where has.conrelid = {staged_text}::regclass and has.contype = 'f'
-);
-
-
--- name: add_foreign_key
--- Locks the table it refers to for a moment.
-alter table {staged} add {definition} not valid;
-
-
--- name: unproved_foreign_keys
-select conname as name from pg_constraint where conrelid = {staged_text}::regclass and contype = 'f' and not convalidated;
-
-
--- name: prove_foreign_key
--- Reads every row, and locks nobody out.
-alter table {staged} validate constraint {key};
-
-
--- name: vacuum
-vacuum {staged};
-
-
--- name: seen_by_all
--- Whether every transaction that is open sees all rows of the new partition. One that does not would see the period empty.
-select relallvisible >= relpages as seen from pg_class where oid = {staged_text}::regclass;
-
-
 -- name: lock_table
 lock table only {table} in access exclusive mode;
 

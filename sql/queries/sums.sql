@@ -10,7 +10,6 @@ select
     days.first as period_start,
     ledger.state,
     coalesce(must_be_summed(ledger), false) as must_be_summed,
-    has_rows_between(array[t.target_table::regclass], days.first, days.first) as has_rows,
     all_weeks_are_synced(t, days.first, %(week)s) as is_complete,
     exists (
         select from counted_run as run

@@ -64,7 +64,6 @@ class MonthFacts:
 
     state: str | None
     must_be_summed: bool
-    has_rows: bool
     is_complete: bool
     others_open: bool
 

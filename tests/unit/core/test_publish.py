@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from sqp_provider.core.errors import DeletesRefused
-from sqp_provider.core.publish import PublishResult, refuse_large_delete
+from sqp_provider.core.publish import MonthFacts, PublishResult, refuse_large_delete
 from sqp_provider.core.run import SyncOptions
 from tests.unit.core.runs import SYNC
 
@@ -125,3 +126,35 @@ def test_more_deletes_are_refused(
         f"weekly 2026-11-08..2026-11-14: publishing would delete {said}. The target is unchanged. "
         "If the source really lost these rows, trigger the Dag for this period with max_delete_fraction 1."
     )
+
+
+FACTS = MonthFacts(state="derived", must_be_summed=False, is_complete=False, others_open=False)
+
+
+@pytest.mark.parametrize(
+    ("facts", "with_a_partition", "marked", "with_rows"),
+    [
+        (FACTS, True, False, False),
+        (replace(FACTS, state=None), True, False, False),
+        (replace(FACTS, state="synced"), False, False, False),
+        (replace(FACTS, state="deleted"), False, False, False),
+        (replace(FACTS, state="adopted"), False, False, False),
+        (replace(FACTS, state="adopted", is_complete=True), True, False, True),
+        (replace(FACTS, state="adopted", is_complete=True, others_open=True), True, False, True),
+        (replace(FACTS, others_open=True), False, True, False),
+        (replace(FACTS, state="synced", others_open=True), False, False, False),
+        (replace(FACTS, must_be_summed=True, others_open=True), False, True, False),
+        (replace(FACTS, must_be_summed=True), True, False, False),
+    ],
+)
+def test_a_month_is_summed_by_the_publish_of_its_last_open_week(
+    facts: MonthFacts, with_a_partition: bool, marked: bool, with_rows: bool
+) -> None:
+    assert (facts.is_summed_with_a_partition, facts.is_marked) == (with_a_partition, marked)
+    assert facts.is_summed_with_rows(changes=1) == with_rows
+
+
+def test_a_month_that_waits_for_its_sum_gets_it_even_if_no_row_of_the_week_changes() -> None:
+    """If one does, the trigger sums the month."""
+    assert replace(FACTS, must_be_summed=True).is_summed_with_rows(changes=0)
+    assert not FACTS.is_summed_with_rows(changes=0)
