@@ -215,20 +215,3 @@ def test_a_prepared_statement_reads_what_was_published_since(landing: Landing, s
         assert stages.run_task(run, "publish"), run.errors
         assert run["publish"]["how"] == "swapped"
         assert reader.execute("execute clicks('2026-11-08')").fetchone() == (126,)
-
-
-def test_a_snapshot_from_before_a_publish_still_sees_rows_that_somebody_else_had_written(
-    landing: Landing, stages: Stages
-) -> None:
-    run = ready("attached", landing, stages)
-    stages.query(
-        "insert into weekly_summary (period_start, period_end, query, asin, total_clicks)"
-        " values ('2026-11-08', '2026-11-14', 'of theirs', 'B000000001', 7)"
-    )
-    with session(stages.dsn) as reader:
-        reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        reader.execute("select count(*) from period_type")
-        assert stages.run_task(run, "publish"), run.errors
-        assert figures(reader) == ((1, 7), (5, 53), (5, 53))
-        reader.rollback()
-        assert figures(reader) == NEW["attached"]
