@@ -188,6 +188,7 @@ as $$
             join pg_proc as p on p.oid = t.tgfoid
             where
                 t.tgrelid = p_partition
+                and t.tgparentid = 0
                 and not t.tgisinternal
                 and not (p.pronamespace = current_schema()::regnamespace and p.proname = 'forget_period')
         )
