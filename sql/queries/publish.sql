@@ -120,6 +120,11 @@ alter table {moved} rename to {partition_name};
 select attach_partition({target_name}, {first_day}, {last_day});
 
 
+-- name: act_as_login
+-- Which may see more of other sessions than the role that owns the tables.
+select set_config('role', 'none', true);
+
+
 -- name: in_the_way
 -- Who holds a lock that a publish waits for, the longest open transaction first.
 select

@@ -15,6 +15,7 @@ from airflow.sdk import Connection
 from psycopg import errors as postgres_errors
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
 from sqp_provider.core.errors import SyncError, TargetBusy, TargetUnreachable, TargetUnusable
@@ -122,6 +123,8 @@ class SqpPostgresHook(PostgresHook):
     def __init__(self, target: TargetSettings, postgres_conn_id: str | None = None, **kwargs: Any) -> None:
         super().__init__(postgres_conn_id=postgres_conn_id or target.conn_id, **kwargs)
         self.target = target
+        self._keeps = False
+        self._idle: list[psycopg.Connection[dict[str, Any]]] = []
 
     @classmethod
     def get_connection(cls, conn_id: str) -> Connection:
@@ -152,19 +155,42 @@ class SqpPostgresHook(PostgresHook):
         :raises TargetUnreachable: Postgres did not answer, or a lock was not free in time. A retry may help.
         :raises TargetUnusable: the schema or the rights on it do not fit. The message says what to do.
         """
-        with explained(f"a statement over Postgres connection {self.get_conn_id()}"):
-            opened = cast("psycopg.Connection[dict[str, Any]]", self.get_conn())
-            with closing(opened) as connection:
-                connection.row_factory = cast("Any", dict_row)
-                connection.prepare_threshold = None  # the next transaction may be on another connection of a pooler
-                # A statement must see what the one before waited for, whatever the server's default level is.
-                level = psycopg.IsolationLevel
-                connection.isolation_level = level.REPEATABLE_READ if read_only else level.READ_COMMITTED
-                connection.read_only = read_only
-                with _committed(connection, self.get_conn_id()):
-                    database = Database(connection, self.target)
-                    database.enter(read_only=read_only)
-                    yield database
+        with explained(f"a statement over Postgres connection {self.get_conn_id()}"), self._opened() as connection:
+            # A statement must see what the one before waited for, whatever the server's default level is.
+            level = psycopg.IsolationLevel
+            connection.isolation_level = level.REPEATABLE_READ if read_only else level.READ_COMMITTED
+            connection.read_only = read_only
+            with _committed(connection, self.get_conn_id()):
+                database = Database(connection, self.target)
+                database.enter(read_only=read_only)
+                yield database
+
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Let the transactions of a block that follow each other share a connection."""
+        self._keeps = True
+        try:
+            yield
+        finally:
+            self._keeps = False
+            while self._idle:
+                self._idle.pop().close()
+
+    @contextmanager
+    def _opened(self) -> Iterator[psycopg.Connection[dict[str, Any]]]:
+        if self._idle:
+            connection = self._idle.pop()
+        else:
+            connection = cast("psycopg.Connection[dict[str, Any]]", self.get_conn())
+            connection.row_factory = cast("Any", dict_row)
+            connection.prepare_threshold = None  # the next transaction may be on another connection of a pooler
+        try:
+            yield connection
+        finally:
+            if self._keeps and connection.info.transaction_status is TransactionStatus.IDLE:
+                self._idle.append(connection)
+            else:
+                connection.close()
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from sqp_provider.target.sums import Sums
 from sqp_provider.target.target import Target
 
 REFUSALS = 5
-"""After so many refusals a period is written row by row instead of being replaced."""
+"""After so many refusals a period is written row by row instead of being replaced, or the other way round."""
 
 T = TypeVar("T")
 
@@ -99,10 +99,11 @@ class Publication:
 
         :raises TargetBusy: somebody held a lock until the time was up. What is staged stays.
         """
-        try:
-            return self._publish()
-        finally:
-            self._clean_up()
+        with self.postgres.kept_open():
+            try:
+                return self._publish()
+            finally:
+                self._clean_up()
 
     def _publish(self) -> PublishResult:
         while True:
@@ -329,9 +330,9 @@ class Publication:
                     ) from busy
                 if self.refused.bit_count() == 1:  # the 1st, 2nd, 4th, 8th time
                     self.log.warning("%s: %s is in the way. It is tried again", self.run.period, who)
-                if self.refused >= REFUSALS and not self.row_by_row and any(p.way is Way.SWAP for p in self.parts):
-                    self.row_by_row = True
-                    raise _Moved("a partition cannot be replaced while it is read for so long") from busy
+                if self.refused % REFUSALS == 0 and (self.row_by_row or any(p.way is Way.SWAP for p in self.parts)):
+                    self.row_by_row = not self.row_by_row
+                    raise _Moved("the other way may meet no lock") from busy
                 time.sleep(min(5.0, 0.2 * 2 ** min(self.refused, 6)) * SystemRandom().uniform(0.5, 1))
 
     def _who_is_in_the_way(self) -> str:
@@ -341,6 +342,7 @@ class Publication:
             "firsts": [run.period.first_day for run in runs],
         }
         with self.postgres.transaction() as database:
+            database.run("publish", "act_as_login")
             row = database.row("publish", "in_the_way", values)
         if row is None:
             return "somebody who has gone since"
