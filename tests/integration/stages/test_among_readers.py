@@ -14,8 +14,10 @@ import pytest
 from sqp_provider.target import publication
 from sqp_provider.target.publication import Publication
 from sqp_provider.target.target import Target
+from tests.fixtures import connection_to
 from tests.integration.sql.conftest import server_dsn  # noqa: F401 - every test runs on both versions of Postgres
 from tests.landing import Landing
+from tests.logins import logins
 from tests.others import (
     Way,
     figures,
@@ -215,3 +217,21 @@ def test_a_prepared_statement_reads_what_was_published_since(landing: Landing, s
         assert stages.run_task(run, "publish"), run.errors
         assert run["publish"]["how"] == "swapped"
         assert reader.execute("execute clicks('2026-11-08')").fetchone() == (126,)
+
+
+@pytest.mark.parametrize("attributes", ["", "noinherit"])
+def test_a_login_with_few_rights_waits_for_an_open_reader_and_names_it(
+    attributes: str, landing: Landing, stages: Stages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = ready("attached", landing, stages)
+    heard, refused = listen(monkeypatch), refusals(monkeypatch)
+    with logins(stages.dsn) as login, session(stages.dsn) as reader, ThreadPoolExecutor(1) as threads:
+        pid = reader.info.backend_pid
+        monkeypatch.setenv("AIRFLOW_CONN_SQP_POSTGRES", connection_to(login("sqp_writer", attributes=attributes)))
+        reader.execute("select count(*) from weekly_summary")
+        published = threads.submit(stages.run_task, run, "publish")
+        until(lambda: refused or published.done())
+        reader.rollback()
+        assert published.result(), run.errors
+    assert run["publish"]["how"] == "attached"
+    assert f"pid {pid} (application dashboard, login postgres, " in heard.text
