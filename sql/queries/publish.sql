@@ -91,6 +91,11 @@ alter table {staged} validate constraint {key};
 lock table only {table} in access exclusive mode;
 
 
+-- name: lock_writers_out
+-- A writer who has chosen the default partition before a partition is attached, and waits for it, would be refused.
+lock table only {table} in share row exclusive mode;
+
+
 -- name: lock_log
 lock table sync_log in access exclusive mode;
 

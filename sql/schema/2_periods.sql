@@ -186,7 +186,7 @@ $$;
 
 -- Whether anything of others would be lost with a partition that is replaced, or would keep it from being dropped: a
 -- view or function over it, a key that refers to it, a trigger, a rule, a policy, a publication, a grant, an index, check
--- or statistics of its own, a setting, a comment.
+-- or statistics of its own, a setting, a comment, another owner.
 create or replace function is_used_by_others(p_partition regclass) returns boolean
 language sql
 stable
@@ -213,11 +213,11 @@ as $$
                     where d.classid = 'pg_constraint'::regclass and oid = d.objid and conrelid = p_partition
                 )
         )
+        or exists (select from pg_attribute where attrelid = p_partition and attacl is not null)
         or exists (
             select from pg_class as c, aclexplode(c.relacl) as held
             where c.oid = p_partition and held.grantee <> c.relowner
         )
-        or exists (select from pg_attribute where attrelid = p_partition and attacl is not null)
         or exists (
             select from pg_index as i
             join pg_class as c on c.oid = i.indexrelid
@@ -233,11 +233,7 @@ as $$
             select from pg_class as c
             where
                 c.oid = p_partition
-                and (
-                    c.relreplident in ('f', 'i')
-                    -- the pages of months were filled to a part by a former version
-                    or exists (select from unnest(c.reloptions) as setting where setting not like 'fillfactor=%')
-                )
+                and (c.relreplident in ('f', 'i') or c.reloptions is not null or not pg_has_role(c.relowner, 'usage'))
         )
 $$;
 
@@ -395,6 +391,8 @@ begin
     if not can_have_partition(p_table, p_first, p_last) then
         return false;
     end if;
+    -- Postgres refuses the row of a writer who has chosen the default partition before, and waits for it.
+    execute format('lock table only %I in share row exclusive mode', p_table);
     v_has_rows := has_rows_between(array[p_table::regclass], p_first, p_last);
     if v_has_rows and not can_be_moved(p_table) then
         return false;

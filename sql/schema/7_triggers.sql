@@ -89,9 +89,11 @@ begin
         v_type := (select t from rollup_type as t where t.sync_type = v_sync_type);
         v_last := (v_first + v_type.step)::date - 1;
         perform lock_period(v_sync_type, v_first);
+        -- Wait for whoever has written to the month itself, to see that it must be summed anew.
         v_ledger := (
             select ledger from synced_period as ledger
             where ledger.sync_type = v_sync_type and ledger.period_start = v_first
+            for update
         );
         v_has_rows := has_rows_between(array[v_type.target_table::regclass], v_first, v_first);
         if v_ledger.state is null and v_has_rows then

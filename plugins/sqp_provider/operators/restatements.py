@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
@@ -67,18 +67,20 @@ class RestatementCheckOperator(SyncStageOperator):
             notify_run_finished(self.settings, run.sync_log_id)
 
     def check_stored(self, context: Context) -> None:
-        """Compare the rows of published periods with what was published: the window, and older ones in turn.
+        """Compare the rows of published periods with what was published: the window, later ones, older ones in turn.
 
         A month or quarter that is not the sum of its weeks is summed anew; any other becomes ``overwritten``, and is
         synced again.
         """
         from sqp_provider.target.periods import accounted_periods
 
-        run_after, window = context["dag_run"].run_after, set(self.window(context))
+        run_after, window = context["dag_run"].run_after, self.window(context)
+        oldest = min((period.first_day for period in window), default=date.max)
         with self.postgres.transaction() as database:
             accounted = accounted_periods(database, self.sync_type)
         for known in accounted:
-            if not (known.period in window or is_its_turn(known.period, run_after.date()) or known.must_be_summed):
+            is_recent = known.period.first_day >= oldest
+            if not (is_recent or is_its_turn(known.period, run_after.date()) or known.must_be_summed):
                 continue
             if known.state == "synced":
                 with self.postgres.transaction() as database:

@@ -16,6 +16,11 @@ from sqp_provider.core.snapshot import PeriodTotals
 from sqp_provider.hooks.postgres import Database, SqpPostgresHook
 from sqp_provider.target.checks import Checks
 from sqp_provider.target.publication import Publication
+from sqp_provider.target.target import Target
+
+
+class _NotDerived(Exception):
+    """The period is no sum of weeks any more."""
 
 
 def doubted_periods(database: Database, sync_type: SyncType) -> list[Period]:
@@ -52,8 +57,18 @@ class Accounted:
         return False
 
     def sum_anew(self, postgres: SqpPostgresHook, log: Any, seconds: float) -> PublishResult:
-        """Make a month or quarter the sum of its weeks again, and return what was wrong."""
-        return Publication(postgres, _nobody(self.period), log, time.monotonic() + seconds, is_sum=True).publish()
+        """Make a month or quarter the sum of its weeks again, and return what was wrong.
+
+        One that its own sync has published meanwhile, or that was deleted, is left alone.
+        """
+        give_up_at = time.monotonic() + seconds
+        publication = Publication(
+            postgres, _nobody(self.period), log, give_up_at, is_sum=True, check=_refuse_unless_derived
+        )
+        try:
+            return publication.publish()
+        except _NotDerived:
+            return PublishResult(how="unchanged", inserted=0)
 
 
 def accounted_periods(database: Database, sync_type: SyncType) -> list[Accounted]:
@@ -61,6 +76,12 @@ def accounted_periods(database: Database, sync_type: SyncType) -> list[Accounted
     statement = database.statement("restatements", "accounted_periods")
     rows = database.connection.execute(statement, {"sync_type": sync_type.value})
     return [Accounted(Period.starting(sync_type, row.pop("period_start")), **row) for row in rows]
+
+
+def _refuse_unless_derived(target: Target) -> None:
+    ledger = target.ledger()
+    if ledger is None or ledger["state"] != "derived":
+        raise _NotDerived
 
 
 def _nobody(period: Period) -> SyncRun:

@@ -196,6 +196,8 @@ class Target:
         if way is Way.SWAP:
             self._run("lock_table", table=self.table)
             self._run("lock_table", table=self.database.table(self.sync.partition_name))
+        else:
+            self._run("lock_writers_out", table=self.table)
         statement = self.database.statement("publish", "default_partition", self._names())
         for row in self.database.connection.execute(statement).fetchall():
             self._run("lock_table", table=sql.SQL(row["name"]))

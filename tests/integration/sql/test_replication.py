@@ -14,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from tests.conftest import new_database
 from tests.landing import Landing, report_row
+from tests.others import SWAP_ALWAYS, land, with_target
 from tests.stages import Stages
 
 Connection = psycopg.Connection[Any]
@@ -144,3 +145,26 @@ def test_weeks_that_a_subscriber_has_already_stay_equal_when_they_are_restated(
             sent, arrived = replica.rows(table)
             assert len(sent) == 5
             assert arrived == sent
+
+
+def test_a_subscriber_of_one_partition_gets_every_row_of_its_restatement(
+    landing: Landing, stages: Stages, database: str, subscriber: Connection
+) -> None:
+    """So much of the week changes that it would be replaced as a whole, which no subscriber would see."""
+    with_target(stages, **SWAP_ALWAYS)
+    land(landing, FIRST, 20)
+    assert stages.sync(FIRST)["publish"]["how"] == "attached"
+    subscriber.execute("create table weekly_summary_20261108 (like weekly_summary including all)")
+    with replicating(database, subscriber, "for table weekly_summary_20261108") as replica:
+        land(landing, FIRST, 30)
+        assert stages.sync(FIRST)["publish"] == {
+            "how": "difference",
+            "inserted": 0,
+            "updated": 4,
+            "deleted": 0,
+            "unchanged": 0,
+        }
+        replica.catch_up()
+        sent, arrived = replica.rows("weekly_summary_20261108")
+        assert len(sent) == 4
+        assert arrived == sent

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
 from sqp_provider.core.period import Period, SyncType
-from sqp_provider.core.restatement import Found, KnownPeriod, find_restatements
+from sqp_provider.core.restatement import Found, KnownPeriod, find_restatements, is_its_turn
 from sqp_provider.core.snapshot import PeriodTotals, Totals
 
 WEEK = Period.starting(SyncType.WEEKLY, date(2026, 11, 8))
@@ -173,3 +173,17 @@ def test_only_what_a_run_puts_right_is_synced() -> None:
         Found.CHANGED,
         Found.OVERWRITTEN,
     }
+
+
+@pytest.mark.parametrize("sync_type", SyncType)
+@pytest.mark.parametrize("first", [date(2026, 11, 8), date(2027, 1, 1), date(2028, 2, 29)])
+def test_each_older_period_is_compared_on_one_of_any_28_days(sync_type: SyncType, first: date) -> None:
+    days = [first + timedelta(days=number) for number in range(28)]
+    for period in Period.containing(sync_type, date(2026, 10, 4)).with_previous(100):
+        assert sum(is_its_turn(period, day) for day in days) == 1
+
+
+def test_the_weeks_of_a_year_are_compared_on_different_days() -> None:
+    weeks = WEEK.with_previous(52)
+    for number in range(28):
+        assert sum(is_its_turn(week, date(2026, 11, 8) + timedelta(days=number)) for week in weeks) <= 2
