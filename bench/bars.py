@@ -74,7 +74,7 @@ def _bars_of_readers(found: Sequence[Figure]) -> Iterator[Bar]:
     for rows in sorted({figure.rows for figure in undisturbed if figure.rows >= _rows(found)}):
         waited = max(figure.reader_seconds[0] * 1000 for figure in undisturbed if figure.rows == rows)
         name = f"{rows:,} rows: longest wait of a reader during a publish, of all cases the worst median, ms"
-        yield Bar(name, waited, most=50 if rows <= 1_000_000 else 100)
+        yield Bar(name, waited, most=50 if rows < 2_000_000 else 100)
     behind = _one(found, "ours", BEHIND_A_READER, "publish")
     reached = behind.reader_seconds[0] * 1000 if behind else None
     yield Bar("longest wait of other readers behind one that reads for 90 s, ms", reached, most=250)

@@ -62,7 +62,7 @@ def whole_run(repeat: Repeat) -> None:
 
 
 def backfill(repeat: Repeat) -> None:
-    """Sync half a year, one week after the other, with months and quarters that are summed from the weeks.
+    """Sync half a year as one worker does in a backfill, with months and quarters that are summed from the weeks.
 
     What counts is the time from the snapshots to the published weeks: the emulator is not measured.
     """

@@ -248,6 +248,11 @@ create unlogged table {staged} as
 select * from {rows} as s;
 
 
+-- name: analyze_rows
+-- How many there are decides whether one process joins them or all.
+analyze {staged} (query, asin);
+
+
 -- name: delete_vanished
 delete from {target} as t
 using {difference} as d

@@ -89,10 +89,13 @@ from (
 
 
 -- name: prefer_hash_joins
--- The settings hold for this transaction only. Both sides of each join are large, and all of both is read.
+-- The settings hold for this transaction only. Both sides of each join are large, all of both is read, and a process that
+-- helps hands over few bytes for what it computes.
 select
     set_config('work_mem', '64MB', true),
     set_config('maintenance_work_mem', '256MB', true),
     set_config('enable_nestloop', 'off', true),
     set_config('enable_mergejoin', 'off', true),
+    set_config('parallel_tuple_cost', '0', true),
+    set_config('parallel_setup_cost', '0', true),
     set_config('jit', 'off', true);

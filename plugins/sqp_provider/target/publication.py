@@ -231,12 +231,16 @@ class Publication:
         self, part: Part, rows: sql.Composable | None, staged: Mapping[Period, sql.Composable]
     ) -> sql.Composable:
         replaces = part.way is Way.SWAP
-        if rows is None and replaces:  # each rate is asked for several times, and should be divided once
-            self._stage_sum(part, staged)
-            rows = self._staged(part.run)
+        if rows is None:
+            with self._working() as database:
+                sums = Sums(database, part.run, staged)
+                rows, is_copy = sums.query(), sums.is_copy
+            if replaces and not is_copy:  # each rate is asked for several times, and should be divided once
+                self._stage_sum(part, staged)
+                rows = self._staged(part.run)
         with self._working() as reading, self._working() as database:
             target = part.target(database)
-            target.build(reading, rows or Sums(reading, part.run, staged).query(), replaces=replaces)
+            target.build(reading, rows, replaces=replaces)
             part.partition = part.run.name_of("partition")
             return target.staging.partition
 

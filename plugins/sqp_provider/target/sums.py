@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 from psycopg import sql
 
@@ -30,7 +31,7 @@ class Addend:
     is_checked: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass
 class Sums:
     """The sums of one month or quarter, inside one transaction.
 
@@ -42,12 +43,21 @@ class Sums:
     run: SyncRun
     staged: Mapping[Period, sql.Composable]
 
+    @cached_property
+    def addends(self) -> list[Addend]:
+        """What is added up."""
+        nothing = Addend(self.database.table(SyncType.WEEKLY.target_table), self.run.period.first_day)
+        return list(self._addends()) or [nothing]
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether the rows are those of one week or month, which have been computed already."""
+        return len(self.addends) == 1 and self.addends[0].is_checked
+
     def query(self) -> sql.Composed:
         """Return the query in brackets, with the columns that a new row has."""
-        nothing = Addend(self.database.table(SyncType.WEEKLY.target_table), self.run.period.first_day)
-        addends = list(self._addends()) or [nothing]
+        addends, once = self.addends, self.is_copy
         target = Target(self.database, self.run, derived=True)
-        once = len(addends) == 1 and addends[0].is_checked
         columns = sql.SQL(", ").join(self._column(target, column, copied=once) for column in target.inserted)
         sums = [*self._sums(len(addends)), *(self._copied(addends) if once else ())]
         kind = "addend" if target.staging.target_is_partitioned() else "addend_once"

@@ -167,7 +167,9 @@ class Target:
     def stage_rows(self, rows: sql.Composable) -> int:
         """Write the rows of a query in brackets into the staged table, and return how many there are."""
         self.database.run("sums", "prefer_hash_joins")
-        return self._run("create_from_rows", rows=rows)
+        count = self._run("create_from_rows", rows=rows)
+        self._run("analyze_rows")
+        return count
 
     def build(self, reading: Database, rows: sql.Composable, *, replaces: bool) -> None:
         """Build the new partition apart, from rows that are the whole period.
