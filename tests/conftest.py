@@ -63,6 +63,12 @@ def metadata_template(server_dsn: str) -> str:
     return owned.metadata_template(server_dsn)
 
 
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A publish whose lock is refused tries again soon, so that no test waits for its pauses."""
+    monkeypatch.setattr("sqp_provider.target.publication.LONGEST_PAUSE_SECONDS", 0.3)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def metadata_database(request: pytest.FixtureRequest) -> None:
     """The database that Airflow finds in this worker; without the services, unit tests do without it."""

@@ -142,8 +142,10 @@ where
     and (
         (
             holder.database = activity.datid
-            and holder.relation in (
-                select tree.relid from period_type as t, pg_partition_tree(t.target_table::regclass) as tree
+            and holder.relation in (  -- not by pg_partition_tree(), which would wait for a lock of the table
+                select unnest(array[t.target_table::regclass::oid, child.inhrelid])
+                from period_type as t
+                left join pg_inherits as child on child.inhparent = t.target_table::regclass
                 where t.sync_type = any (%(sync_types)s)
             )
         )

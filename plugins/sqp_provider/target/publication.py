@@ -29,6 +29,9 @@ from sqp_provider.target.target import Target
 REFUSALS = 5
 """After so many refusals a period is written row by row instead of being replaced, or the other way round."""
 
+LONGEST_PAUSE_SECONDS = 5.0
+"""How long a refused publish leaves the tables to others before it tries again."""
+
 T = TypeVar("T")
 
 
@@ -168,7 +171,7 @@ class Publication:
             with self._moment() as database:
                 target = part.target(database)
                 part.version, part.way = target.version(), target.way_as_a_whole()
-                if part.way is None and target.make_room():
+                if part.way is None and (self.rows or self.is_sum) and target.make_room():
                     part.way = target.way_as_a_whole()
 
     def _periods_of_sums(self) -> list[Period]:
@@ -337,7 +340,7 @@ class Publication:
                 if self.refused % REFUSALS == 0 and (self.row_by_row or any(p.way is Way.SWAP for p in self.parts)):
                     self.row_by_row = not self.row_by_row
                     raise _Moved("the other way may meet no lock") from busy
-                time.sleep(min(5.0, 0.2 * 2 ** min(self.refused, 6)) * SystemRandom().uniform(0.5, 1))
+                time.sleep(min(LONGEST_PAUSE_SECONDS, 0.2 * 2**self.refused) * SystemRandom().uniform(0.5, 1))
 
     def _who_is_in_the_way(self) -> str:
         runs = [part.run for part in self.parts] or [self.run]
@@ -358,7 +361,7 @@ class Publication:
         return f"pid {row['pid']} ({', '.join(said)})"
 
     def _in_the_way(self, values: Mapping[str, Any], *, as_login: bool) -> dict[str, Any] | None:
-        with self.postgres.transaction() as database:
+        with self._moment() as database:
             if as_login:
                 database.run("publish", "act_as_login")
             return database.row("publish", "in_the_way", values)

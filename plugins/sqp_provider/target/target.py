@@ -57,7 +57,7 @@ class Target:
 
     def lock(self) -> None:
         """Wait until nobody else publishes the period. Whoever waits here keeps nobody from reading."""
-        self.database.wait_patiently()
+        self.database.wait_at_most(self.database.settings.lock_timeout_seconds)
         self.lock_periods()
 
     def lock_periods(self) -> None:

@@ -341,11 +341,6 @@ def test_a_table_with_a_name_like_a_partition_is_neither_replaced_nor_attached(c
     assert way(connection) is None
 
 
-def test_a_partition_that_a_former_version_made_is_replaced(week: Connection) -> None:
-    week.execute("alter table weekly_summary_20261108 set (fillfactor = 60)")
-    assert way(week) == "swap"
-
-
 def test_a_partition_stays_when_it_is_used_by_others_and_its_rows_are_right_all_the_same(
     committing: Connection, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

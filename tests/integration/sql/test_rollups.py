@@ -391,11 +391,11 @@ def test_rows_of_a_month_that_nobody_of_us_made_are_left_alone(connection: Conne
     ]
 
 
-def test_a_month_with_rows_in_the_default_partition_stays_there(committing: Connection, publisher: Publisher) -> None:
+def test_a_month_with_rows_in_the_default_partition_gets_its_own(committing: Connection, publisher: Publisher) -> None:
     insert_week(committing, "2026-11-08")
     publisher.week("2026-11-15")
     assert rows(committing, "select tableoid::regclass::text, active_weeks from monthly_summary") == [
-        ("monthly_summary_default", 2)
+        ("monthly_summary_20261101", 2)
     ]
 
 

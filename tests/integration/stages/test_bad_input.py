@@ -21,6 +21,7 @@ from sqp_provider.core.errors import (
     SourceUnreachable,
     SourceUnusable,
     SyncError,
+    TargetBusy,
     TargetUnreachable,
     TargetUnusable,
 )
@@ -203,7 +204,7 @@ def test_postgres_lost_while_loading(stages: Stages, monkeypatch: pytest.MonkeyP
                 "select pg_terminate_backend(pid) from pg_stat_activity"
                 " where pid <> pg_backend_pid() and datname = current_database()"
             )
-        self._run("add_sync_index")
+        self._run("analyze_staged")
 
     monkeypatch.setattr("sqp_provider.target.staging.Staging.add_key", lose)
     assert_failed(stages, stages.sync(WEEK), "load", TargetUnreachable, "terminating connection", AGAIN)
@@ -352,11 +353,12 @@ def test_a_lock_that_is_not_to_be_had_is_tried_again(stages: Stages, dataset: st
     with psycopg.connect(stages.dsn) as other:
         for task in ("log_start", "extract", "load", "validate"):
             assert hurried.run_task(run, task)
+        other_pid = other.info.backend_pid
         other.execute("lock table sqp.weekly_summary in access exclusive mode")
         hurried.run_task(run, "publish")
     hurried.run_task(run, "log_finish")
-    said = "canceling statement due to lock timeout", "The target is unchanged.", AGAIN
-    assert_failed(stages, run, "publish", TargetUnreachable, *said)
+    said = f"pid {other_pid} (", "which holds weekly_summary", "The target is unchanged", "then clear 'publish'"
+    assert_failed(stages, run, "publish", TargetBusy, *said)
 
 
 def test_a_mistake_in_a_statement_is_not_tried_again(stages: Stages) -> None:
