@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from copy import deepcopy
@@ -107,6 +108,10 @@ class Database:
     def wait_at_most(self, seconds: float) -> None:
         """Let the lock waits that follow in this transaction fail after some seconds."""
         self.run("publish", "wait_at_most", {"milliseconds": str(max(int(seconds * 1000), 1))})
+
+    def wait_until(self, moment: float) -> None:
+        """Let them fail at a moment, by ``time.monotonic``."""
+        self.wait_at_most(moment - time.monotonic())
 
     def wait_a_moment(self) -> None:
         """Let them fail as soon as somebody who reads could feel that we wait: readers queue behind us."""

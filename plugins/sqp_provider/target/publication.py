@@ -303,10 +303,9 @@ class Publication:
         whole = [(part.target(database), part.way, part) for part in self.parts if part.way is not None]
         until = time.monotonic() + MOMENT_SECONDS
         for target, way, _ in whole:
-            database.wait_at_most(max(until - time.monotonic(), 0.001))
-            target.lock_readers_out(way)
+            target.lock_readers_out(way, until)
         if whole:
-            database.wait_at_most(max(until - time.monotonic(), 0.001))
+            database.wait_until(until)
             database.run("publish", "lock_log")  # attaching locks what the partition's keys refer to
         for target, way, part in whole:
             if target.way_as_a_whole() is not way:

@@ -193,16 +193,20 @@ class Target:
         self.staging.copy_partition(reading, query, columns)
         self.staging.complete_partition()
 
-    def lock_readers_out(self, way: Way) -> None:
-        """Lock what attaching or swapping the partition locks, to wait for all of it before anything is changed."""
-        if way is Way.SWAP:
-            self._run("lock_table", table=self.table)
-            self._run("lock_table", table=self.database.table(self.sync.partition_name))
-        else:
-            self._run("lock_writers_out", table=self.table)
+    def lock_readers_out(self, way: Way, until: float) -> None:
+        """Lock what attaching or swapping the partition locks, to wait for all of it before anything is changed.
+
+        :param until: when to give up, by ``time.monotonic``: who reads waits behind all of these locks together.
+        """
         statement = self.database.statement("publish", "default_partition", self._names())
-        for row in self.database.connection.execute(statement).fetchall():
-            self._run("lock_table", table=sql.SQL(row["name"]))
+        defaults = [sql.SQL(row["name"]) for row in self.database.connection.execute(statement).fetchall()]
+        table, partition = self.table, self.database.table(self.sync.partition_name)
+        locks: list[tuple[str, sql.Composable]] = [("lock_writers_out", table)]
+        if way is Way.SWAP:
+            locks = [("lock_table", table), ("lock_table", partition)]
+        for name, locked in (*locks, *(("lock_table", default) for default in defaults)):
+            self.database.wait_until(until)
+            self._run(name, table=locked)
 
     def put_in_place(self, way: Way, name: str) -> None:
         """Make a table of the staging schema the period's partition, in place of the one that is there."""

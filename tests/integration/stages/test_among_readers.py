@@ -134,10 +134,10 @@ def test_whoever_reads_several_tables_in_a_transaction_never_meets_a_deadlock(
 
     lock = Target.lock_readers_out
 
-    def lock_with_a_reader(self: Target, way: Any) -> None:
+    def lock_with_a_reader(self: Target, way: Any, until: float) -> None:
         if self.sync.period.sync_type == "monthly" and not locked:
             go_on()
-        lock(self, way)
+        lock(self, way, until)
 
     monkeypatch.setattr(Target, "lock_readers_out", lock_with_a_reader)
     with session(stages.dsn) as reader, ThreadPoolExecutor(2) as threads:
