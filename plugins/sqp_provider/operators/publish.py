@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Context
 
 from sqp_provider.assets import emit_published
-from sqp_provider.core.errors import DeletesRefused
+from sqp_provider.core.errors import DeletesRefused, StagedMissing
 from sqp_provider.core.fence import refuse_older_snapshot
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.publish import AlreadyPublished, PublishResult, refuse_large_delete
@@ -101,7 +101,12 @@ class SyncPublishOperator(SyncStageOperator):
         refuse_older_snapshot(target.sync, snapshot.snapshot_at, target.ledger())
         if target.published_by_this_attempt():
             raise AlreadyPublished
-        target.staging.refuse_unless_of(snapshot)
+        try:
+            target.staging.refuse_unless_of(snapshot)
+        except StagedMissing:
+            if target.published_by_this_attempt():  # since the line above
+                raise AlreadyPublished from None
+            raise
 
     def conclude(self, target: Target, result: PublishResult, snapshot: Snapshot) -> None:
         """Write what belongs into the transaction that publishes."""

@@ -114,6 +114,8 @@ class Publication:
                 self._patiently(self._prepare)
                 result = self._patiently(self._commit)
             except TargetUnusable as error:
+                with self._moment() as database:  # another try of the same task may have published what was staged
+                    self.check(Target(database, self.run))
                 if not isinstance(error.__cause__, UniqueViolation) or time.monotonic() > self.give_up_at:
                     raise
                 self.log.info("%s: somebody has added rows of it, so it is prepared again", self.run.period)
