@@ -7,9 +7,12 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sqp_provider import __version__
+from sqp_provider.core.doctor import as_json, as_table, has_failed
 from sqp_provider.core.errors import SyncError
 from sqp_provider.core.settings import Settings
 from sqp_provider.migrations import migrate, take_over
@@ -25,17 +28,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
-        asked.run(asked)
+        return asked.run(asked) or DONE
     except (MigrationError, SyncError) as error:
         print(error, file=sys.stderr)
         return FAILED
-    return DONE
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sqp",
-        description="SQP Sync without Airflow: prepare the target's schema.",
+        description="SQP Sync on the command line: prepare the target's schema, check all that a sync needs.",
         epilog="Exit codes: 0 done, 1 failed (standard error says why), 2 wrong arguments.",
     )
     parser.add_argument("--version", action="version", version=f"airflow-provider-sqp {__version__}")
@@ -65,7 +67,23 @@ def _parser() -> argparse.ArgumentParser:
         help="what the new owner is called: its setting airflow, else its [api] base_url",
     )
     taking_over.set_defaults(run=lambda asked: take_over(asked.dsn, _schema(asked), asked.airflow))
+    _add_doctor(commands)
     return parser
+
+
+def _add_doctor(commands: Any) -> None:
+    doctor = commands.add_parser(
+        "doctor",
+        help="check all that a sync needs, and change nothing",
+        description="Check connections, rights, source table, cost and target, and say what to do. Run it where "
+        "Airflow's connections are visible. Nothing is changed anywhere.",
+        epilog="Example: sqp doctor --config dags/sqp_config.yaml --price-per-tib 6.25. "
+        "Exit codes: 0 nothing failed, though there may be warnings; 1 a check failed.",
+    )
+    _add_config(doctor)
+    doctor.add_argument("--price-per-tib", type=float, help="what BigQuery asks for a TiB, to say what syncs cost")
+    doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
+    doctor.set_defaults(run=_doctor)
 
 
 def _owner(name: str) -> str:
@@ -78,15 +96,33 @@ def _owner(name: str) -> str:
 def _add_database(parser: argparse.ArgumentParser) -> None:
     dsn = os.environ.get("SQP_POSTGRES_DSN")
     parser.add_argument("--dsn", default=dsn, required=dsn is None, help="the database; default: $SQP_POSTGRES_DSN")
+    _add_config(parser)
+    parser.add_argument("--schema", help="default: target.schema of the configuration, else sqp")
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
     config = os.environ.get("SQP_CONFIG")
     parser.add_argument(
         "--config", type=Path, default=config and Path(config), help="sqp_config.yaml; default: $SQP_CONFIG, if set"
     )
-    parser.add_argument("--schema", help="default: target.schema of the configuration, else sqp")
 
 
 def _migrate(asked: argparse.Namespace) -> None:
     migrate(asked.dsn, _schema(asked), _settings(asked))
+
+
+def _doctor(asked: argparse.Namespace) -> int:
+    # Airflow gives connections of its metadata database only to a process that says it is none of a task.
+    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+    logging.disable(logging.CRITICAL)  # the table says it all; what Airflow and the hooks log would come between
+    from sqp_provider.doctor import Doctor
+    from sqp_provider.operators.airflow_name import airflow_name
+    from sqp_provider.status.config import config_path
+
+    settings = Settings.load(asked.config or config_path())
+    findings = Doctor(settings, airflow_name(settings), datetime.now(UTC), asked.price_per_tib).findings()
+    print(as_json(findings) if asked.json else as_table(findings))
+    return FAILED if has_failed(findings) else DONE
 
 
 def _settings(asked: argparse.Namespace) -> Settings | None:

@@ -138,6 +138,24 @@ class SqpBigQueryHook(BigQueryHook):
             found = self.client.query_and_wait(statement, job_config=config, retry=self.retry)
             return [dict(row.items()) for row in found]
 
+    def bytes_of(
+        self, statement: str, parameters: Mapping[str, date | str] | None = None, location: str | None = None
+    ) -> int:
+        """Return how many bytes a statement would read, by a dry run, which costs nothing and changes nothing.
+
+        BigQuery checks the statement, its tables and the rights on them, that to create a table included. Of clustered
+        tables it returns the most that could be read.
+        """
+        config = bigquery.QueryJobConfig(
+            query_parameters=[_parameter(name, value) for name, value in (parameters or {}).items()],
+            dry_run=True,
+            use_query_cache=False,
+        )
+        with explained("BigQuery dry run"):
+            client = self.client
+            job = client.query(statement, job_config=config, location=location, retry=self.retry, job_retry=None)
+            return int(job.total_bytes_processed or 0)
+
     def columns_of(self, table: str) -> dict[str, str]:
         """Return type and mode of each column of a table: ``{"start_date": "DATE NULLABLE"}``.
 

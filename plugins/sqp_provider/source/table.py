@@ -66,6 +66,10 @@ class Source:
             "extract", sync.period.sync_type, snapshot=snapshot, snapshot_hours=self.settings.snapshot_hours
         )
 
+    def totals_statement(self, sync_type: SyncType) -> str:
+        """Render the statement that reads the totals of a window of periods."""
+        return self._rendered("totals", sync_type, snapshot=None)
+
     def parameters(self, first: Period, last: Period | None = None) -> dict[str, date | str]:
         """Return the values of a statement's parameters, for one period or for a window of periods."""
         parameters: dict[str, date | str] = {
@@ -114,7 +118,7 @@ class Source:
         """
         first, last = min(periods), max(periods)
         rows = self.hook.rows(
-            self._rendered("totals", sync_type, snapshot=None),
+            self.totals_statement(sync_type),
             self.parameters(first, last),
             self.settings.maximum_bytes_billed,
         )
