@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property, wraps
+from functools import cached_property, partial, wraps
 
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
@@ -63,9 +63,9 @@ class Doctor:
         source, target = self.settings.source, self.settings.target
         of_postgres = [conn_id for conn_id in (target.conn_id, target.migrate_conn_id) if conn_id]
         return [
-            Check("Airflow", _name(source.conn_id), lambda: _connection(source.conn_id, _GOOGLE_TYPES)),
+            Check("Airflow", _name(source.conn_id), partial(_connection, source.conn_id, _GOOGLE_TYPES)),
             *(
-                Check("Airflow", _name(conn_id), lambda conn_id=conn_id: _connection(conn_id, ("postgres",)))
+                Check("Airflow", _name(conn_id), partial(_connection, conn_id, ("postgres",)))
                 for conn_id in of_postgres
             ),
         ]
@@ -138,12 +138,15 @@ class Doctor:
         with reading(self.target.migrating) as database:
 
             def ask(statement: str, values: dict[str, object]) -> Sequence[dict[str, object]]:
-                return database.connection.execute(statement, values).fetchall()  # type: ignore[arg-type]
+                return database.connection.execute(statement, values).fetchall()
 
             obstacles = find_obstacles(ask, schema)
         if obstacles:
             found = "; ".join(f"{schema}.{obstacle.name} {obstacle.found}" for obstacle in obstacles)
-            return failed(found, " ".join(dict.fromkeys(obstacle.remedy for obstacle in obstacles)))
+            remedy = " ".join(dict.fromkeys(obstacle.remedy for obstacle in obstacles))
+            if self.target.is_migrated():  # syncs work, until the next version of the schema
+                return warning(f"the next migration would be refused: {found}", remedy)
+            return failed(found, remedy)
         return good(f"nothing in schema {schema} is in the way of a migration")
 
     def _of_alerts(self) -> Sequence[Check]:
@@ -186,7 +189,8 @@ def _connection(conn_id: str, types: tuple[str, ...]) -> Answer:
     where = f" of {connection.host}:{connection.port or 5432}/{connection.schema}" if types == ("postgres",) else ""
     if connection.conn_type not in types:
         return warning(
-            f"found, of type {connection.conn_type or 'none'}{where}", f"Give it the type {types[0]}, which the hook of it expects."
+            f"found, of type {connection.conn_type or 'none'}{where}",
+            f"Give it the type {types[0]}, which the hook of it expects.",
         )
     return good(f"found, of type {connection.conn_type}{where}")
 

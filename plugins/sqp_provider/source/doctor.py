@@ -176,8 +176,7 @@ class SourceDoctor:
         """Whether rows can be read over the Storage Read API: a few of the source table itself."""
         if self.facts.table_type != "TABLE":
             return warning(
-                f"not proved: the Storage Read API reads no {_kind(self.facts)}, "
-                "and there is no snapshot to read yet",
+                f"not proved: the Storage Read API reads no {_kind(self.facts)}, and there is no snapshot to read yet",
                 "The first load shows it: without the right it warns, and reads over REST.",
             )
         try:
@@ -199,7 +198,9 @@ class SourceDoctor:
         day = next((name for name in self._dates() if flat.get(name) == "DATE"), None)
         options = types.ReadSession.TableReadOptions(selected_fields=[day or next(iter(flat))])
         if day:
-            options.row_restriction = f"`{day}` = '{self.week.first_day if day == self._first() else self.week.last_day}'"
+            options.row_restriction = (
+                f"`{day}` = '{self.week.first_day if day == self._first() else self.week.last_day}'"
+            )
         session = client.create_read_session(
             parent=f"projects/{self.hook.project_id}",
             read_session=types.ReadSession(
@@ -257,8 +258,8 @@ class SourceDoctor:
             if (periods := self.settings.restatements.periods_of(sync_type))
         ]
         found = sum(self._bytes_of_window(window) for window in windows)
-        periods = ", ".join(f"{len(window)} {window[0].sync_type}" for window in windows) or "no"
-        return good(f"{cost(found, self.price_per_tib, len(windows))} a day for {periods} periods")
+        told = ", ".join(f"{len(window)} {window[0].sync_type}" for window in windows) or "no"
+        return good(f"{cost(found, self.price_per_tib, len(windows))} a day for {told} periods")
 
     def _bytes_of_extract(self, period: Period) -> int:
         sync = SyncRun(
@@ -285,7 +286,8 @@ _INGESTION = "_PARTITIONTIME"
 
 def _kind(facts: bigquery.Table) -> str:
     """``table``, ``view``, ``materialized view`` or ``external table``."""
-    return {"EXTERNAL": "external table"}.get(facts.table_type, facts.table_type.lower().replace("_", " "))
+    kind = str(facts.table_type)
+    return "external table" if kind == "EXTERNAL" else kind.lower().replace("_", " ")
 
 
 def _partitioned_by(facts: bigquery.Table) -> str | None:

@@ -112,10 +112,14 @@ class TargetDoctor:
             )
         return good(f"{may['login']} may migrate schema {self.schema}")
 
+    def is_migrated(self) -> bool:
+        """Whether a migration has been here."""
+        return bool(self._one("schema")["is_migrated"])
+
     def revision(self) -> Answer:
         """Whether the schema has the version of this code."""
-        found = self._one("schema")
-        if not found["is_migrated"]:
+        if not self.is_migrated():
+            found = self._one("schema")
             what = "was never migrated" if found["is_there"] else "is not there yet"
             return warning(f"schema {self.schema} {what}", f"{_MIGRATE} Then run the doctor again.", stops=True)
         with reading(self.hook) as database:
@@ -219,14 +223,14 @@ class TargetDoctor:
 
     def way(self) -> Answer:
         """How the newest week would be published."""
-        literals = {
+        literals: dict[str, sql.Composable] = {
             "target_name": sql.Literal("weekly_summary"),
             "first_day": sql.Literal(self.week.first_day),
             "last_day": sql.Literal(self.week.last_day),
         }
         with reading(self.hook) as database:
             database.run("session", "act_as_writer", {"schema": self.schema})
-            way = database.one("publish", "way_as_a_whole", **literals)["way"]
+            way = database.one("publish", "way_as_a_whole", None, **literals)["way"]
         as_a_whole = {"attach": "attached as a new partition", "swap": "replaced as a whole if much of it changes"}
         return good(f"week {self.week.dates} would be {as_a_whole.get(way, 'written row by row')}")
 
