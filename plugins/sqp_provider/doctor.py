@@ -85,9 +85,9 @@ class Doctor:
             asks("location", "location", "source table"),
             asks("write right", "write_right", "job right", "columns", "location"),
             asks("Storage read", "storage", "source table"),
-            asks("bytes of a week", "week_bytes", *dry),
-            asks("bytes of a year", "year_bytes", *dry),
-            asks("bytes of a daily check", "daily_bytes", *dry),
+            Check("BigQuery", "bytes of a week", lambda: self.source.dry_runs.week(), dry),
+            Check("BigQuery", "bytes of a year", lambda: self.source.dry_runs.year(), dry),
+            Check("BigQuery", "bytes of a daily check", lambda: self.source.dry_runs.daily(), dry),
         ]
 
     def _of_target(self) -> Sequence[Check]:

@@ -73,7 +73,7 @@ def test_where_all_is_right_nothing_fails_and_nothing_is_changed(
     findings = examined(settings)
     assert failures(findings) == {}
     assert {name for name, found in findings.items() if found.verdict != "good"} == {"alert channel"}
-    assert findings["Storage read"].found == "2 rows of week 2026-11-08..2026-11-14 read, one column of each"
+    assert findings["Storage read"].found == "2 rows with start_date 2026-11-08 read, one column of each"
     assert "week 2026-11-08..2026-11-14 would be attached" in findings["way of a publish"].found
     assert "for 52 extracts since 2025-11-16, at most" in findings["bytes of a year"].found
     assert findings["bytes of a daily check"].found.endswith("a day for 8 weekly, 3 monthly, 2 quarterly periods")
@@ -119,9 +119,8 @@ def test_the_checks_have_the_order_in_which_they_build_on_each_other(
 
 
 def test_a_connection_that_is_missing_is_named_and_its_checks_are_skipped(settings: Settings, database: str) -> None:
-    content = settings.model_dump(by_alias=True, exclude_unset=True)
-    content |= {"target": {"conn_id": "warehouse"}, "alerts": {"conn_id": "pager"}}
-    content["source"] |= {"conn_id": "google"}
+    source = {"table": settings.source.table, "conn_id": "google"}
+    content = {"source": source, "target": {"conn_id": "warehouse"}, "alerts": {"conn_id": "pager"}}
     findings = examined(Settings.checked(content, origin="test"))
     missing = findings["connection google"]
     assert (missing.verdict, missing.found) == ("failed", "Airflow has no connection google")
@@ -150,7 +149,7 @@ def test_a_server_that_is_not_there_fails_in_words_and_without_the_password(
     ("source", "name", "says", "advice"),
     [
         ({"table": "nowhere.report"}, "source table", "Not found", "Check source.table"),
-        ({"columns": {"clicks": "klicks"}}, "columns", "`klicks` (for clicks) is missing", "Correct the mapping"),
+        ({"columns": {"clicks": "klicks"}}, "columns", "column `klicks` is missing", "Correct the mapping"),
         (
             {"staging_dataset": "nowhere"},
             "location",
@@ -182,7 +181,7 @@ def test_a_source_in_another_location_than_the_snapshots_is_refused(
     finally:
         bigquery_client.delete_dataset(elsewhere)
     assert location.verdict == "failed"
-    assert location.found == f"{landing.table} is in US, the dataset {elsewhere.dataset_id} in EU"
+    assert location.found == f"sqp-demo.{landing.table} is in US, the dataset {elsewhere.dataset_id} in EU"
     assert location.advice == "Create a dataset in US and name it in source.staging_dataset."
 
 
@@ -191,7 +190,7 @@ def test_a_source_in_another_location_than_the_snapshots_is_refused(
     [
         ("start_date", "good", "by start_date: a sync reads the partitions of its own days"),
         ("ingested_at", "warning", "by ingested_at, which is no date of a period"),
-        (None, "warning", "by ingestion time, which says nothing about the days of a row"),
+        (None, "warning", "by time of ingestion, which says nothing about the days of a row"),
     ],
 )
 def test_a_partitioning_that_saves_nothing_is_a_warning(
@@ -210,9 +209,9 @@ def test_a_partitioning_that_saves_nothing_is_a_warning(
 def test_a_view_says_that_its_rows_cannot_be_read_beforehand(landing: Landing, dataset: str) -> None:
     landing.client.query_and_wait(f"create or replace view {landing.table}_view as select * from {landing.table}")
     findings = examined(settings_for(f"{landing.table}_view", dataset))
-    assert findings["source table"].found == f"{landing.table}_view is a view"
+    assert findings["source table"].found == f"sqp-demo.{landing.table}_view is a view"
     assert findings["Storage read"].verdict == "warning"
-    assert "the Storage Read API reads no view" in findings["Storage read"].found
+    assert "the Storage Read API cannot read a view" in findings["Storage read"].found
     assert findings["write right"].verdict == "good"
 
 
@@ -360,7 +359,6 @@ def test_the_alert_channel_is_named_without_its_address_and_gets_no_message(
 
 def test_the_command_prints_the_table_and_exits_with_0_or_1(
     landing: Landing,
-    settings: Settings,
     database: str,
     tmp_path: Path,
     target: Callable[[str], None],
@@ -368,7 +366,7 @@ def test_the_command_prints_the_table_and_exits_with_0_or_1(
 ) -> None:
     target(database)
     config = tmp_path / "sqp_config.yaml"
-    content = settings.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    content = {"source": {"table": landing.table, "staging_dataset": landing.table.partition(".")[0]}}
     config.write_text(yaml.safe_dump(content))
     assert main(["doctor", "--config", str(config), "--price-per-tib", "6.25"]) == 0
     told = capfd.readouterr()

@@ -1,0 +1,47 @@
+"""A few rows of a table over the Storage Read API, to prove that it may be read."""
+
+from __future__ import annotations
+
+from google.cloud.bigquery_storage_v1 import types
+
+from sqp_provider.core.cost import size
+from sqp_provider.core.table_facts import TableFacts
+from sqp_provider.hooks.bigquery import SqpBigQueryHook, explained
+
+MOST_BYTES = 64 * 2**20
+"""A read session that would scan more is opened and not read: opening it proves the right."""
+
+SECONDS = 30.0
+
+
+def glimpse(hook: SqpBigQueryHook, facts: TableFacts, of_day: tuple[str, str]) -> str:
+    """Read one column of the rows of one day, if that is little, and say what was read.
+
+    :param of_day: a column and its day, ``("start_date", "2026-11-08")``; the day counts if the column is a DATE.
+    :raises SourceUnusable: the account may not; nothing else is said.
+    """
+    flat = {path: kind for path, kind in facts.columns.items() if "." not in path and not kind.endswith("REPEATED")}
+    column, day = of_day
+    by_day = flat.get(column, "").startswith("DATE ")
+    options = types.ReadSession.TableReadOptions(selected_fields=[column if by_day else next(iter(flat))])
+    if by_day:
+        options.row_restriction = f"`{column}` = '{day}'"
+    project, dataset, table = facts.name.rsplit(".", 2)
+    client = hook.storage_client
+    with explained(f"reading {facts.name} over the Storage Read API"):
+        session = client.create_read_session(
+            parent=f"projects/{hook.project_id}",
+            read_session=types.ReadSession(
+                table=f"projects/{project}/datasets/{dataset}/tables/{table}",
+                data_format=types.DataFormat.ARROW,
+                read_options=options,
+            ),
+            max_stream_count=1,
+            timeout=SECONDS,
+        )
+        if session.estimated_total_bytes_scanned > MOST_BYTES:
+            scanned = size(session.estimated_total_bytes_scanned)
+            return f"a read session is opened; its rows are not read, because that would scan {scanned}"
+        messages = (message for stream in session.streams for message in client.read_rows(stream.name, timeout=SECONDS))
+        rows = sum(message.row_count for message in messages)
+    return f"{rows:,} rows{f' with {column} {day}' if by_day else ''} read, one column of each"
