@@ -6,7 +6,7 @@
 {% if leaves | length > 1 %}coalesce({% for leaf in leaves %}{{ read(leaf) }}{{ ", " if not loop.last }}{% endfor %}){% else %}{{ read(leaves[0]) }}{% endif %}
 {%- endmacro %}
 {% macro raw_text(leaf) %}{% if leaf.type == "STRING" %}{{ leaf.sql }}{% else %}cast({{ leaf.sql }} as string){% endif %}{% endmacro %}
-{% macro text_of(leaf) %}{% if leaf.pattern %}regexp_extract({{ raw_text(leaf) }}, @{{ leaf.pattern }}){% else %}{{ raw_text(leaf) }}{% endif %}{% endmacro %}
+{% macro text_of(leaf) %}{% if leaf.pattern %}regexp_extract({{ raw_text(leaf) }}, {{ leaf.pattern }}){% else %}{{ raw_text(leaf) }}{% endif %}{% endmacro %}
 {% macro folded_or_null(leaf) %}nullif({{ fold(text_of(leaf)) }}, ''){% endmacro %}
 {% macro text(key) -%}
 {% if key in landing.fixed %}@{{ landing.fixed[key] }}

@@ -231,7 +231,7 @@ keyed as (  -- a malformed row keeps its reason and what landed, the others thei
         if(reject_reason is null, {{ key }}, null) as {{ key }},
 {% endfor %}
         feed,
-        differing,
+        if(reject_reason is null, differing, 0) as differing,
         source_rows
     from checked
 ),

@@ -22,13 +22,13 @@ _REPORTS = {sync_type: sync_type.period_type.unit for sync_type in SyncType}
 
 _DATES = {PERIOD_START.key, PERIOD_END.key}
 _TEXTS = {ASIN.key, SEARCH_QUERY.key, REPORT_PERIOD.key, "marketplace"}
-_ALLOWED = {
+_ALLOWED: dict[str, set[str]] = {
     "value": {ASIN.key, REPORT_PERIOD.key},
     "pattern": {*_DATES, *_TEXTS, INGESTED_AT.key},
     "format": {*_DATES, INGESTED_AT.key},
     "time_zone": {*_DATES, INGESTED_AT.key},
     "unit": {INGESTED_AT.key},
-    **dict.fromkeys(_REPORTS, {REPORT_PERIOD.key}),
+    **{str(sync_type): {REPORT_PERIOD.key} for sync_type in _REPORTS},
 }
 """Which logical columns a key of a mapping makes sense for."""
 

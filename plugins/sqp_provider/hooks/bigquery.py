@@ -65,12 +65,6 @@ class SqpBigQueryHook(BigQueryHook):
         return super().get_client_options(api_endpoint_override or self._get_field("api_endpoint", None))
 
     @property
-    def doubt(self) -> str:
-        """What to add where an answer says that a right is there: an emulator may know no rights."""
-        endpoint = self._get_field("api_endpoint", None)
-        return f", by {endpoint}, which may check no rights" if endpoint and ".googleapis.com" not in endpoint else ""
-
-    @property
     def client(self) -> bigquery.Client:
         """A client with the connection's project and location."""
         return self.get_client(project_id=self.project_id, location=self.location)
@@ -150,24 +144,6 @@ class SqpBigQueryHook(BigQueryHook):
             found = self.client.query_and_wait(statement, job_config=config, retry=self.retry)
             return [dict(row.items()) for row in found]
 
-    def bytes_of(
-        self, statement: str, parameters: Mapping[str, Value] | None = None, location: str | None = None
-    ) -> int:
-        """Return how many bytes a statement would read, by a dry run, which costs nothing and changes nothing.
-
-        BigQuery checks the statement, its tables and the rights on them, that to create a table included. Of clustered
-        tables it returns the most that could be read.
-        """
-        config = bigquery.QueryJobConfig(
-            query_parameters=[_parameter(name, value) for name, value in (parameters or {}).items()],
-            dry_run=True,
-            use_query_cache=False,
-        )
-        with explained("BigQuery dry run"):
-            client = self.client
-            job = client.query(statement, job_config=config, location=location, retry=self.retry, job_retry=None)
-            return int(job.total_bytes_processed or 0)
-
     def facts_of(self, table: str) -> TableFacts:
         """Return what BigQuery says of a table or view.
 
@@ -215,8 +191,7 @@ def _facts(name: str, table: bigquery.Table) -> TableFacts:
         columns=dict(_columns(table.schema)),
         partitioned_by=column,
         partition_unit=by_time.type_ if by_time else None,
-        # older tables say it beside the unit
-        requires_filter=bool(table.require_partition_filter or (by_time and by_time.require_partition_filter)),
+        requires_filter=bool(table.require_partition_filter),
         clustered_by=tuple(table.clustering_fields or ()),
         location=table.location,
         row_count=table.num_rows,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ class Leaf:
 
     :param sql: how the statement reads it: ``landed_row.`clickData`.`asinClickCount` ``.
     :param type: BigQuery's type, in the words of its REST API.
-    :param pattern: the name of the parameter that has the pattern, or nothing.
+    :param pattern: the pattern as a literal, because its groups decide what the function returns; or nothing.
     """
 
     path: str
@@ -95,11 +96,7 @@ class Landing:
         """Return by key the values of which the first known one counts; a key that is not mapped has none."""
         mapped = self.settings.mapped()
         return {
-            column.key: [
-                self._leaf(place, column.key, number)
-                for number, place in enumerate(mapped.get(column.key, ()))
-                if place.column
-            ]
+            column.key: [self._leaf(place) for place in mapped.get(column.key, ()) if place.column]
             for column in SOURCE_COLUMNS
         }
 
@@ -108,7 +105,7 @@ class Landing:
         """Return the conditions that a row must fulfil."""
         return [
             Compared(
-                self._leaf(place, "where", number),
+                self._leaf(place),
                 condition,
                 tuple(f"where_{number}_{entry}" for entry, _ in enumerate(condition.compared)),
             )
@@ -131,7 +128,7 @@ class Landing:
 
     def _scalar(self, path: str) -> Leaf | None:
         try:
-            leaf = self._leaf(Place(column=path), "feed", 0)
+            leaf = self._leaf(Place(column=path))
         except (Unreadable, ValueError):
             return None
         return leaf if leaf.type in ("STRING", "INTEGER") else None
@@ -141,9 +138,7 @@ class Landing:
         """Return the values that the settings give: those of conditions, patterns and fixed columns."""
         found: dict[str, Value] = {}
         for key, places in self.settings.mapped().items():
-            for number, place in enumerate(places):
-                if place.pattern:
-                    found[f"pattern_{key}_{number}"] = place.pattern
+            for place in places:
                 if place.value and key != "report_period":
                     found[f"fixed_{key}"] = place.value
         for word, names in self._reports:
@@ -219,7 +214,7 @@ class Landing:
         if column == "_PARTITIONTIME":
             leaf = Leaf(column, "landed_row._PARTITIONTIME", "TIMESTAMP")
         else:
-            leaf = self._leaf(Place(column=column), "partition", 0)
+            leaf = self._leaf(Place(column=column))
         start, end = (self.leaves[key] for key in _DATES)
         first = (start or end)[0]
         if _reads(first, leaf):
@@ -235,8 +230,8 @@ class Landing:
             for place in places:
                 if place.column:
                     yield from self._problem(place, _COLUMNS[key])
-        for number, (place, condition) in enumerate(self.settings.conditions()):
-            yield from self._misfit(place, condition, number)
+        for place, condition in self.settings.conditions():
+            yield from self._misfit(place, condition)
         for path in self.settings.same_feed:
             if self.facts.column(path) is None:
                 yield f"column `{path}` (in same_feed) is missing; the table has {self._known}"
@@ -248,9 +243,9 @@ class Landing:
 
     def _problem(self, place: Place, column: Column) -> Iterator[str]:
         try:
-            leaf = self._leaf(place, column.key, 0)
+            leaf = self._leaf(place)
         except Unreadable as error:
-            yield f"{error} (for {column.key})"
+            yield _named(error, place, f"for {column.key}")
             return
         said = f"column `{place.column}` (for {column.key}) is {leaf.type}"
         if leaf.type not in column.bigquery_types:
@@ -264,11 +259,11 @@ class Landing:
         elif place.pattern and leaf.type != "STRING":
             yield f"{said}; a pattern needs STRING"
 
-    def _misfit(self, place: Place, condition: Condition, number: int) -> Iterator[str]:
+    def _misfit(self, place: Place, condition: Condition) -> Iterator[str]:
         try:
-            leaf = self._leaf(place, "where", number)
+            leaf = self._leaf(place)
         except Unreadable as error:
-            yield f"{error} (for where)"
+            yield _named(error, place, "in where")
             return
         for value in condition.compared:
             if not isinstance(value, _MATCHING.get(leaf.type, ())) or isinstance(value, bool) != (
@@ -296,7 +291,7 @@ class Landing:
     def _known(self) -> str:
         return ", ".join(sorted(self.facts.columns))
 
-    def _leaf(self, place: Place, key: str, number: int) -> Leaf:
+    def _leaf(self, place: Place) -> Leaf:
         """Find a column.
 
         :raises Unreadable: there is none, or it is a list.
@@ -313,7 +308,7 @@ class Landing:
             path,
             sql,
             kind,
-            pattern=f"pattern_{key}_{number}" if place.pattern else "",
+            pattern=json.dumps(place.pattern, ensure_ascii=False) if place.pattern else "",
             format=place.format or "",
             time_zone=place.time_zone or "",
             unit=place.unit or "",
@@ -351,6 +346,10 @@ class Landing:
             if mode == "REPEATED" and rest:
                 raise Unreadable(f"column `{path}` leads through the list `{walked[:-1]}`; set unnest, or write `[0]`")
         return sql, kind, mode, []
+
+
+def _named(error: Unreadable, place: Place, what_for: str) -> str:
+    return str(error).replace(f"`{place.column}`", f"`{place.column}` ({what_for})", 1)
 
 
 def _json_path(parts: Sequence[str]) -> str:

@@ -74,10 +74,6 @@ class Source:
             "extract", sync.period.sync_type, snapshot=snapshot, snapshot_hours=self.settings.snapshot_hours
         )
 
-    def totals_statement(self, sync_type: SyncType) -> str:
-        """Render the statement that reads the totals of a window of periods."""
-        return self._rendered("totals", sync_type, snapshot=None)
-
     def parameters(self, first: Period, last: Period | None = None) -> dict[str, Value]:
         """Return the values of a statement's parameters, for one period or for a window of periods."""
         parameters: dict[str, Value] = {
@@ -124,7 +120,7 @@ class Source:
         """
         first, last = min(periods), max(periods)
         rows = self.hook.rows(
-            self.totals_statement(sync_type),
+            self._rendered("totals", sync_type, snapshot=None),
             self.parameters(first, last),
             self.settings.maximum_bytes_billed,
         )
@@ -141,10 +137,11 @@ class Source:
         columns = [leaf.path for leaf in self.landing.undecided]
         first, last = snapshot.feeds
         raise SourceUnusable(
-            f"{sync.period}: BigQuery table {self.settings.label} has rows of several sellers, clients or marketplaces: "
-            f"some have {first.rstrip('.')}, others {last.rstrip('.')}. They would be taken for copies of each other. "
-            f"The target is unchanged. Say in sqp_config.yaml which rows to sync, source.where: {{{columns[0]}: …}}, or "
-            f"that all belong together, source.same_feed: [{', '.join(columns)}]; then clear 'extract'."
+            f"{sync.period}: BigQuery table {self.settings.label} has rows of several sellers, clients or "
+            f"marketplaces: some have {first.rstrip('.')}, others {last.rstrip('.')}. They would be taken for copies "
+            "of each other. The target is unchanged. Say in sqp_config.yaml which rows to sync, "
+            f"source.where: {{{columns[0]}: …}}, or that all belong together, "
+            f"source.same_feed: [{', '.join(columns)}]; then clear 'extract'."
         )
 
     def refuse_if_empty(self, sync: SyncRun, snapshot: Snapshot) -> None:
