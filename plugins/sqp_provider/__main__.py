@@ -83,6 +83,16 @@ def _add_doctor(commands: Any) -> None:
     _add_config(doctor)
     doctor.add_argument("--price-per-tib", type=float, help="what BigQuery asks for a TiB, to say what syncs cost")
     doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
+    doctor.add_argument(
+        "--table", help="propose a sqp_config.yaml for project.dataset.table instead, without reading one"
+    )
+    doctor.add_argument("--conn-id", default="sqp_bigquery", help="with --table: the connection; default: sqp_bigquery")
+    doctor.add_argument(
+        "--maximum-bytes",
+        type=int,
+        default=2**30,
+        help="with --table: a statement that would read more is not run; default: 1 GiB",
+    )
     doctor.set_defaults(run=_doctor)
 
 
@@ -115,6 +125,19 @@ def _doctor(asked: argparse.Namespace) -> int:
     # Airflow gives connections of its metadata database only to a process that says it is none of a task.
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
     logging.disable(logging.CRITICAL)  # the table says it all; what Airflow and the hooks log would come between
+    return _propose(asked) if asked.table else _examine(asked)
+
+
+def _propose(asked: argparse.Namespace) -> int:
+    from sqp_provider.hooks.bigquery import SqpBigQueryHook
+    from sqp_provider.source.survey import Survey
+
+    survey = Survey(SqpBigQueryHook(asked.conn_id), asked.table, asked.maximum_bytes)
+    print(survey.report(), end="")
+    return FAILED if survey.problems else DONE
+
+
+def _examine(asked: argparse.Namespace) -> int:
     from sqp_provider.doctor import Doctor
     from sqp_provider.operators.airflow_name import airflow_name
     from sqp_provider.status.config import config_path

@@ -211,10 +211,7 @@ class Landing:
         column = table.partitioned_by
         if column is None:
             return None
-        if column == "_PARTITIONTIME":
-            leaf = Leaf(column, "landed_row._PARTITIONTIME", "TIMESTAMP")
-        else:
-            leaf = self._leaf(Place(column=column))
+        leaf = self._partition(column)
         start, end = (self.leaves[key] for key in _DATES)
         first = (start or end)[0]
         if _reads(first, leaf):
@@ -223,6 +220,22 @@ class Landing:
         if start and len(start) == 1 and len(end) == 1 and _reads(end[0], leaf):
             return Pruned(leaf, shift=shift, margin=31)
         return Pruned(leaf) if table.requires_filter else None
+
+    def required_filter(self, table: TableFacts) -> Pruned | None:
+        """Return what a scan of all rows has to say where BigQuery refuses one without a condition."""
+        return Pruned(self._partition(table.partitioned_by)) if table.partitioned_by and table.requires_filter else None
+
+    def _partition(self, column: str) -> Leaf:
+        if column == "_PARTITIONTIME":
+            return Leaf(column, "landed_row._PARTITIONTIME", "TIMESTAMP")
+        return self._leaf(Place(column=column))
+
+    def leaf_of(self, path: str) -> Leaf:
+        """Return how a statement reads a path that is not mapped.
+
+        :raises Unreadable: there is none, or it is a list.
+        """
+        return self._leaf(Place(column=path))
 
     def problems(self) -> Iterator[str]:
         """Yield what does not fit, each with what was found and what was expected."""

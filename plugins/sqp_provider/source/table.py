@@ -74,6 +74,21 @@ class Source:
             "extract", sync.period.sync_type, snapshot=snapshot, snapshot_hours=self.settings.snapshot_hours
         )
 
+    def totals_statement(self, sync_type: SyncType) -> str:
+        """Render the statement that reads the totals of a window of periods."""
+        return self._rendered("totals", sync_type, snapshot=None)
+
+    def reject_reasons_statement(self, sync_type: SyncType) -> str:
+        """Render the statement that reads why rows of a window of periods are rejected."""
+        return self._rendered("reject_reasons", sync_type, snapshot=None)
+
+    def dates_statement(self, feeds: Sequence[str]) -> str:
+        """Render the statement that reads which periods all rows are of.
+
+        :param feeds: columns whose values it reads along, by path.
+        """
+        return self._rendered("dates", SyncType.WEEKLY, feeds=[self.landing.leaf_of(path) for path in feeds])
+
     def parameters(self, first: Period, last: Period | None = None) -> dict[str, Value]:
         """Return the values of a statement's parameters, for one period or for a window of periods."""
         parameters: dict[str, Value] = {
@@ -120,7 +135,7 @@ class Source:
         """
         first, last = min(periods), max(periods)
         rows = self.hook.rows(
-            self._rendered("totals", sync_type, snapshot=None),
+            self.totals_statement(sync_type),
             self.parameters(first, last),
             self.settings.maximum_bytes_billed,
         )

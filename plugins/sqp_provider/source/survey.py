@@ -1,0 +1,179 @@
+"""Look at a table that nobody has configured yet, and propose the configuration: ``sqp doctor --table``."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from sqp_provider.core.contract import PERIOD_END, PERIOD_START, REJECT_REASONS, REPORT_PERIOD
+from sqp_provider.core.cost import size
+from sqp_provider.core.errors import SyncError
+from sqp_provider.core.grain import DatedRows, Grain
+from sqp_provider.core.period import Period, SyncType
+from sqp_provider.core.proposal import Line, Proposal, choose_feed, propose
+from sqp_provider.core.settings import Settings
+from sqp_provider.core.table_facts import TableFacts
+from sqp_provider.hooks.bigquery import SqpBigQueryHook, Value, explained
+from sqp_provider.source.table import Source
+
+SAMPLED_ROWS = 500
+
+
+class TooLarge(SyncError):
+    """A statement of the survey would read more than it may."""
+
+
+@dataclass
+class Survey:
+    """One table, and what was found.
+
+    :param maximum_bytes: a statement that would read more is not run.
+    """
+
+    hook: SqpBigQueryHook
+    table: str
+    maximum_bytes: int
+    notes: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def report(self) -> str:
+        """Return the proposed file; what was found comes first, as comments."""
+        facts = self.hook.facts_of(self.table)
+        proposal = propose(facts, self._sample(facts))
+        self._locate(proposal, facts)
+        if proposal.missing:
+            self.problems.append(f"no column was found for {', '.join(proposal.missing)}")
+        else:
+            self._try_out(proposal)
+        head = [f"Proposed by sqp doctor for {facts.name}. Check each line.", *self._of_table(facts, proposal)]
+        head += [*self.notes, *(f"NOT USABLE YET: {problem}" for problem in self.problems)]
+        return "\n".join(f"# {' '.join(line.split())}" for line in head) + "\n" + proposal.as_yaml()
+
+    def _sample(self, facts: TableFacts) -> Sequence[Mapping[str, Any]]:
+        """Return some rows. Of a table they cost nothing; a view has to be queried."""
+        if facts.kind == "TABLE":
+            with explained(f"BigQuery table {facts.name}"):
+                rows = self.hook.client.list_rows(facts.name, max_results=SAMPLED_ROWS, retry=self.hook.retry)
+                return [dict(row.items()) for row in rows]
+        statement = f"select * from `{facts.name}` limit {SAMPLED_ROWS}"  # noqa: S608 - a name that BigQuery has confirmed
+        try:
+            return self._rows(statement, {})
+        except TooLarge as error:
+            self.notes.append(f"No row was looked at, so formats and words are guesses: {error}")
+            return []
+
+    def _rows(self, statement: str, parameters: Mapping[str, Value]) -> list[dict[str, Any]]:
+        """Run a statement, if a dry run says that it reads no more than it may."""
+        self._refuse_large(statement, parameters)
+        return self.hook.rows(statement, parameters, self.maximum_bytes)
+
+    def _locate(self, proposal: Proposal, facts: TableFacts) -> None:
+        location = facts.location or self.hook.location_of(facts.name.rpartition(".")[0])
+        proposal.staging = Line(
+            "staging_dataset", "sqp_staging", f"for snapshots; a dataset in {location}, like the table"
+        )
+
+    def _of_table(self, facts: TableFacts, proposal: Proposal) -> Iterator[str]:
+        kind = facts.kind.lower().replace("_", " ")
+        extent = f", {facts.row_count:,} rows, {size(facts.byte_count)}" if facts.byte_count and facts.row_count else ""
+        yield f"Table: {kind}{extent}"
+        dates = [
+            line.value if isinstance(line.value, str) else line.value["column"]
+            for line in proposal.columns
+            if line.key in (PERIOD_START.key, PERIOD_END.key) and isinstance(line.value, (str, dict))
+        ]
+        if facts.partitioned_by and facts.partitioned_by in dates:
+            yield f"Partitions: by {facts.partitioned_by}, so a sync reads its own days only"
+        elif facts.partitioned_by:
+            better = f"; better by {dates[0]}" if dates else ""
+            yield f"Partitions: by {facts.partitioned_by}, so a sync reads all of them{better}"
+        elif facts.kind == "TABLE" and dates:
+            yield f"Partitions: none, so each sync reads the whole table; better by {dates[0]}"
+
+    def _try_out(self, proposal: Proposal) -> None:
+        """Read dates and feeds of all rows, then one period with what is proposed."""
+        source = self._source(proposal)
+        if source is None:
+            return
+        try:
+            grain = self._read_dates(source, proposal)
+        except TooLarge as error:
+            self.notes.append(f"Periods and feeds were not read: {error}")
+            choose_feed(proposal, _sampled(proposal))
+            return
+        if not source.landing.says_report and not grain.of_type(SyncType.WEEKLY):
+            self._fix_report(proposal, grain)
+        self.notes += [f"Periods, {line}" for line in grain.lines()]
+        source, newest = self._source(proposal), grain.newest()
+        if source and newest:
+            try:
+                self._read_period(source, newest)
+            except TooLarge as error:
+                self.notes.append(f"{newest} was not read: {error}")
+
+    def _source(self, proposal: Proposal) -> Source | None:
+        """Return the source as it is proposed, unless it is not usable."""
+        try:
+            source = Source(self.hook, Settings.checked(proposal.content(), origin="proposal").source)
+            problems = source.problems()
+        except SyncError as error:
+            problems = [str(error)]
+        self.problems += problems
+        return None if problems else source
+
+    def _read_dates(self, source: Source, proposal: Proposal) -> Grain:
+        parameters = source.parameters(Period.containing(SyncType.WEEKLY, date(2026, 11, 8)))
+        rows = self._rows(source.dates_statement([each.path for each in proposal.feeds]), parameters)
+        combined: Counter[tuple[str | None, ...]] = Counter()
+        for row in rows:
+            combined[tuple(row[f"feed_{number}"] for number, _ in enumerate(proposal.feeds))] += row["row_count"]
+        self.notes += [f"Feeds, {line}" for line in choose_feed(proposal, list(combined.items()))]
+        says = source.landing.says_report
+        unknown = {row["report_period"] for row in rows if says} - {"week", "month", "quarter"}
+        if unknown:
+            words = ", ".join(sorted(str(word) for word in unknown))
+            self.notes.append(f"Words for periods that no configuration takes: {words}; their rows would be rejected")
+        return Grain.of(
+            DatedRows(row["first_day"], row["last_day"], row["report_period"], row["row_count"]) for row in rows
+        )
+
+    @staticmethod
+    def _fix_report(proposal: Proposal, grain: Grain) -> None:
+        newest = grain.newest()
+        if newest:
+            word = newest.sync_type.period_type.report_period
+            proposal.columns.append(
+                Line(REPORT_PERIOD.key, {"value": word}, f"all rows are of {newest.sync_type} reports")
+            )
+
+    def _read_period(self, source: Source, period: Period) -> None:
+        """Extract one period as a sync would, without writing, and say what became of its rows."""
+        parameters = source.parameters(period)
+        statement = source.totals_statement(period.sync_type)
+        self._refuse_large(statement, parameters)
+        totals = source.window_totals(period.sync_type, [period]).get(period)
+        if totals is None:
+            self.notes.append(f"{period}: no row of it is of the feed that is taken")
+            return
+        self.notes.append(f"{period}: {totals.balance}")
+        if totals.differing_rows:
+            self.notes.append(f"{period}: {totals.differing_rows:,} superseded copies have other figures")
+        for row in self._rows(source.reject_reasons_statement(period.sync_type), parameters):
+            reason = REJECT_REASONS.get(row["reason"], "")
+            example = textwrap.shorten(row["example"], 200, placeholder=" …")
+            self.notes.append(f"Rejects, {row['reason']}: {row['row_count']:,} rows. {reason} Such as {example}")
+
+    def _refuse_large(self, statement: str, parameters: Mapping[str, Value]) -> None:
+        found = self.hook.bytes_of(statement, parameters)
+        if found > self.maximum_bytes:
+            raise TooLarge(f"it would read {size(found)}; --maximum-bytes is {size(self.maximum_bytes)}")
+
+
+def _sampled(proposal: Proposal) -> list[tuple[tuple[str | None, ...], int]]:
+    """Return the commonest value of each field among the sampled rows, as one feed."""
+    common = (Counter(map(str, each.samples)).most_common(1) for each in proposal.feeds)
+    return [(tuple(found[0][0] if found else None for found in common), SAMPLED_ROWS)] if proposal.feeds else []
