@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,7 @@ from sqp_provider.core.contract import ASIN, INGESTED_AT, PERIOD_END, PERIOD_STA
 from sqp_provider.core.fields import Field, fields_of
 from sqp_provider.core.guess import as_day, as_moment, as_report, ends_periods
 from sqp_provider.core.landing import tells_feeds_apart
-from sqp_provider.core.synonyms import ANY_DATE, DELETED, SYNONYMS
+from sqp_provider.core.synonyms import ANY_DATE, DELETED, PREFIXES, SYNONYMS
 from sqp_provider.core.table_facts import TableFacts
 
 _DATES = (PERIOD_START.key, PERIOD_END.key)
@@ -123,7 +124,7 @@ def propose(facts: TableFacts, rows: Sequence[Mapping[str, Any]]) -> Proposal:
         elif column.required:
             found.columns.append(_not_found(column.key))
         else:
-            found.columns.append(Line(column.key, None, f"optional; no column is called {_looked_for(column.key)}"))
+            found.columns.append(Line(column.key, None, "optional; no column has such a name"))
     found.columns += [*_report_lines(usable), *_ingested_lines(usable)]
     _decide_feeds(found, usable)
     return found
@@ -131,7 +132,7 @@ def propose(facts: TableFacts, rows: Sequence[Mapping[str, Any]]) -> Proposal:
 
 def _unnest(fields: Sequence[Field]) -> str | None:
     """Return the list whose entries have the search query, unless the row itself has it."""
-    queries = [each for each in fields if each.name in SYNONYMS["search_query"]]
+    queries = [each for each in fields if _name(each) in SYNONYMS["search_query"]]
     if not queries or any(each.entries_of is None for each in queries):
         return None
     return queries[0].entries_of
@@ -139,10 +140,20 @@ def _unnest(fields: Sequence[Field]) -> str | None:
 
 def _named(fields: Sequence[Field], key: str, types: Sequence[str], names: Sequence[str] = ()) -> Field | None:
     """Return the field with the best name for a logical column whose type can be read."""
-    wanted = names or SYNONYMS[key]
+    return next(iter(_all_named(fields, types, names or SYNONYMS[key])), None)
+
+
+def _all_named(fields: Sequence[Field], types: Sequence[str], names: Sequence[str]) -> list[Field]:
+    """Return the fields of such a name, the best first: an entry's own before the row's, a short path before a long."""
     readable = {*types, "JSON"} if "STRING" in types else set(types)
-    fitting = [each for each in fields if each.name in wanted and each.type in readable]
-    return min(fitting, key=lambda each: (wanted.index(each.name), each.path.count(".")), default=None)
+    fitting = [each for each in fields if _name(each) in names and each.type in readable]
+    return sorted(fitting, key=lambda each: (each.entries_of is None, names.index(_name(each)), each.path.count(".")))
+
+
+def _name(each: Field) -> str:
+    """Return its name without that of a record of Amazon's: ``searchquery`` for ``searchquerydatasearchquery``."""
+    rest = (each.name.removeprefix(prefix) for prefix in PREFIXES if each.name.startswith(prefix))
+    return next(filter(None, rest), each.name)
 
 
 def _date_lines(fields: Sequence[Field]) -> Iterator[Line]:
@@ -169,10 +180,8 @@ def _date_lines(fields: Sequence[Field]) -> Iterator[Line]:
 
 
 def _asin_lines(fields: Sequence[Field]) -> Iterator[Line]:
-    found = [
-        each for name in SYNONYMS["asin"] for each in fields if each.name == name and each.type in ("STRING", "JSON")
-    ]
-    names = {each.name: each for each in reversed(found)}
+    found = [each for each in _all_named(fields, ASIN.bigquery_types, SYNONYMS["asin"]) if _has_asins(each)]
+    names = {_name(each): each for each in reversed(found)}
     if "childasin" in names and "parentasin" in names:
         child, parent = names["childasin"], names["parentasin"]
         yield Line("asin", [child.path, parent.path], f"the child's, else the parent's, such as {_example(child)}")
@@ -180,6 +189,10 @@ def _asin_lines(fields: Sequence[Field]) -> Iterator[Line]:
         yield Line("asin", found[0].path, _seen(found[0]))
     else:
         yield _not_found("asin")
+
+
+def _has_asins(each: Field) -> bool:
+    return not each.samples or any(re.fullmatch(r"[A-Za-z0-9]{10}", str(value).strip()) for value in each.samples)
 
 
 def _report_lines(fields: Sequence[Field]) -> Iterator[Line]:
@@ -223,7 +236,8 @@ def choose_feed(found: Proposal, combinations: Sequence[Combination]) -> list[st
     if not known:
         found.same_feed += [Line(each.path, None, "could tell feeds apart, and is empty") for each in found.feeds]
         return []
-    chosen, rows = max(known, key=lambda each: (sum(map(bool, each[0])), each[1]))
+    by_asin = [number for number, each in enumerate(found.feeds) if each.name == "scopetype"]
+    chosen, rows = max(known, key=lambda each: (_is_of_asins(each[0], by_asin), sum(map(bool, each[0])), each[1]))
     for number, (each, value) in enumerate(zip(found.feeds, chosen, strict=True)):
         others = sorted({str(values[number] or "null") for values, _ in combinations if values[number] != value})
         why = f"rows with {', '.join(others)} are left out" if others else "the only value there is"
@@ -239,6 +253,11 @@ def choose_feed(found: Proposal, combinations: Sequence[Combination]) -> list[st
     return [taken, *(f"{_feed(found.feeds, values)}: {count:,} rows, left out" for values, count in left)]
 
 
+def _is_of_asins(values: Sequence[str | None], scopes: Sequence[int]) -> bool:
+    """Return whether the rows are those of ASINs, and not a brand's, where a column tells them apart."""
+    return all(str(values[number]).lower() == "asin" for number in scopes)
+
+
 def _feed(feeds: Sequence[Field], values: Sequence[str | None]) -> str:
     return ", ".join(f"{each.path} {value or 'null'}" for each, value in zip(feeds, values, strict=True))
 
@@ -248,7 +267,7 @@ def _not_found(key: str, more: Sequence[str] = ()) -> Line:
 
 
 def _looked_for(key: str, more: Sequence[str] = ()) -> str:
-    return ", ".join([*SYNONYMS[key], *more][:12])
+    return ", ".join([*SYNONYMS[key], *more][:8])
 
 
 def _seen(each: Field) -> str:

@@ -6,6 +6,9 @@ Fivetran's, Daton's, Hevo's, Stitch's and dlt's documentation of the columns tha
 
 from __future__ import annotations
 
+PREFIXES = ("searchquerydata", "impressiondata", "clickdata", "cartadddata", "purchasedata")
+"""The records of Amazon's JSON, which some connectors write before the names of their fields."""
+
 _STAGES = {
     "impressions": ("impression", "impressions"),
     "clicks": ("click", "clicks"),
@@ -19,7 +22,7 @@ def _counts() -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for key, words in _STAGES.items():
         own = [f"asin{word}{end}" for word in words for end in ("count", "")]
-        own += [f"{word}asin{end}" for word in words for end in ("count", "")]
+        own += [f"{word}{whose}{end}" for word in words for whose in ("asin", "self") for end in ("count", "")]
         total = [f"total{query}{word}{end}" for word in words for query in ("query", "") for end in ("count", "")]
         total += [f"{word}total{end}" for word in words for end in ("count", "")]
         total += [f"market{word}{end}" for word in words for end in ("count", "")]
@@ -55,8 +58,16 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
         "dateend",
         "todate",
     ),
-    "asin": ("childasin", "asin", "productasin", "parentasin"),
-    "search_query": ("searchquery", "searchterm", "query", "customersearchterm", "searchquerytext", "keyword"),
+    "asin": ("childasin", "asin", "productasin", "parentasin", "scopevalue"),
+    "search_query": (
+        "searchquery",
+        "searchterm",
+        "query",
+        "customersearchterm",
+        "searchquerytext",
+        "searchqueryraw",
+        "keyword",
+    ),
     "query_score": ("searchqueryscore", "queryscore", "searchqueryrank", "score"),
     "query_volume": ("searchqueryvolume", "queryvolume", "searchvolume", "volume"),
     **_counts(),
@@ -81,6 +92,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
         "marketplacecountrycode",
         "marketplacecountry",
         "marketplacename",
+        "obmarketplaceid",
         "countrycode",
         "country",
     ),
@@ -104,11 +116,15 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
         "syncedat",
         "extractedat",
         "downloadedat",
+        "exportedat",
+        "processedat",
+        "obmodifieddate",
+        "modifieddate",
         "updatedat",
         "createdat",
     ),
 }
-"""By logical column, as :func:`sqp_provider.core.fields.normalised` writes them; the first that a table has is taken."""
+"""By logical column, as :func:`sqp_provider.core.fields.normalised` writes them; the first there is counts."""
 
 ANY_DATE = ("date", "reportdate", "reportingdate", "perioddate", "week", "month", "day")
 """Names that do not say whether it is a period's first day or its last; the values do."""

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqp_provider.core.contract import PERIOD_END, PERIOD_START, REJECT_REASONS, REPORT_PERIOD
+from sqp_provider.core.contract import FIGURES, PERIOD_END, PERIOD_START, REJECT_REASONS, REPORT_PERIOD
 from sqp_provider.core.cost import size
 from sqp_provider.core.errors import SyncError
 from sqp_provider.core.grain import DatedRows, Grain
 from sqp_provider.core.period import Period, SyncType
+from sqp_provider.core.presets import PRESETS
 from sqp_provider.core.proposal import Line, Proposal, choose_feed, propose
 from sqp_provider.core.settings import Settings
 from sqp_provider.core.table_facts import TableFacts
@@ -99,6 +100,7 @@ class Survey:
         source = self._source(proposal)
         if source is None:
             return
+        self.notes += self._known_landing(proposal)
         try:
             grain = self._read_dates(source, proposal)
         except TooLarge as error:
@@ -124,6 +126,15 @@ class Survey:
             problems = [str(error)]
         self.problems += problems
         return None if problems else source
+
+    def _known_landing(self, proposal: Proposal) -> Iterator[str]:
+        """Name the preset that says the same of the figures."""
+        said = proposal.content()["source"]["columns"]
+        for name, preset in PRESETS.items():
+            columns = preset.get("columns", {})
+            figures = {figure.source.key for figure in FIGURES} & columns.keys()
+            if figures and all(columns[key] == said.get(key) for key in figures):
+                yield f"Known landing: its figures are called as in the preset {name}"
 
     def _read_dates(self, source: Source, proposal: Proposal) -> Grain:
         parameters = source.parameters(Period.containing(SyncType.WEEKLY, date(2026, 11, 8)))
