@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +13,8 @@ from typing import Any
 import psycopg
 import pytest
 import yaml
+from airflow.models.connection import Connection
+from airflow.utils.session import create_session
 from google.cloud import bigquery
 
 from sqp_provider.__main__ import main
@@ -149,7 +153,7 @@ def test_a_server_that_is_not_there_fails_in_words_and_without_the_password(
     ("source", "name", "says", "advice"),
     [
         ({"table": "nowhere.report"}, "source table", "Not found", "Check source.table"),
-        ({"columns": {"clicks": "klicks"}}, "columns", "column `klicks` is missing", "Correct the mapping"),
+        ({"columns": {"clicks": "klicks"}}, "columns", "column `klicks` (for clicks) is missing", "Correct the mapping"),
         (
             {"staging_dataset": "nowhere"},
             "location",
@@ -392,3 +396,35 @@ def test_another_schema_is_examined_where_it_is(
     findings = examined(other)
     assert failures(findings) == {}
     assert findings["schema revision"].found.startswith("schema client_b is at version")
+
+
+def test_a_connection_of_airflows_own_database_is_found_on_the_command_line(
+    landing: Landing, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = psycopg.conninfo.conninfo_to_dict(database)
+    kept = f"kept_{name_in(landing.table)}"
+    with create_session() as session:
+        session.add(
+            Connection(
+                conn_id=kept,
+                conn_type="postgres",
+                host=str(parts["host"]),
+                port=int(str(parts["port"])),
+                login=str(parts["user"]),
+                password=str(parts.get("password")),
+                schema=str(parts["dbname"]),
+            )
+        )
+    config = tmp_path / "sqp_config.yaml"
+    source = {"table": landing.table, "staging_dataset": landing.table.partition(".")[0]}
+    config.write_text(yaml.safe_dump({"source": source, "target": {"conn_id": kept}}))
+    command = [sys.executable, "-m", "sqp_provider", "doctor", "--config", str(config)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert kept in done.stdout
+    assert "ok    Postgres reached" in done.stdout
+
+
+def name_in(table: str) -> str:
+    """The table's own name."""
+    return table.rpartition(".")[2]

@@ -13,11 +13,13 @@ import grpc
 import pytest
 
 from sqp_provider.core.settings import Settings
+from sqp_provider.hooks.bigquery import SqpBigQueryHook
+from sqp_provider.source.survey import Survey
 from tests.fixtures import connection_to, settings_for
 from tests.google_server import JOBS, GoogleServer, refusal
 from tests.google_storage import Cut
 from tests.integration.test_doctor import examined, failures
-from tests.landing import Landing, report_row
+from tests.landing import COLUMNS, Landing, report_row
 
 
 @pytest.fixture
@@ -123,3 +125,20 @@ def test_a_bigquery_that_does_not_answer_is_said_once(settings: Settings, monkey
     assert "did not succeed" in findings["BigQuery reached"].found
     of_bigquery = [found for found in findings.values() if found.section == "BigQuery"]
     assert {found.found for found in of_bigquery[1:]} == {"not checked, because 'BigQuery reached' failed"}
+
+
+def test_a_survey_runs_no_statement_that_reads_more_than_it_may(
+    google: GoogleServer, landing: Landing, dataset: str
+) -> None:
+    landing.create(COLUMNS | {"country": "STRING"})
+    landing.land(report_row("q") | {"country": "US"})
+    google.answers(JOBS, lambda sent: dry_run(3 * 2**30, sent))
+    survey = Survey(SqpBigQueryHook(), landing.table, 2**30)
+    text = survey.report()
+    assert survey.problems == []
+    assert "# Periods and feeds were not read: it would read 3.0 GiB; --maximum-bytes is 1.0 GiB" in text
+    assert "marketplace: US  # the only value there is" in text
+    asked = google.asked(JOBS)
+    assert asked
+    assert all(seen.body["configuration"].get("dryRun") for seen in asked)
+    assert google.asked("POST /bigquery/v2/projects/[^/]+/queries") == []

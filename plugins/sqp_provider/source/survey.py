@@ -16,7 +16,7 @@ from sqp_provider.core.grain import DatedRows, Grain
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.presets import PRESETS
 from sqp_provider.core.proposal import Line, Proposal, choose_feed, propose
-from sqp_provider.core.settings import Settings
+from sqp_provider.core.settings import CheckSettings, Settings
 from sqp_provider.core.table_facts import TableFacts
 from sqp_provider.hooks.bigquery import SqpBigQueryHook, Value, explained
 from sqp_provider.source.table import Source
@@ -170,7 +170,10 @@ class Survey:
         if totals is None:
             self.notes.append(f"{period}: no row of it is of the feed that is taken")
             return
-        self.notes.append(f"{period}: {totals.balance}")
+        balance, most = totals.balance, CheckSettings().reject_rate_fail
+        self.notes.append(f"{period}: {balance}")
+        if balance.rejected > most * (balance.published + balance.rejected):
+            self.notes.append(f"{period}: its sync would fail, because checks.reject_rate_fail is {most:.0%}")
         if totals.differing_rows:
             self.notes.append(f"{period}: {totals.differing_rows:,} superseded copies have other figures")
         for row in self._rows(source.reject_reasons_statement(period.sync_type), parameters):
