@@ -20,8 +20,6 @@ def read_rows(
     """Return all rows, and what is wrong with the malformed ones, by line."""
     rows, malformed = [], []
     for line, record in records:
-        if not any(cell.strip() for cell in record):
-            continue  # spreadsheets end a file with empty lines
         row, problems = _row(record, columns)
         rows.append(row)
         if problems:

@@ -44,9 +44,9 @@ def read_export(name: str, content: bytes, options: ExportOptions) -> Export:
     :raises UnusableExport: says what was found and what to do; nothing of the file may be loaded then.
     """
     marketplace = marketplace_of(name, options)
-    records = _records(_decoded(content))
-    said, header = _head(records)
-    columns = _columns(header, options)
+    said, text, line = _without_first_line(_decoded(content))
+    records = _records(text, line)
+    columns = _columns(_header(records), options)
     rows, malformed = read_rows(records, columns)
     if malformed:
         shown = "; ".join(malformed[:SHOWN])
@@ -70,30 +70,32 @@ def _decoded(content: bytes) -> str:
         ) from None
 
 
-def _records(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield each record with the number of its first line. Spreadsheets write semicolons or tabs for commas."""
+def _without_first_line(text: str) -> tuple[FirstLine, str, int]:
+    """Return what the first line says, and the text after it with its line. The line is no CSV: its quotes are bare."""
+    first, _, rest = text.partition("\n")
+    return (read_first_line(first), rest, 2) if is_first_line(first) else (FirstLine(), text, 1)
+
+
+def _records(text: str, line: int) -> Iterator[tuple[int, list[str]]]:
+    """Yield each record that is not empty, with its line. Spreadsheets write semicolons or tabs for commas."""
     head = text.splitlines()[:5]
     delimiter = max(",;\t", key=lambda each: max((line.count(each) for line in head), default=0))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    line = 1
+    before = line - 1
     try:
         for record in reader:
-            yield line, record
-            line = reader.line_num + 1
+            if any(cell.strip() for cell in record):
+                yield line, record
+            line = before + reader.line_num + 1
     except csv.Error as error:
         raise UnusableExport(f"is no CSV file from line {line} on: {error}. Export it again.") from None
 
 
-def _head(records: Iterator[tuple[int, list[str]]]) -> tuple[FirstLine, list[str]]:
-    """Return what the first line says, and the header. A file may lack the first line."""
-    said = FirstLine()
-    for _, record in records:
-        text = ",".join(record)
-        if is_first_line(text) and said == FirstLine():
-            said = read_first_line(text)
-        elif text.strip(", "):
-            return said, record
-    raise UnusableExport("has no header. Export it again.")
+def _header(records: Iterator[tuple[int, list[str]]]) -> list[str]:
+    found = next(records, None)
+    if found is None:
+        raise UnusableExport("has no header. Export it again.")
+    return found[1]
 
 
 def _columns(header: list[str], options: ExportOptions) -> list[str | None]:
