@@ -62,7 +62,7 @@ class LandingTable:
     def __init__(self, hook: SqpBigQueryHook, name: str) -> None:
         self.hook = hook
         self.name = qualified(name, hook.project_id)
-        self.location = hook.location_of(self.name.rpartition(".")[0])
+        self.location = self._location(self.name.rpartition(".")[0])
 
     def prepare(self) -> list[str]:
         """Create the table, or check it if it is there; return what the reader should know.
@@ -116,6 +116,16 @@ class LandingTable:
                 lines, self.name, rewind=True, location=self.location, job_config=config
             )
             job.result(retry=self.hook.retry)
+
+    def _location(self, dataset: str) -> str:
+        with explained(f"BigQuery dataset {dataset}"):
+            try:
+                return str(self.hook.client.get_dataset(dataset, retry=self.hook.retry).location)
+            except NotFound:
+                raise LandingRefused(
+                    f"There is no BigQuery dataset {dataset}. Nothing was loaded. Create it where the staging dataset "
+                    "is, or correct --to."
+                ) from None
 
     def _new(self) -> bigquery.Table:
         table = bigquery.Table(self.name, [bigquery.SchemaField(name, kind) for name, kind in TABLE.items()])
