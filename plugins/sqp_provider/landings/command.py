@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqp_provider.core.period import SyncType
-from sqp_provider.landings.columns import NAMES, folded
+from sqp_provider.landings.columns import MARKETPLACES, NAMES, folded
 from sqp_provider.landings.origin import ExportOptions
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ def add_landings(commands: _SubParsersAction[Any]) -> None:
     loading.add_argument("--to", required=True, metavar="TABLE", help="dataset.table, or project.dataset.table")
     loading.add_argument("--asin", help="for files without a first line that says it")
     loading.add_argument(
-        "--marketplace", help="US, UK, … or an id; default: the country at the start of the file's name"
+        "--marketplace",
+        type=_marketplace,
+        help="a country such as US or UK, or an id; default: the country at the start of the file's name",
     )
     loading.add_argument("--period", type=SyncType, choices=list(SyncType), help="for files that do not say it")
     loading.add_argument(
@@ -43,6 +46,17 @@ def add_landings(commands: _SubParsersAction[Any]) -> None:
     loading.add_argument("--connection", default="sqp_bigquery", help="Airflow's connection; default: sqp_bigquery")
     loading.add_argument("--dry-run", action="store_true", help="say what would be loaded, without BigQuery")
     loading.set_defaults(run=_load)
+
+
+def _marketplace(text: str) -> str:
+    """Return the id of a country's marketplace; an id stays as it is."""
+    code = text.strip().upper()
+    code = "UK" if code == "GB" else code
+    if code not in MARKETPLACES and not re.fullmatch(r"[A-Z0-9]{10,20}", code):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no marketplace; expected an id or one of {', '.join(MARKETPLACES)}"
+        )
+    return MARKETPLACES.get(code, code)
 
 
 def _header(text: str) -> tuple[str, str | None]:

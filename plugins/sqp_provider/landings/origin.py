@@ -21,6 +21,7 @@ _NAMED = re.compile(r"([A-Z]{2})_Search_Query_Performance", re.IGNORECASE)
 class ExportOptions:
     """What the command line says of all files.
 
+    :param marketplace: an id.
     :param headers: folded header: column, or None for a column that is left out.
     """
 
@@ -35,16 +36,15 @@ def marketplace_of(name: str, options: ExportOptions) -> str:
     named = _NAMED.match(name)
     country = named[1].upper() if named else ""
     by_name = MARKETPLACES.get(country)
-    given = options.marketplace
-    by_option = MARKETPLACES.get(given.upper(), given) if given else None
-    if by_name and by_option and by_name != by_option:
+    if by_name and options.marketplace not in (None, by_name):
         raise UnusableExport(
-            f"is named as an export of {country}, but --marketplace is {given}. Load the files of each marketplace by "
-            "themselves, or rename the file if its name is wrong."
+            f"is named as an export of {country} ({by_name}), but --marketplace is {options.marketplace}. Load the "
+            "files of each marketplace by themselves, or rename the file if its name is wrong."
         )
-    if not (by_name or by_option):
+    found = options.marketplace or by_name
+    if found is None:
         raise UnusableExport("does not say its marketplace. Say it with --marketplace, for example --marketplace US.")
-    return str(by_option or by_name)
+    return found
 
 
 def asin_of(said: FirstLine, rows: list[dict[str, Any]], options: ExportOptions) -> str:

@@ -206,7 +206,7 @@ def test_a_dry_run_needs_no_bigquery(
 
 def test_options_reach_the_files(table: Landing, tmp_path: Path) -> None:
     text = export(first_line="").replace("Clicks: ASIN Count", "Klicks").replace("Search Query Score", "Rang")
-    options = ["--asin", "B00TEST009", "--marketplace", "DE", "--period", "weekly"]
+    options = ["--asin", "B00TEST009", "--marketplace", "de", "--period", "weekly"]
     assert load(table, folder(tmp_path, export=text), *options, "--header", "klicks=clicks", "--header", "Rang=") == 0
     (row,) = table.rows()
     assert (row["asin"], row["marketplace_id"]) == ("B00TEST009", "A1PA6795UKMFR9")
@@ -261,6 +261,7 @@ def test_what_cannot_be_loaded_says_why(
         ["x.csv"],
         ["--to", "d.t"],
         ["x.csv", "--to", "d.t", "--period", "daily"],
+        ["x.csv", "--to", "d.t", "--marketplace", "XX"],
         ["x.csv", "--to", "d.t", "--header", "Klicks"],
         ["x.csv", "--to", "d.t", "--header", "Klicks=klicks"],
     ],

@@ -75,7 +75,7 @@ def test_an_american_file_lands_with_amazons_names_and_units() -> None:
 def test_a_british_file_lands_as_an_american_one() -> None:
     british = read(export(header=BRITISH), name=NAME.replace("US_", "UK_"))
     assert british.marketplace == "A1F83G8C2ARO7P"
-    american = read(export(), name="export.csv", marketplace="uk")
+    american = read(export(), name="export.csv", marketplace="A1F83G8C2ARO7P")
     assert british.rows == american.rows
 
 
@@ -140,7 +140,7 @@ def test_options_say_what_a_file_without_a_first_line_does_not() -> None:
         "A1PA6795UKMFR9",
         "monthly 2026-10-01..2026-10-31",
     )
-    options = {"asin": "B00TEST009", "marketplace": "US", "sync_type": SyncType.MONTHLY}
+    options = {"asin": "B00TEST009", "marketplace": "ATVPDKIKX0DER", "sync_type": SyncType.MONTHLY}
     for missing, says in [
         ("asin", "does not say its ASIN: it has no first line such as ASIN=[…]. Say it with --asin."),
         ("marketplace", "does not say its marketplace. Say it with --marketplace"),
@@ -154,7 +154,7 @@ def test_options_say_what_a_file_without_a_first_line_does_not() -> None:
     ("options", "says"),
     [
         ({"asin": "B00TEST002"}, "is of B00TEST001 by its first line, but --asin is B00TEST002"),
-        ({"marketplace": "CA"}, "is named as an export of US, but --marketplace is CA"),
+        ({"marketplace": "A2EUQ1WTGCTBG2"}, "is named as an export of US (ATVPDKIKX0DER), but --marketplace is A2EU"),
         ({"sync_type": SyncType.MONTHLY}, "is weekly by its first line, but --period is monthly"),
     ],
 )
