@@ -10,8 +10,9 @@ from typing import Any
 
 from sqp_provider.landings.columns import AMOUNT, COUNT, DAY, HEADERS, PERCENT, TEXT
 
-_COUNT = re.compile(r"(\d+|\d{1,3}(,\d{3})+)(\.0)?")
-_DECIMAL = re.compile(r"(\d+|\d{1,3}(,\d{3})+)(\.\d+)?")
+# eighteen digits fit into every number of BigQuery
+_COUNT = re.compile(r"([0-9]{1,18}|[0-9]{1,3}(,[0-9]{3}){1,5})(\.0)?")
+_DECIMAL = re.compile(r"([0-9]{1,18}|[0-9]{1,3}(,[0-9]{3}){1,5})(\.[0-9]+)?")
 
 
 def read_rows(
@@ -40,8 +41,9 @@ def _row(record: list[str], columns: Sequence[str | None]) -> tuple[dict[str, An
             row[column] = _READ[kind](cell) if cell.strip() or kind in (TEXT, DAY) else None
         except ValueError:
             problems.append(f"{column} is {cell[:40]!r}, expected {_EXPECTED[kind]}")
-    if not row.get("search_query", "").strip():
-        problems.append("the search query is empty")
+    query = row.get("search_query", "")
+    if not query.strip() or "\0" in query:
+        problems.append("the search query has a NUL character" if query.strip() else "the search query is empty")
     return row, problems
 
 
@@ -51,15 +53,24 @@ def _whole(cell: str) -> int:
     return int(Decimal(cell.strip().replace(",", "")))
 
 
-def _amount(cell: str) -> str:
+def _decimal(cell: str) -> Decimal:
     if not _DECIMAL.fullmatch(cell.strip()):
         raise ValueError
-    return cell.strip().replace(",", "")
+    return Decimal(cell.strip().replace(",", ""))
+
+
+def _amount(cell: str) -> str:
+    return _written(_decimal(cell))
 
 
 def _fraction(cell: str) -> str:
     """Return a percentage as Amazon's API has it: ``0.0765`` for ``7.65``."""
-    return f"{Decimal(_amount(cell.strip().removesuffix('%'))).scaleb(-2):f}"
+    return _written(_decimal(cell.strip().removesuffix("%")).scaleb(-2))
+
+
+def _written(number: Decimal) -> str:
+    """Write a number with the nine places that NUMERIC has at most, and no more than it needs."""
+    return f"{number:.9f}".rstrip("0").rstrip(".")
 
 
 _READ: dict[str, Callable[[str], Any]] = {

@@ -44,7 +44,7 @@ def test_an_american_file_lands_with_amazons_names_and_units() -> None:
         "total_click_count": 1000,
         "total_click_rate": "0.0667",
         "asin_click_count": 50,
-        "asin_click_share": "0.050",
+        "asin_click_share": "0.05",
         "total_median_click_price": "19.99",
         "asin_median_click_price": "19.99",
         "total_same_day_shipping_click_count": 200,
@@ -53,7 +53,7 @@ def test_an_american_file_lands_with_amazons_names_and_units() -> None:
         "total_cart_add_count": 200,
         "total_cart_add_rate": "0.0133",
         "asin_cart_add_count": 10,
-        "asin_cart_add_share": "0.050",
+        "asin_cart_add_share": "0.05",
         "total_median_cart_add_price": "19.99",
         "asin_median_cart_add_price": None,
         "total_same_day_shipping_cart_add_count": 40,
@@ -62,7 +62,7 @@ def test_an_american_file_lands_with_amazons_names_and_units() -> None:
         "total_purchase_count": 100,
         "total_purchase_rate": "0.0067",
         "asin_purchase_count": 5,
-        "asin_purchase_share": "0.050",
+        "asin_purchase_share": "0.05",
         "total_median_purchase_price": "19.99",
         "asin_median_purchase_price": None,
         "total_same_day_shipping_purchase_count": 20,
@@ -224,6 +224,24 @@ def test_malformed_lines_are_counted_and_shown_with_their_line() -> None:
         export(line(day="14/11/2026"))
     )
     assert "total_median_click_price is '$19.99'" in refusal(export(line().replace('"19.99"', '"$19.99"', 1)))
+
+
+@pytest.mark.parametrize(
+    ("cell", "lands_as"),
+    [("7.65%", "0.0765"), ("0", "0"), ("100", "1"), ("1,234.5", "12.345"), ("33.33333333333", "0.333333333")],
+)
+def test_a_percentage_lands_as_a_fraction(cell: str, lands_as: str) -> None:
+    (row,) = read(export(line().replace('"7.65"', f'"{cell}"'))).rows
+    assert row["asin_impression_share"] == lands_as
+
+
+@pytest.mark.parametrize("cell", ["9" * 19, "1e5", "-5", "٣", "12,34", "n/a", "0.5"])
+def test_what_bigquery_or_the_sync_would_not_take_as_a_count_is_malformed(cell: str) -> None:
+    assert f"line 3: asin_impression_count is '{cell}'" in refusal(export(line().replace('"765"', f'"{cell}"')))
+
+
+def test_a_query_with_a_nul_character_is_malformed() -> None:
+    assert "line 3: the search query has a NUL character" in refusal(export(line("a\0b")))
 
 
 def test_a_line_break_in_a_query_moves_the_lines_after_it() -> None:
