@@ -95,7 +95,7 @@ def _type_named(name: str | None) -> SyncType | None:
 
 def _type_of(days: tuple[date, date] | None) -> SyncType | None:
     """Return the type whose period has exactly these days: the name of the range may be in any language."""
-    if days is None:
+    if days is None or days[0].year == date.max.year:  # its last week ends after the calendar
         return None
     periods = (Period.containing(sync_type, days[0]) for sync_type in SyncType)
     return next((each.sync_type for each in periods if (each.first_day, each.last_day) == days), None)
