@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from dev.checkout import ROOT
-from sqp_provider.core.contract import MARKETPLACE_NAMES, SOURCE_COLUMNS
+from sqp_provider.core.contract import SOURCE_COLUMNS
 from sqp_provider.core.settings import Settings
 
 PAGE = ROOT / "docs" / "configuration.md"
@@ -27,6 +27,22 @@ this page.
 | `SQP_CONFIG` | path of another configuration file, for the Dags and the API server |
 | `SQP_SQL_DIR` | where `sql/` is, if neither in the wheel nor beside `plugins/` |
 | `SQP_POSTGRES_DSN` | the database of the command `sqp` |"""
+
+HOW = """
+A count is INT64, or FLOAT, NUMERIC or STRING that holds a whole number. A dot leads into a record, or on into JSON:
+`report.clickData.asinClickCount`; `ids[0]` takes an entry of a list. Instead of a name there may be a list of names, of
+which the first that is not empty counts, or what a column needs besides its name:
+
+| `{column: …, …}` | for | says |
+|---|---|---|
+| `format: '%d/%m/%Y'` | dates and `ingested_at` that are text | how it is written, in BigQuery's format elements |
+| `time_zone: Europe/London` | dates that are TIMESTAMP; `ingested_at` without a zone | whose day it is |
+| `unit: milliseconds` | `ingested_at` that is a number | what it counts since 1970 |
+| `pattern: '(B0[A-Z0-9]{8})'` | texts and dates, `_FILE_NAME` too | the part to take |
+| `weekly: [W, wk]`, `monthly: …` | `report_period` | the source's words, if not `week` or `weekly` and so on |
+| `{value: …}` | `asin`, `report_period` | what all rows have, instead of a column |"""
+
+_KINDS = {"period_start": "date", "period_end": "date", "ingested_at": "date and time"}
 
 
 def page() -> str:
@@ -91,14 +107,12 @@ def _columns() -> Iterator[str]:
     yield "\n## Keys of `source.columns`\n"
     yield "| key | type | its name in the source, unless mapped |\n|---|---|---|"
     for column in SOURCE_COLUMNS:
-        name = Settings.checked({"source": {"table": "a.b"}}, origin="reference").source.name_of(column.key)
-        kind = "count" if len(column.bigquery_types) > 2 else " or ".join(column.bigquery_types)
-        yield f"| `{column.key}` | {kind} | {f'`{name}`' if name else 'not read'} |"
+        name = Settings.checked({"source": {"table": "a.b"}}, origin="reference").source.places(column.key)
+        kind = "count" if "FLOAT" in column.bigquery_types else _KINDS.get(column.key, "text")
+        yield f"| `{column.key}` | {kind} | {f'`{name[0].column}`' if name else 'not read'} |"
     needed = [column.key for column in SOURCE_COLUMNS if column.required]
     yield f"\nOnly `{'`, `'.join(needed)}` may not be `null`."
-    yield "A count is INT64, or FLOAT, NUMERIC or STRING that holds a whole number."
-    yield f"A table with a column called `{'`, `'.join(MARKETPLACE_NAMES)}` is refused until `marketplace` names"
-    yield "it, or is `null`: all rows are of one marketplace."
+    yield HOW
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 {# The clean rows of the source in the shape of the target, and the malformed rows with their reason, for each period
    of the window first_day to last_day. A sync has one period, a check for restatements several.
-   Parameters: @first_day and @last_day of the window (both belong to it), @report_period, @marketplace. #}
+   Parameters: @first_day and @last_day of the window (both belong to it), @report_period, and those of the landing. #}
 {% from "macros.sql" import first_of, fold, last_of %}
+{% from "landed.sql" import day, feed, may_belong, moment, number, prunes, report, scanned, text, unclear, unreadable with context %}
 {# Only ASCII letters, because an ASIN has no others, and upper() would turn a dotless i into one. #}
 {% macro ascii_upper(text) %}translate({{ text }}, 'abcdefghijklmnopqrstuvwxyz', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'){% endmacro %}
 {# Whole millionths, rounded half away from zero as Postgres rounds numeric; null if the column cannot hold the rate. #}
@@ -18,75 +19,113 @@ case
             )
         end
 {%- endmacro %}
-{# A number that landed as text or float; null if it is missing or not a whole number. Commas may separate thousands,
-   and the fraction may be zero. A looser rule would read 12,5 as 125. #}
-{% macro landed_text(key) %}{% if types[key] == "STRING" %}{{ fold(columns[key]) }}{% else %}cast({{ columns[key] }} as string){% endif %}{% endmacro %}
-{% macro number(key) -%}
-{% if not columns[key] %}cast(null as int64)
-{%- elif key not in not_whole %}{{ columns[key] }}
-{%- elif types[key] == "STRING" -%}
-if(
-            regexp_contains({{ landed_text(key) }}, r'^[+-]?([0-9]+|[0-9]{1,3}(,[0-9]{3})+)([.]0{1,2})?$'),
-            safe_cast(regexp_replace(replace({{ landed_text(key) }}, ',', ''), r'[.]0+$', '') as int64),
-            null
-        )
-{%- else %}if({{ columns[key] }} = trunc({{ columns[key] }}), safe_cast({{ columns[key] }} as int64), null){% endif %}
-{%- endmacro %}
+{# A sum that is too large to compute rates with is a reject of its own; the period's other rows are published. #}
+{% macro bounded(rows, name, own) %}
+{{ name }} as (
+    select
+        period_start,
+        row_first,
+        if(is_too_large, null, query) as query,
+        if(is_too_large, null, asin) as asin,
+        if(is_too_large, 'count_too_large', reject_reason) as reject_reason,
+        if(is_too_large, to_json_string(struct(
+            row_first as period_start, asin as asin, query as search_query{% for figure in figures %}, {{ figure.column }} as {{ figure.source.key }}{% endfor %}
+
+        )), raw) as raw,
+        reject_line,
+{% for figure in figures %}
+        if(is_too_large, null, {{ figure.column }}) as {{ figure.column }},
+{% endfor %}
+{% for metric in metrics %}
+        if(is_too_large, 0, {{ metric.column }}_nulls) as {{ metric.column }}_nulls,
+{% endfor %}
+{% for column in texts | map(attribute="column") | list + own %}
+        {{ column }},
+{% endfor %}
+        merged_rows,
+        differing_rows,
+        source_rows,
+        first_feed,
+        last_feed
+    from (
+        select
+            *,
+            greatest({% for figure in figures %}ifnull({{ figure.column }}, 0){{ ", " if not loop.last }}{% endfor %}) > {{ max_sum }} as is_too_large
+        from {{ rows }}
+    )
+),
+{% endmacro %}
 {% set from_weeks = reported != period %}
 {% set step = period.step | join(" ") %}
-{% set raw_key = "period_first, first_day, last_day, asin, search_query, report_period, marketplace" %}
+{% set raw_key = "period_first, first_day, last_day, asin, search_query, report_period, unclear, feed" %}
 {% set numbers = figures | map(attribute="source.key") | list %}
 {% set carried = numbers + texts | map(attribute="source.key") | list %}
-{% set unsure = numbers | select("in", not_whole) | list %}
+{% set has_start = landing.leaves.period_start | length > 0 %}
+{% set has_end = landing.leaves.period_end | length > 0 %}
+{% set start, end = day("period_start") if has_start, day("period_end") if has_end %}
 {# A week belongs to the month of its first day, also if only its last day is known. #}
-{% set from_end = "date_sub(" ~ columns.period_end ~ ", interval 6 day)" if from_weeks else columns.period_end %}
-{% set day = columns.period_start or from_end %}
+{% set from_end = "date_sub(" ~ end ~ ", interval 6 day)" if from_weeks else end %}
 {# Days are added to the parameters instead of subtracted from the column. Some landings write 0001-01-01 for a missing
    date. No day is before it, so one such row would fail the statement for every period. #}
 {% set shift = 6 if from_weeks else 0 %}
-{% set ends_within = columns.period_end ~ " between date_add(@first_day, interval " ~ shift ~ " day) and date_add(@last_day, interval " ~ shift ~ " day)" %}
+{% set ends_within = end ~ " between date_add(@first_day, interval " ~ shift ~ " day) and date_add(@last_day, interval " ~ shift ~ " day)" %}
+{# What is read as a number or a date and may be neither. #}
+{% set unsure = landing.unsure(numbers) %}
+{% set unsure_dates = unsure and unsure[0] not in numbers %}
 {# No table or step may have the name of a column, because BigQuery would read the name as the whole row. #}
 with mapped as (  -- one scan, pruned on the raw date; columns get their logical names here and keep them
+{% for table in landing.tables %}
     select
-        {{ columns.period_start or "cast(null as date)" }} as first_day,
-        {{ columns.period_end or "cast(null as date)" }} as last_day,
-        {{ "ifnull(" ~ columns.period_start ~ ", " ~ from_end ~ ")" if columns.period_start and columns.period_end else day }} as placed_on,
-        {{ columns.asin }} as asin,
-        {{ columns.search_query }} as search_query,
+        {{ start if has_start else "cast(null as date)" }} as first_day,
+        {{ end if has_end else "cast(null as date)" }} as last_day,
+        {{ "ifnull(" ~ start ~ ", " ~ from_end ~ ")" if has_start and has_end else start if has_start else from_end }} as placed_on,
+        {{ text("asin") }} as asin,
+        {{ text("search_query") }} as search_query,
 {% for key in numbers %}
         {{ number(key) }} as {{ key }},
 {% endfor %}
-{% for text in texts %}
-        {{ columns[text.source.key] or "cast(null as string)" }} as {{ text.source.key }},
+{% for text_column in texts %}
+        {{ text(text_column.source.key) if landing.leaves[text_column.source.key] else "cast(null as string)" }} as {{ text_column.source.key }},
 {% endfor %}
 {% if unsure %}
         concat(
 {% for key in unsure %}
-            if({{ number(key) }} is null and {{ landed_text(key) }} != '', concat('{{ key }} ', {{ landed_text(key) }}, '. '), ''){{ "," if not loop.last }}
+            {{ unreadable(key, number(key) if key in numbers else moment(key) if key == "ingested_at" else day(key)) }}{{ "," if not loop.last }}
 {% endfor %}
         ) as unreadable,
 {% else %}
         '' as unreadable,
 {% endif %}
-        lower({{ fold(columns.report_period) if columns.report_period else "@report_period" }}) as report_period,
-        {{ fold(columns.marketplace) if columns.marketplace else "''" }} as marketplace,
-        {{ columns.ingested_at or "cast(null as timestamp)" }} as ingested_at
-    from `{{ source }}` as landed_row
+        {{ report() }} as report_period,
+        {{ unclear() }} as unclear,
+        {{ feed() }} as feed,
+        {{ moment("ingested_at") if landing.leaves.ingested_at else "cast(null as timestamp)" }} as ingested_at
+    from {{ scanned(table) }}
     where
-        (
-            {{ columns.period_start ~ " between @first_day and @last_day" if columns.period_start else ends_within }}
-            -- a row without a date belongs to no period, so it is rejected in each of them
-            or ({{ columns.period_start or columns.period_end }} is null{% if columns.period_start and columns.period_end %} and ifnull({{ ends_within }}, true){% endif %})
-        )
-{% if columns.report_period %}
+        -- a row without a date belongs to no period, so it is rejected in each of them
+{% if has_start %}
+        ({{ start }} between @first_day and @last_day or {{ start }} is null)
+{% if has_end %}
+        and ({{ start }} is not null or ifnull({{ ends_within }}, true))
+{% endif %}
+{% else %}
+        ({{ ends_within }} or {{ end }} is null)
+{% endif %}
+{% set pruned = landing.pruned(table, shift) %}
+{% if pruned %}
+        and {{ prunes(pruned, "@first_day", "@last_day") }}
+{% endif %}
+{% if landing.says_report %}
         -- rows of the other report periods are left out; a row of an unknown one is rejected
-        and ifnull(lower({{ fold(columns.report_period) }}) = lower(@report_period)
-            or lower({{ fold(columns.report_period) }}) not in ('week', 'month', 'quarter'), true)
+        and ifnull({{ report() }} = @report_period or {{ report() }} not in ('week', 'month', 'quarter'), true)
 {% endif %}
-{% if columns.marketplace %}
-        -- rows of other marketplaces are left out; a row without a marketplace is rejected
-        and ifnull({{ fold(columns.marketplace) }} in (@marketplace, ''), true)
+{% for compared in landing.compared %}
+        and {{ may_belong(compared) }}
+{% endfor %}
+{% if not loop.last %}
+    union all
 {% endif %}
+{% endfor %}
 ),
 
 placed as (
@@ -105,13 +144,13 @@ placed as (
 collapsed as (  -- identical copies are one landing
     select
         period_first, row_first, first_day, last_day, asin, search_query, {{ carried | join(", ") }}, unreadable,
-        report_period, marketplace, ingested_at,
+        report_period, unclear, feed, ingested_at,
         concat({% for key in carried %}ifnull(cast({{ key }} as string), ''), '|', {% endfor %}unreadable) as landed_figures,
         count(*) as copy_count
     from placed
     group by
         period_first, row_first, first_day, last_day, asin, search_query, {{ carried | join(", ") }}, unreadable,
-        report_period, marketplace, ingested_at
+        report_period, unclear, feed, ingested_at
 ),
 
 ranked as (
@@ -146,17 +185,18 @@ checked as (
         *,
         if(line = 1, landed_rows - versions + 1, 1) as source_rows,  -- the row itself and the copies it supersedes
         case
-{% if columns.report_period %}
-            when ifnull(report_period != lower(@report_period), true) then 'unknown_report_period'
+{% if landing.says_report %}
+            when ifnull(report_period != @report_period, true) then 'unknown_report_period'
 {% endif %}
-{% if columns.marketplace %}
-            when ifnull(marketplace, '') = '' then 'unknown_marketplace'
+            when unclear != '' then 'unknown_feed'
+{% if unsure_dates %}
+            when regexp_contains(unreadable, r'^(period_start|period_end|ingested_at) ') then 'unreadable_date'
 {% endif %}
-{% if columns.period_start %}
+{% if has_start %}
             when first_day is null then 'missing_period'
             when first_day != row_first then 'misaligned_period'
 {% endif %}
-{% if columns.period_end %}
+{% if has_end %}
             when last_day is null then 'missing_period'
             when last_day != {{ last_of("row_first", reported.step | join(" ")) }} then 'misaligned_period'
 {% endif %}
@@ -174,43 +214,75 @@ checked as (
     from normalised
 ),
 
+keyed as (  -- a malformed row keeps its reason and what landed, the others their key and figures
+    select
+        period_first,
+        row_first,
+        reject_reason,
+        if(reject_reason is null, clean_query, null) as kept_query,
+        if(reject_reason is null, clean_asin, null) as kept_asin,
+        if(reject_reason is null, 0, line) as reject_line,
+        if(reject_reason is null, null, to_json_string(struct(
+{% for key in landing.shown %}
+            {{ {"period_start": "first_day", "period_end": "last_day"}.get(key, key) }} as {{ key }}{{ "," if not loop.last }}
+{% endfor %}
+        ))) as raw,
+{% for key in carried %}
+        if(reject_reason is null, {{ key }}, null) as {{ key }},
+{% endfor %}
+        feed,
+        if(reject_reason is null, differing, 0) as differing,
+        source_rows
+    from checked
+),
+
 merged as (  -- rows that normalisation made equal: counts add, the best rank and the largest volume stay
     select
         period_first as period_start,
         row_first,
-        clean_query as query,
-        clean_asin as asin,
+        kept_query as query,
+        kept_asin as asin,
+        reject_reason,
+        raw,
+        reject_line,
 {% for figure in figures %}
 {% if figure.merged != "sum" %}
         {{ figure.merged }}({{ figure.source.key }}) as {{ figure.column }},
-{% elif columns[figure.source.key] and figure.stays_unknown %}
-        if(countif({{ figure.source.key }} is null) > 0, null, cast(sum({{ figure.source.key }}) as int64)) as {{ figure.column }},
-        if(countif({{ figure.source.key }} is null) > 0, 1, 0) as {{ figure.column }}_nulls,
-{% elif columns[figure.source.key] %}
-        cast(sum(ifnull({{ figure.source.key }}, 0)) as int64) as {{ figure.column }},
-        countif({{ figure.source.key }} is null) as {{ figure.column }}_nulls,
-{% else %}
+{% elif not landing.leaves[figure.source.key] %}
         cast(null as int64) as {{ figure.column }},
         0 as {{ figure.column }}_nulls,
+{% elif figure.stays_unknown %}
+        if(countif({{ figure.source.key }} is null) > 0, null, cast(sum({{ figure.source.key }}) as int64)) as {{ figure.column }},
+        if(reject_reason is null and countif({{ figure.source.key }} is null) > 0, 1, 0) as {{ figure.column }}_nulls,
+{% else %}
+        cast(sum(ifnull({{ figure.source.key }}, 0)) as int64) as {{ figure.column }},
+        if(reject_reason is null, countif({{ figure.source.key }} is null), 0) as {{ figure.column }}_nulls,
 {% endif %}
 {% endfor %}
-{% for text in texts %}
-        max({{ text.source.key }}) as {{ text.column }},
+{% for text_column in texts %}
+        max({{ text_column.source.key }}) as {{ text_column.column }},
 {% endfor %}
         count(*) - 1 as merged_rows,
         cast(sum(differing) as int64) as differing_rows,
-        cast(sum(source_rows) as int64) as source_rows
-    from checked
-    where reject_reason is null
-    group by period_first, row_first, clean_query, clean_asin
+        cast(sum(source_rows) as int64) as source_rows,
+        min(feed) as first_feed,
+        max(feed) as last_feed
+    from keyed
+    group by period_first, row_first, kept_query, kept_asin, reject_reason, raw, reject_line
 ),
 
 {% if from_weeks %}
+{{ bounded("merged", "kept", []) }}
+
 summed as (  -- the weeks of a month or quarter, as the trigger on weekly_summary adds them
     select
         period_start,
+        min(row_first) as row_first,
         query,
         asin,
+        reject_reason,
+        raw,
+        reject_line,
 {% for figure in figures %}
 {% if figure.over_weeks == "sum" %}
         cast(sum({{ figure.column }}) as int64) as {{ figure.column }},
@@ -223,19 +295,25 @@ summed as (  -- the weeks of a month or quarter, as the trigger on weekly_summar
 {% for metric in metrics %}
         {{ "max" if metric.stays_unknown else "sum" }}({{ metric.column }}_nulls) as {{ metric.column }}_nulls,
 {% endfor %}
-{% for text in texts %}
-        max({{ text.column }}) as {{ text.column }},
+{% for text_column in texts %}
+        max({{ text_column.column }}) as {{ text_column.column }},
 {% endfor %}
         count(*) as active_weeks,
         cast(count(*) + sum(merged_rows) as int64) - 1 as merged_rows,
         cast(sum(differing_rows) as int64) as differing_rows,
-        cast(sum(source_rows) as int64) as source_rows
-    from merged
-    group by period_start, query, asin
+        cast(sum(source_rows) as int64) as source_rows,
+        min(first_feed) as first_feed,
+        max(last_feed) as last_feed
+    from kept
+    group by period_start, query, asin, reject_reason, raw, reject_line
 ),
 
+{{ bounded("summed", "bounded", ["active_weeks"]) }}
+{% else %}
+{{ bounded("merged", "bounded", []) }}
 {% endif %}
-accepted as (
+
+rated as (
     select
         *,
 {% if not from_weeks %}
@@ -244,15 +322,15 @@ accepted as (
 {% for r in rates %}
         {{ rate(r.numerator, r.denominator) }} as {{ r.column }}{{ "," if not loop.last }}
 {% endfor %}
-    from {{ "summed" if from_weeks else "merged" }}
+    from bounded
 )
 
 select
     period_start,
     query,
     asin,
-{% for text in texts %}
-    {{ text.column }},
+{% for text_column in texts %}
+    {{ text_column.column }},
 {% endfor %}
     {{ measures | join(",\n    ") }},
 {% for metric in metrics %}
@@ -261,34 +339,8 @@ select
     merged_rows,
     differing_rows,
     source_rows,
-    cast(null as string) as reject_reason,
-    cast(null as string) as raw
-from accepted
-union all
-select
-    period_first,
-    cast(null as string),
-    cast(null as string),
-{% for text in texts %}
-    cast(null as string),
-{% endfor %}
-{% for column in measures %}
-    cast(null as int64),
-{% endfor %}
-{% for metric in metrics %}
-    0,
-{% endfor %}
-    0,
-    0,
-    cast(source_rows as int64),
+    first_feed,
+    last_feed,
     reject_reason,
-    to_json_string(struct(
-{% for key in columns if columns[key] %}
-        {{ {"period_start": "first_day", "period_end": "last_day"}.get(key, key) }} as {{ key }}{{ "," if not loop.last or unsure }}
-{% endfor %}
-{% if unsure %}
-        unreadable as unreadable
-{% endif %}
-    ))
-from checked
-where reject_reason is not null
+    raw
+from rated

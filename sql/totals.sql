@@ -12,6 +12,8 @@ select
     period_start,
 {% endif %}
     countif(reject_reason is null) as row_count,
+    min(first_feed) as first_feed,
+    max(last_feed) as last_feed,
     count(distinct if(reject_reason is null, concat(asin, '|', query), null)) as key_count,
     countif(reject_reason is not null) as reject_count,
     cast(ifnull(sum(source_rows), 0) as int64) as source_rows,

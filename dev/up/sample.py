@@ -36,9 +36,9 @@ def land(client: bigquery.Client, settings: Settings, now: datetime) -> str:
     """Land the sample's weeks unless the newest has landed. Return what was done."""
     client.create_dataset(settings.source.staging_dataset, exists_ok=True)
     last_week, weeks = due_weeks(now, settings)
-    if rows := landed(client, settings.source.table, last_week):
+    if rows := landed(client, settings.source.tables[0], last_week):
         return f"landed before, week {last_week} has {rows:,} rows"
-    for _ in Scenario(Market(), last_week, weeks).land(SampleSource(client, settings.source.table)):
+    for _ in Scenario(Market(), last_week, weeks).land(SampleSource(client, settings.source.tables[0])):
         pass
     return f"{weeks} weeks landed, the newest is {last_week}"
 

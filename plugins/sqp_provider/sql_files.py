@@ -16,6 +16,7 @@ from sqp_provider.core.contract import (
     LARGEST_RATE,
     MAX_COUNT,
     MAX_QUERY_BYTES,
+    MAX_SUM,
     METRICS,
     MILLIONTHS,
     RATES,
@@ -90,6 +91,7 @@ def bigquery_statement(template: str, sync_type: SyncType, **names: Any) -> str:
         "millionths": MILLIONTHS,
         "largest_rate": LARGEST_RATE,
         "max_count": MAX_COUNT,
+        "max_sum": MAX_SUM,
         "max_query_bytes": MAX_QUERY_BYTES,
     }
     return _templates(sql_folder()).get_template(f"{template}.sql").render(**contract, **names)

@@ -31,7 +31,8 @@ def test_a_snapshot_is_as_old_as_the_start_of_its_query(started: datetime | None
         "differing_rows",
     )
     columns = [metric.column for metric in METRICS]
-    row = dict.fromkeys([*counts, *columns, *(f"{column}_nulls" for column in columns)], 0)
+    row: dict[str, Any] = dict.fromkeys([*counts, *columns, *(f"{column}_nulls" for column in columns)], 0)
+    row |= {"first_feed": None, "last_feed": None}
     hook = SimpleNamespace(project_id="p", retry=None, rows=lambda statement: [row])
     job = SimpleNamespace(
         job_id="j", created=CREATED, started=started, total_bytes_processed=1, result=lambda retry, job_retry: None

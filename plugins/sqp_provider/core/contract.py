@@ -59,9 +59,9 @@ class Rate:
     denominator: str
 
 
-_DATE = ("DATE",)
+_DATE = ("DATE", "DATETIME", "TIMESTAMP", "STRING", "INTEGER")
 _TEXT = ("STRING",)
-_COUNT = ("INTEGER", "INT64", "FLOAT", "FLOAT64", "NUMERIC", "BIGNUMERIC", "STRING")
+_COUNT = ("INTEGER", "FLOAT", "NUMERIC", "BIGNUMERIC", "STRING")
 # a CSV lands missing numbers as empty texts, pandas whole numbers as floats: what is no whole number is a reject
 
 PERIOD_START = Column("period_start", "start_date", _DATE, required=False)
@@ -70,9 +70,9 @@ ASIN = Column("asin", "asin", _TEXT)
 SEARCH_QUERY = Column("search_query", "search_query", _TEXT)
 REPORT_PERIOD = Column("report_period", "report_period", _TEXT, required=False)
 MARKETPLACE = Column("marketplace", "marketplace_id", _TEXT, required=False)
-MARKETPLACE_NAMES = ("marketplace_id", "marketplace", "marketplaceid")
-"""What a source may call the column; where one is neither mapped nor declined, two marketplaces would be added up."""
-INGESTED_AT = Column("ingested_at", "ingested_at", ("TIMESTAMP", "DATETIME"), required=False)
+INGESTED_AT = Column(
+    "ingested_at", "ingested_at", ("TIMESTAMP", "DATETIME", "DATE", "INTEGER", "STRING"), required=False
+)
 
 FIGURES = (
     Figure("total_impressions", Column("impressions", "asin_impression_count", _COUNT), "sum", "sum"),
@@ -145,8 +145,11 @@ LARGEST_RATE = 9_999_999_999
 MAX_QUERY_BYTES = 2_600
 """A btree entry of Postgres takes 2,704 bytes; the key also holds the date, the ASIN and the headers."""
 
+MAX_SUM = 4 * 10**12
+"""A larger sum of rows would overflow the arithmetic of rates, which takes two million times as much."""
+
 MAX_COUNT = 10**11
-"""A larger count in one row is a mistake of the landing; it would also overflow the arithmetic of rates."""
+"""A larger count in one row is a mistake of the landing."""
 
 ACTIVE_WEEKS = "active_weeks"
 """How many weeks a month or quarter row was summed from; NULL where the row is Amazon's own. Weeks lack the column."""
@@ -175,7 +178,8 @@ def copied_of(sync_type: SyncType) -> tuple[str, ...]:
 
 REJECT_REASONS = {
     "unknown_report_period": "The report period is not WEEK, MONTH or QUARTER.",
-    "unknown_marketplace": "The marketplace column is empty.",
+    "unknown_feed": "A column that source.where compares, or the marketplace, is empty.",
+    "unreadable_date": "A date is not written as the configuration says.",
     "missing_period": "The start or end date is missing.",
     "misaligned_period": "The dates are not the first and last day of a period.",
     "invalid_asin": "The ASIN is not ten letters or digits.",
@@ -184,7 +188,7 @@ REJECT_REASONS = {
     "query_too_long": f"The search query is longer than {MAX_QUERY_BYTES:,} bytes, too long for the key.",
     "not_a_number": "A figure is not a whole number.",
     "negative_count": "A figure is negative.",
-    "count_too_large": f"A figure is above {MAX_COUNT:,}.",
+    "count_too_large": f"A figure is above {MAX_COUNT:,}, or the sum of rows that belong together above {MAX_SUM:,}.",
     "conflicting_copies": "The same key landed with different figures, and nothing says which row is newer.",
 }
 """Why a source row is kept in ``sync_rejects`` instead of the target; in the order they are tested."""

@@ -17,7 +17,8 @@ _DATES = ("period_start", "period_end")
 _KEY = ("asin", "search_query")
 _COLUMNS = {
     "unknown_report_period": ("report_period",),
-    "unknown_marketplace": ("marketplace",),
+    "unknown_feed": ("unclear",),
+    "unreadable_date": ("unreadable",),
     "missing_period": _DATES,
     "misaligned_period": _DATES,
     "invalid_asin": ("asin",),
@@ -49,10 +50,11 @@ class NearMisses:
 
     newest_day: date | None
     elsewhere: int
-    """How many rows of these days are of another marketplace."""
+    """How many rows of these days are left out by the marketplace or by ``source.where``."""
+    other: str | None
+    """What such a row has: ``country CA. ``."""
     misspelled: str | None
-    """The marketplace of such rows, if it differs only by upper and lower case."""
-    other_marketplace: str | None
+    """The same of one that only upper and lower case or white space keep out."""
     other_reports: int
     """How many rows of these days are of another report, a month's for example."""
     other_report: str | None
@@ -61,7 +63,6 @@ class NearMisses:
 def explain(
     period: Period,
     table: str,
-    marketplace: str | None,
     near: NearMisses | str,
     rejected: Sequence[RejectedFor] = (),
     snapshot: str = "",
@@ -80,9 +81,11 @@ def explain(
     if isinstance(near, str):
         found.append(f"What else it has is unknown ({near}).")
     else:
-        found += _near(period, marketplace, near, rejected=bool(reject_count))
+        found += _near(period, near, rejected=bool(reject_count))
         if near.misspelled:
-            todo = f"Set source.marketplace to {near.misspelled} in sqp_config.yaml, then clear 'extract'."
+            todo = "Write it so under source.where in sqp_config.yaml, or set `fold: true`; then clear 'extract'."
+        elif near.other_reports and not (reject_count or near.elsewhere):
+            todo += " If that is this report, name it: columns.report_period: {column: …, weekly: […]}."
     return " ".join(
         [
             f"{period}: BigQuery table {table} has no usable rows for this period.",
@@ -92,14 +95,16 @@ def explain(
     )
 
 
-def _near(period: Period, marketplace: str | None, near: NearMisses, *, rejected: bool) -> list[str]:
+def _near(period: Period, near: NearMisses, *, rejected: bool) -> list[str]:
     found = []
     if near.misspelled:
-        found.append(f"Rows of this period spell the marketplace {near.misspelled}, not {marketplace}.")
+        found.append(
+            f"Rows of this period spell what source.where asks for differently: {_without_stop(near.misspelled)}."
+        )
     elif near.elsewhere:
         found.append(
-            f"{near.elsewhere:,} rows of this period are of other marketplaces, {near.other_marketplace} for example, "
-            f"not of {marketplace}."
+            f"{near.elsewhere:,} rows of this period are not what source.where or source.marketplace asks for, "
+            f"for example {_without_stop(near.other or '')}."
         )
     if near.other_reports and not rejected:
         found.append(
@@ -112,6 +117,10 @@ def _near(period: Period, marketplace: str | None, near: NearMisses, *, rejected
     return [*found, f"The newest period with usable rows {known}."]
 
 
+def _without_stop(text: str) -> str:
+    return text.strip().rstrip(".")
+
+
 def _shown(column: str, value: Any) -> str:
     if value is None:
         return f"{column} is NULL"
@@ -119,4 +128,4 @@ def _shown(column: str, value: Any) -> str:
     if column in _DATES:
         return f"{column} {text}, a {date.fromisoformat(text):%A}"
     cut = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
-    return cut.strip() if column == "unreadable" else f"{column} {json.dumps(cut, ensure_ascii=False)}"
+    return cut.strip() if column in ("unreadable", "unclear") else f"{column} {json.dumps(cut, ensure_ascii=False)}"

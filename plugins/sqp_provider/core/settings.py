@@ -12,7 +12,8 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 from sqp_provider.core.errors import InvalidSettings
 from sqp_provider.core.mistake import mistake
 from sqp_provider.core.period import PERIOD_TYPES, SyncType
-from sqp_provider.core.source_settings import Section, SourceSettings
+from sqp_provider.core.section import Section
+from sqp_provider.core.source_settings import SourceSettings
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]{0,49}$")]
 """A Postgres schema name; lower case, so that nobody has to quote it at night."""

@@ -51,6 +51,8 @@ class PeriodTotals(BaseModel):
 
     :param source_rows: how many rows landed, copies included.
     :param differing_rows: how many superseded copies have other figures than the row that superseded them.
+    :param feeds: what columns have that may tell feeds apart, ``["country CA.", "country US."]``: of several the first
+        and the last in the alphabet.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -60,6 +62,7 @@ class PeriodTotals(BaseModel):
     source_rows: int
     merged_rows: int = 0
     differing_rows: int = 0
+    feeds: list[str] = []
     fingerprint: str
 
     @property
@@ -91,6 +94,7 @@ class PeriodTotals(BaseModel):
             source_rows=row["source_rows"],
             merged_rows=row["merged_rows"],
             differing_rows=row["differing_rows"],
+            feeds=sorted({feed for feed in (row["first_feed"], row["last_feed"]) if feed}),
             fingerprint=fingerprint(totals.model_dump() | {"rejects": [row["reject_count"], row["reject_hash"]]}),
         )
 

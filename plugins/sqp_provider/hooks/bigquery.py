@@ -19,6 +19,7 @@ from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
 
 from sqp_provider.core.errors import SourceUnreachable, SourceUnusable, SyncError
+from sqp_provider.core.table_facts import TableFacts
 
 # BigQuery's reasons (its "Error messages" page) say more than the HTTP status.
 _HEALING = {
@@ -39,6 +40,11 @@ _REMEDIES = {
     "bytesBilledLimitExceeded": "Raise source.maximum_bytes_billed, or partition the table by its date.",
     "notFound": "Check source.table and source.staging_dataset in sqp_config.yaml, and that both exist.",
 }
+_TYPES = {date: "DATE", str: "STRING", bool: "BOOL", int: "INT64"}
+
+Value = date | str | bool | int
+"""What a parameter of a statement can be."""
+
 _ELSE = "Check source in sqp_config.yaml."
 _AGAIN = "Airflow tries the task again. If it fails again, clear the task when BigQuery is back."
 
@@ -78,7 +84,7 @@ class SqpBigQueryHook(BigQueryHook):
         *,
         job_id: str,
         location: str,
-        parameters: Mapping[str, date | str],
+        parameters: Mapping[str, Value],
         labels: Mapping[str, str],
         maximum_bytes_billed: int | None,
     ) -> bigquery.QueryJob:
@@ -125,7 +131,7 @@ class SqpBigQueryHook(BigQueryHook):
     def rows(
         self,
         statement: str,
-        parameters: Mapping[str, date | str] | None = None,
+        parameters: Mapping[str, Value] | None = None,
         maximum_bytes_billed: int | None = None,
     ) -> list[dict[str, Any]]:
         """Run a query that returns a few rows, and return them."""
@@ -138,15 +144,32 @@ class SqpBigQueryHook(BigQueryHook):
             found = self.client.query_and_wait(statement, job_config=config, retry=self.retry)
             return [dict(row.items()) for row in found]
 
-    def columns_of(self, table: str) -> dict[str, str]:
-        """Return type and mode of each column of a table: ``{"start_date": "DATE NULLABLE"}``.
+    def facts_of(self, table: str) -> TableFacts:
+        """Return what BigQuery says of a table or view.
 
-        The name of a record's field is its path, ``clickData.asinClickCount``.
+        :raises SourceUnusable: it is missing, or the account may not read it.
         """
         with explained(f"BigQuery table {table}"):
             client = self.client
-            found = client.get_table(qualified(table, client.project), retry=self.retry)
-            return dict(_columns(found.schema))
+            name = qualified(table, client.project)
+            return _facts(name, client.get_table(name, retry=self.retry))
+
+    def tables_like(self, pattern: str) -> list[str]:
+        """Return the tables whose name begins as the pattern ``amazon.sqp_*`` does, by name.
+
+        :raises SourceUnusable: there is none.
+        """
+        dataset, prefix = pattern.removesuffix("*").rsplit(".", 1)
+        with explained(f"BigQuery dataset {dataset}"):
+            client = self.client
+            found = client.list_tables(dataset if "." in dataset else f"{client.project}.{dataset}", retry=self.retry)
+            names = sorted(table.table_id for table in found if table.table_id.startswith(prefix))
+        if not names:
+            raise SourceUnusable(
+                f"BigQuery dataset {dataset} has no table whose name begins with {prefix}. The target is unchanged. "
+                "Check source.table in sqp_config.yaml."
+            )
+        return [f"{dataset}.{name}" for name in names]
 
     def location_of(self, dataset: str) -> str:
         """Return the location of a dataset, ``europe-west3``. The dataset's name may include its project.
@@ -159,11 +182,27 @@ class SqpBigQueryHook(BigQueryHook):
             return str(client.get_dataset(name, retry=self.retry).location)
 
 
+def _facts(name: str, table: bigquery.Table) -> TableFacts:
+    by_time, by_number = table.time_partitioning, table.range_partitioning
+    column = (by_time.field or "_PARTITIONTIME") if by_time else by_number.field if by_number else None
+    return TableFacts(
+        name=name,
+        kind=table.table_type or "TABLE",
+        columns=dict(_columns(table.schema)),
+        partitioned_by=column,
+        partition_unit=by_time.type_ if by_time else None,
+        requires_filter=bool(table.require_partition_filter),
+        clustered_by=tuple(table.clustering_fields or ()),
+        location=table.location,
+        row_count=table.num_rows,
+        byte_count=table.num_bytes,
+    )
+
+
 def _columns(fields: Iterable[bigquery.SchemaField], path: str = "") -> Iterator[tuple[str, str]]:
     for field in fields:
         yield path + field.name, f"{field.field_type} {field.mode}"
-        if field.mode != "REPEATED":  # the entries of a list have no names
-            yield from _columns(field.fields, f"{path}{field.name}.")
+        yield from _columns(field.fields, f"{path}{field.name}.")
 
 
 def qualified(table: str, project: str) -> str:
@@ -213,5 +252,5 @@ def _message(what: str, outcome: str, error: Exception, remedy: str) -> str:
     return f"{what} {outcome}: {found}. The target is unchanged. {remedy}"
 
 
-def _parameter(name: str, value: date | str) -> bigquery.ScalarQueryParameter:
-    return bigquery.ScalarQueryParameter(name, "DATE" if isinstance(value, date) else "STRING", value)
+def _parameter(name: str, value: Value) -> bigquery.ScalarQueryParameter:
+    return bigquery.ScalarQueryParameter(name, _TYPES[type(value)], value)

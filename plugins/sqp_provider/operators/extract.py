@@ -64,6 +64,7 @@ class BigQuerySnapshotOperator(SyncStageOperator):
         with self.postgres.transaction() as database:
             SyncLog(database).record_snapshot(sync, snapshot)
         self.report(sync, snapshot)
+        self.source.refuse_if_mixed(sync, snapshot)
         self.source.refuse_if_empty(sync, snapshot)
         return snapshot.model_dump(mode="json")
 

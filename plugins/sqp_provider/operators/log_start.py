@@ -93,7 +93,7 @@ class SyncLogStartOperator(SyncStageOperator):
         from sqp_provider.target.sync_log import DagRunIdentity, SyncLog
 
         run = DagRunIdentity(context["dag_run"].dag_id, context["dag_run"].run_id)
-        return SyncLog(database).start(run, self.sync_type, period, self.settings.source.table, options)
+        return SyncLog(database).start(run, self.sync_type, period, self.settings.source.label, options)
 
     def close_stale_runs(self, context: Context, own: int) -> None:
         """Close the rows of this type that dead runs left as started."""

@@ -95,7 +95,7 @@ class SyncStageOperator(BaseOperator):
             sync = log.read(sync_log_id)
             if sync.is_closed:
                 refuse_finished_task(sync, self.task_id, self.task_states(context["ti"]).get(self.task_id))
-                sync = log.reopen(sync, self.settings.source.table)
+                sync = log.reopen(sync, self.settings.source.label)
         self.name_sync(sync.period, sync.sync_log_id)
         self.log.info("%s: %s", self.task_id, sync)
         return sync
@@ -128,7 +128,7 @@ class SyncStageOperator(BaseOperator):
         """``sqp-demo.amazon.search_query_performance``."""
         from sqp_provider.hooks.bigquery import qualified
 
-        return qualified(self.settings.source.table, self.bigquery.project_id)
+        return qualified(self.settings.source.tables[0], self.bigquery.project_id)
 
     def task_states(self, ti: Any) -> Mapping[str, str | None]:
         """Return the states of the run's tasks by task id."""

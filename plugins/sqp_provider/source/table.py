@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from datetime import date
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 from google.cloud import bigquery
 
-from sqp_provider.core.contract import MARKETPLACE, MARKETPLACE_NAMES, SOURCE_COLUMNS
 from sqp_provider.core.empty_period import NearMisses, RejectedFor, explain
 from sqp_provider.core.errors import SourceEmpty, SourceUnusable, SyncError
 from sqp_provider.core.period import Period, PeriodType, SyncType
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import PeriodTotals, Snapshot
 from sqp_provider.core.source_settings import SourceSettings
-from sqp_provider.hooks.bigquery import SqpBigQueryHook, explained, qualified
+from sqp_provider.hooks.bigquery import SqpBigQueryHook, Value, explained, qualified
+from sqp_provider.source.landing import Landing
 from sqp_provider.sql_files import bigquery_statement
 
 
@@ -37,21 +36,30 @@ class Source:
         return self.settings.location or self.hook.location_of(self.settings.staging_dataset)
 
     @cached_property
-    def columns(self) -> dict[str, str]:
-        """Type and mode of each column by its lower-case name, because BigQuery's names ignore case."""
-        found = self.hook.columns_of(self.settings.table)
-        return {name.lower(): kind for name, kind in found.items()}
+    def landing(self) -> Landing:
+        """What the settings say of the tables, together with what BigQuery says of them.
+
+        :raises SourceUnusable: a table is missing, or the account may not read it.
+        """
+        names = [
+            name
+            for table in self.settings.tables
+            for name in (self.hook.tables_like(table) if table.endswith("*") else [table])
+        ]
+        return Landing(self.settings, [self.hook.facts_of(name) for name in names])
+
+    def problems(self) -> list[str]:
+        """Return what the settings say that does not fit the tables, each with what was found and expected."""
+        return list(self.landing.problems())
 
     def refuse_if_unusable(self) -> None:
         """Compare the mapped columns with the columns of the table.
 
-        :raises SourceUnusable: the table or a column is missing, a column has another type, or a marketplace column is
-            neither mapped nor set to null.
+        :raises SourceUnusable: the table or a column is missing, or a column has another type.
         """
-        problems = list(_problems(self.settings, self.columns))
-        if problems:
+        if problems := self.problems():
             raise SourceUnusable(
-                f"BigQuery table {self.settings.table} does not fit source.columns in sqp_config.yaml: "
+                f"BigQuery table {self.settings.label} does not fit source in sqp_config.yaml: "
                 f"{'; '.join(problems)}. The target is unchanged. "
                 "Correct the mapping, or map an optional column to null."
             )
@@ -66,16 +74,14 @@ class Source:
             "extract", sync.period.sync_type, snapshot=snapshot, snapshot_hours=self.settings.snapshot_hours
         )
 
-    def parameters(self, first: Period, last: Period | None = None) -> dict[str, date | str]:
+    def parameters(self, first: Period, last: Period | None = None) -> dict[str, Value]:
         """Return the values of a statement's parameters, for one period or for a window of periods."""
-        parameters: dict[str, date | str] = {
+        parameters: dict[str, Value] = {
             "first_day": first.first_day,
             "last_day": (last or first).last_day,
-            "report_period": self._reported(first.sync_type).report_period,
+            "report_period": self._reported(first.sync_type).unit,
         }
-        if self.settings.marketplace:
-            parameters["marketplace"] = self.settings.marketplace
-        return parameters
+        return parameters | self.landing.parameters
 
     def start_extract(self, sync: SyncRun, schema: str, try_number: int) -> bigquery.QueryJob:
         """Start the job that writes the snapshot. The snapshot table has the job's name."""
@@ -121,6 +127,23 @@ class Source:
         found = {Period.starting(sync_type, row["period_start"]): PeriodTotals.from_row(row) for row in rows}
         return {period: totals for period, totals in found.items() if period in periods}
 
+    def refuse_if_mixed(self, sync: SyncRun, snapshot: Snapshot) -> None:
+        """Stop a sync in which rows of several feeds would be taken for copies of each other, or added up.
+
+        :raises SourceUnusable: a column that nobody decided about has several values.
+        """
+        if len(snapshot.feeds) < 2:
+            return
+        columns = [leaf.path for leaf in self.landing.undecided]
+        first, last = snapshot.feeds
+        raise SourceUnusable(
+            f"{sync.period}: BigQuery table {self.settings.label} has rows of several sellers, clients or "
+            f"marketplaces: some have {first.rstrip('.')}, others {last.rstrip('.')}. They would be taken for copies "
+            "of each other. The target is unchanged. Say in sqp_config.yaml which rows to sync, "
+            f"source.where: {{{columns[0]}: …}}, or that all belong together, "
+            f"source.same_feed: [{', '.join(columns)}]; then clear 'extract'."
+        )
+
     def refuse_if_empty(self, sync: SyncRun, snapshot: Snapshot) -> None:
         """Stop a sync whose snapshot has no rows, unless the run allows an empty period.
 
@@ -131,9 +154,7 @@ class Source:
         period, near = sync.period, self._near_misses(sync)
         rejected = self._rejected(snapshot) if snapshot.reject_count else ()
         settings = self.settings
-        raise SourceEmpty(
-            explain(period, settings.table, settings.marketplace, near, rejected, snapshot.table, snapshot.reject_count)
-        )
+        raise SourceEmpty(explain(period, settings.label, near, rejected, snapshot.table, snapshot.reject_count))
 
     def _near_misses(self, sync: SyncRun) -> NearMisses | str:
         """Return what is near the period. If this query fails, the error still says that the period is empty."""
@@ -157,27 +178,9 @@ class Source:
         return (SyncType.WEEKLY if self.settings.is_summed_from_weeks(sync_type) else sync_type).period_type
 
     def _rendered(self, template: str, sync_type: SyncType, **names: Any) -> str:
-        mapped = self.settings.mapped()
-        types = {key: self.columns[name.lower()].split(" ")[0] for key, (_, name) in mapped.items()}
         return bigquery_statement(
-            template,
-            sync_type,
-            source=qualified(self.settings.table, self.hook.project_id),
-            columns=dict.fromkeys((column.key for column in SOURCE_COLUMNS), None)
-            | {key: _quoted(name) for key, (_, name) in mapped.items()},
-            types=types,
-            not_whole=[key for key, kind in types.items() if kind not in ("INTEGER", "INT64")],
-            reported=self._reported(sync_type),
-            **names,
+            template, sync_type, landing=self.landing, reported=self._reported(sync_type), **names
         )
-
-
-def _quoted(name: str) -> str:
-    """Return a column as the statement names it. A dot separates a record from its field.
-
-    ``clickData.clicks`` becomes ``landed_row.`clickData`.`clicks` ``.
-    """
-    return ".".join(["landed_row", *(f"`{part}`" for part in name.split("."))])
 
 
 def snapshot_name(sync: SyncRun, schema: str, try_number: int) -> str:
@@ -190,21 +193,3 @@ def snapshot_name(sync: SyncRun, schema: str, try_number: int) -> str:
     token = hashlib.sha256(origin.encode()).hexdigest()[:8]
     period = f"{sync.period.sync_type}_{sync.period.compact}"
     return f"{schema}_{period}_{sync.sync_log_id}_{sync.attempt}_{try_number}_{token}"
-
-
-def _problems(settings: SourceSettings, found: dict[str, str]) -> Iterator[str]:
-    for name in found:
-        if MARKETPLACE.key not in settings.columns and name.replace(" ", "_").split(".")[-1] in MARKETPLACE_NAMES:
-            yield (
-                f"column `{name}` names the marketplace, but source.columns does not mention it, so figures of several "
-                f"marketplaces could be summed; expected `marketplace: {name}` with the marketplace to sync in "
-                "source.marketplace, or `marketplace: null` if all rows are of one marketplace"
-            )
-    for key, (column, name) in settings.mapped().items():
-        kind = found.get(name.lower())
-        if kind is None:
-            yield f"column `{name}` (for {key}) is missing; the table has {', '.join(sorted(found))}"
-            continue
-        bigquery_type, mode = kind.split(" ", 1)
-        if bigquery_type not in column.bigquery_types or mode == "REPEATED":
-            yield f"column `{name}` (for {key}) is {kind}, expected {' or '.join(column.bigquery_types)}"

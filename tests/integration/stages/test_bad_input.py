@@ -93,8 +93,8 @@ def test_wrong_type(landing: Landing, stages: Stages) -> None:
     landing.create(COLUMNS | {"asin_click_count": "BOOL", "start_date": "STRING"})
     run = stages.sync(WEEK)
     said = (
-        "`asin_click_count` (for clicks) is BOOLEAN NULLABLE, expected INTEGER or INT64 or FLOAT",
-        "`start_date` (for period_start) is STRING",
+        "`asin_click_count` (for clicks) is BOOLEAN, expected INTEGER or FLOAT",
+        "`start_date` (for period_start) is STRING; say how it is written: `{column: start_date, format: '%Y-%m-%d'}`",
     )
     assert_failed(stages, run, "extract", SourceUnusable, *said)
 

@@ -242,7 +242,7 @@ def test_a_row_without_a_marketplace_is_a_reject_and_displaces_nothing(
     assert len(one.target()) == 201
     rejects = one.query("select reason, raw ->> 'search_query' as query from sync_rejects order by query")
     assert [row["query"] for row in rejects] == ["good 1", "good 2"]
-    assert {row["reason"] for row in rejects} == {"unknown_marketplace"}
+    assert {row["reason"] for row in rejects} == {"unknown_feed"}
 
 
 def test_two_marketplaces_in_one_table_never_mix(landing: Landing, dataset: str, stages: Stages) -> None:
@@ -273,15 +273,3 @@ def test_the_newest_day_is_found_where_the_landing_has_odd_white_space(
     source = {"columns": columns, "marketplace": "ATVPDKIKX0DER"}
     run = Stages(settings_for(landing.table, dataset, source=source), stages.dsn).sync(WEEK)
     assert "The newest period with usable rows is 2026-11-01..2026-11-07." in str(run.errors["extract"])
-
-
-@pytest.mark.parametrize("name", ["marketplace_id", "Marketplace", "marketplaceId", "spec.marketplace_id"])
-def test_a_marketplace_column_that_is_not_mentioned_is_refused(name: str, landing: Landing, dataset: str) -> None:
-    field = {"spec": "struct<marketplace_id string>"} if "." in name else {name: "STRING"}
-    landing.create(COLUMNS | field)
-    silent = Source(SqpBigQueryHook(), settings_for(landing.table, dataset).source)
-    with pytest.raises(SourceUnusable, match=f"column `{name.lower()}` names the marketplace") as refused:
-        silent.refuse_if_unusable()
-    assert "or `marketplace: null` if all rows are of one marketplace. The target is unchanged." in str(refused.value)
-    declined = settings_for(landing.table, dataset, source={"columns": {"marketplace": None}})
-    Source(SqpBigQueryHook(), declined.source).refuse_if_unusable()

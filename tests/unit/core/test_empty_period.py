@@ -21,7 +21,8 @@ KEY = {"asin": "B00TEST001", "search_query": "wireless headphones"}
     [
         ("missing_period", {"period_start": None, "period_end": "2026-11-14"}, "period_start is NULL, "),
         ("missing_period", {"period_end": "2026-11-14"}, "period_end 2026-11-14, a Saturday"),
-        ("unknown_marketplace", {"marketplace": None}, "marketplace is NULL"),
+        ("unknown_feed", {"unclear": "client_name. "}, "(for example client_name.)"),
+        ("unreadable_date", {"unreadable": "period_start 31/13/2026. "}, "(for example period_start 31/13/2026.)"),
         ("not_a_number", {"unreadable": "clicks 12,5. "}, "(for example clicks 12,5.)"),
         ("query_too_long", {"search_query": "x" * 61}, f'search_query "{"x" * 60}…"'),
         ("count_too_large", {}, 'asin "B00TEST001", search_query "wireless headphones"'),
@@ -35,7 +36,7 @@ def test_an_example_shows_what_is_wrong_with_the_row(reason: str, raw: dict[str,
 
 def test_what_to_do_comes_last_and_once() -> None:
     rejected = [RejectedFor("invalid_asin", 6, json.dumps({"asin": "no"}))]
-    assert explain(WEEK, "amazon.sqp", None, NOTHING, rejected, "p.d.t", 6) == (
+    assert explain(WEEK, "amazon.sqp", NOTHING, rejected, "p.d.t", 6) == (
         "weekly 2026-11-08..2026-11-14: BigQuery table amazon.sqp has no usable rows for this period. "
         'All 6 rows are malformed: 6 invalid_asin (for example asin "no"). BigQuery table p.d.t has each of them. '
         "The newest period with usable rows is unknown: it has none of the last 400 days. "
@@ -45,7 +46,7 @@ def test_what_to_do_comes_last_and_once() -> None:
 
 
 def test_an_unknown_neighbourhood_does_not_hide_that_the_period_is_empty() -> None:
-    assert explain(WEEK, "amazon.sqp", None, "BigQuery query was refused: quota") == (
+    assert explain(WEEK, "amazon.sqp", "BigQuery query was refused: quota") == (
         "weekly 2026-11-08..2026-11-14: BigQuery table amazon.sqp has no usable rows for this period. "
         "What else it has is unknown (BigQuery query was refused: quota). "
         "The target is unchanged. Clear 'extract' when the figures have arrived. "

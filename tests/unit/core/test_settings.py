@@ -22,7 +22,7 @@ def checked(**sections: Any) -> Settings:
 
 def test_defaults_are_amazons_own_names() -> None:
     source = checked().source
-    assert {key: name for key, (_, name) in source.mapped().items()} == {
+    assert {key: place.column for key, (place,) in source.mapped().items()} == {
         "period_start": "start_date",
         "period_end": "end_date",
         "asin": "asin",
@@ -38,7 +38,6 @@ def test_defaults_are_amazons_own_names() -> None:
         "query_score": "search_query_score",
         "query_volume": "search_query_volume",
     }
-    assert all(column.key == key for key, (column, _) in source.mapped().items())
     assert source.mapped_metrics == (
         "total_impressions",
         "total_clicks",
@@ -55,7 +54,7 @@ def test_defaults_are_amazons_own_names() -> None:
 def test_an_optional_column_exists_only_where_the_file_maps_it(key: str) -> None:
     source = {"table": "amazon.report", "marketplace": "ATVPDKIKX0DER" if key == "marketplace" else None}
     mapped = Settings.checked({"source": source | {"columns": {key: "my column"}}}, origin="test").source
-    assert (checked().source.name_of(key), mapped.name_of(key)) == (None, "my column")
+    assert (checked().source.places(key), [place.column for place in mapped.places(key)]) == ((), ["my column"])
 
 
 def test_months_are_summed_from_weeks_where_no_column_says_the_report() -> None:
@@ -77,7 +76,7 @@ def test_each_type_that_a_setting_does_not_name_keeps_its_default() -> None:
 
 def test_the_shipped_file_is_valid() -> None:
     settings = Settings.load(Path(__file__).parents[3] / "dags" / "sqp_config.yaml")
-    assert settings.source.name_of("ingested_at") == "ingested_at"
+    assert [place.column for place in settings.source.places("ingested_at")] == ["ingested_at"]
     assert settings.target.staging_schema == "sqp_staging"
     assert settings.schedule.delay(SyncType.WEEKLY) == timedelta(days=4)
     assert settings.schedule.stale_after == timedelta(minutes=15)
@@ -94,7 +93,7 @@ def test_the_shipped_file_shows_the_defaults_of_what_it_need_not_name() -> None:
 def test_an_optional_column_can_be_missing_from_the_source() -> None:
     source = {"table": "amazon.report", "columns": {"market_clicks": None}}
     settings = Settings.checked({"source": source}, origin="test")
-    assert settings.source.name_of("market_clicks") is None
+    assert settings.source.places("market_clicks") == ()
     assert "market_clicks" not in settings.source.mapped_metrics
     assert settings.owner_links == {}
 
@@ -104,7 +103,7 @@ def test_an_optional_column_can_be_missing_from_the_source() -> None:
     [
         ({"source": {"table": "report"}}, "source.table", "'report'"),
         ({"source": {"table": "a.`b`"}}, "source.table", "'a.`b`'"),
-        ({"source": {"table": "a.b", "columns": {"asin": "a`b"}}}, "source.columns.asin", "'a`b'"),
+        ({"source": {"table": "a.b", "columns": {"asin": "a`b"}}}, "source.columns.asin.0.column", "'a`b'"),
         (MINIMAL | {"target": {"schema": "sqp;"}}, "target.schema", "'sqp;'"),
         (MINIMAL | {"checks": {"reject_rate_fail": 2}}, "checks.reject_rate_fail", "2"),
         (MINIMAL | {"schedule": {"retries": "many"}}, "schedule.retries", "'many'"),

@@ -1,0 +1,116 @@
+"""What the settings say of a table, against what BigQuery says of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sqp_provider.core.settings import Settings
+from sqp_provider.core.table_facts import TableFacts
+from sqp_provider.source.landing import Landing
+
+COUNTS = ("impression", "click", "cart_add", "purchase")
+FLAT = {
+    "start_date": "DATE NULLABLE",
+    "end_date": "DATE NULLABLE",
+    "asin": "STRING NULLABLE",
+    "search_query": "STRING NULLABLE",
+    "search_query_score": "INTEGER NULLABLE",
+    "search_query_volume": "INTEGER NULLABLE",
+    **{f"asin_{count}_count": "INTEGER NULLABLE" for count in COUNTS},
+    **{f"total_{count}_count": "INTEGER NULLABLE" for count in ("query_impression", *COUNTS[1:])},
+}
+MORE = {
+    "things": "RECORD REPEATED",
+    "things.n": "INTEGER NULLABLE",
+    "numbers": "INTEGER REPEATED",
+    "data": "JSON NULLABLE",
+    "ingested": "INTEGER NULLABLE",
+}
+
+
+START = ("landed_row.`start_date`", 0, 0)
+
+
+def landing(kinds: dict[str, str] | None = None, facts: dict[str, Any] | None = None, **source: Any) -> Landing:
+    settings = Settings.checked({"source": {"table": "a.b"} | source}, origin="test").source
+    return Landing(settings, [TableFacts("p.a.b", columns=FLAT | (kinds or {}), **(facts or {}))])
+
+
+def test_the_default_table_fits_without_a_word() -> None:
+    assert list(landing().problems()) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ({"unnest": "asin_click_count"}, "source.unnest is `asin_click_count`, which is INTEGER NULLABLE"),
+        ({"columns": {"clicks": "things.n"}}, "column `things.n` (for clicks) leads through the list `things`"),
+        ({"columns": {"clicks": "numbers"}}, "column `numbers` (for clicks) is INTEGER REPEATED, expected one value"),
+        ({"columns": {"clicks": "data"}}, "column `data` (for clicks) is JSON; add the path inside it"),
+        ({"columns": {"ingested_at": "ingested"}}, "`{column: ingested, unit: milliseconds}`"),
+        ({"same_feed": ["nobody"]}, "column `nobody` (in same_feed) is missing"),
+    ],
+)
+def test_a_path_that_is_no_value_is_refused_with_what_to_write(source: dict[str, Any], said: str) -> None:
+    assert said in "; ".join(landing(MORE, **source).problems())
+
+
+@pytest.mark.parametrize(
+    ("name", "undecided"),
+    [
+        ("marketplace_country_code", True),
+        ("Client Name", True),
+        ("sellerId", True),
+        ("account_id", True),
+        ("country", True),
+        ("scope_type", True),
+        ("merchant_ids", True),
+        ("brand", False),
+        ("asin_name", False),
+        ("ingested_by", False),
+        ("discount", False),
+    ],
+)
+def test_a_column_that_may_tell_feeds_apart_is_known_by_its_name(name: str, undecided: bool) -> None:
+    kind = {name: "STRING NULLABLE"}
+    assert [leaf.path for leaf in landing(kind).undecided] == [name] * undecided
+    assert landing(kind, same_feed=[name]).undecided == []
+    assert landing(kind, where={name.upper(): "x"}).undecided == []
+
+
+def test_no_marketplace_column_is_asked_about_where_all_rows_are_of_one() -> None:
+    kinds = {"marketplace_id": "STRING NULLABLE", "spec": "RECORD NULLABLE", "spec.MarketplaceId": "STRING NULLABLE"}
+    assert [leaf.path for leaf in landing(kinds).undecided] == ["marketplace_id", "spec.MarketplaceId"]
+    assert landing(kinds, columns={"marketplace": None}).undecided == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "columns", "pruned"),
+    [
+        ({}, {}, None),
+        ({"partitioned_by": "start_date"}, {}, None),  # the condition on the date itself stands alone
+        ({"partitioned_by": "end_date"}, {}, ("landed_row.`end_date`", 0, 31)),
+        ({"partitioned_by": "end_date"}, {"period_start": None}, None),
+        (
+            {"partitioned_by": "start_date"},
+            {"period_start": ["start_date", "end_date"]},
+            ("landed_row.`start_date`", 0, 0),
+        ),
+        ({"partitioned_by": "ts"}, {}, None),
+        ({"partitioned_by": "ts", "requires_filter": True}, {}, ("landed_row.`ts`", None, 0)),
+        ({"partitioned_by": "_PARTITIONTIME", "requires_filter": True}, {}, ("landed_row._PARTITIONTIME", None, 0)),
+        (
+            {"partitioned_by": "ts"},
+            {"period_start": {"column": "ts", "time_zone": "Europe/London"}},
+            ("landed_row.`ts`", 0, 0),
+        ),
+    ],
+)
+def test_one_condition_is_on_the_partitioning_column_alone(
+    facts: dict[str, Any], columns: dict[str, Any], pruned: tuple[str, int | None, int] | None
+) -> None:
+    own = landing({"ts": "TIMESTAMP NULLABLE"}, facts, columns=columns)
+    found = own.pruned(own.facts, 0)
+    assert (found and (found.leaf.sql, found.shift, found.margin)) == pruned
