@@ -69,11 +69,15 @@ def _header(text: str) -> tuple[str, str | None]:
 
 
 def _load(asked: argparse.Namespace) -> None:
-    from sqp_provider.landings.load import load_exports  # BigQuery's client, which other commands do without
+    from sqp_provider.landings.load import (
+        exports_of,
+        load_exports,
+    )  # BigQuery's client, which other commands do without
     from sqp_provider.landings.table import open_table
 
     options = ExportOptions(asked.asin, asked.marketplace, asked.period, dict(asked.header))
+    files = exports_of(asked.files)
     table = None if asked.dry_run else open_table(asked.connection, asked.to)
     for sentence in table.prepare() if table else ():
         print(sentence)
-    load_exports(asked.files, asked.to, options, table, datetime.now(UTC), print)
+    load_exports(files, asked.to, options, table, datetime.now(UTC), print)

@@ -35,7 +35,8 @@ class Export:
     rows: list[dict[str, Any]]
 
     def __str__(self) -> str:
-        return f"{self.asin}, {self.marketplace}, {self.period or 'no period'}, {len(self.rows):,} rows"
+        rows = f"{len(self.rows):,} row{'s' * (len(self.rows) != 1)}"
+        return f"{self.asin}, {self.marketplace}, {self.period or 'no period'}, {rows}"
 
 
 def read_export(name: str, content: bytes, options: ExportOptions) -> Export:

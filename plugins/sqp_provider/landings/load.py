@@ -30,31 +30,32 @@ source:
 
 
 def load_exports(
-    paths: Iterable[Path],
+    files: Sequence[Path],
     to: str,
     options: ExportOptions,
     table: LandingTable | None,
     now: datetime,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Load files, and folders of them. Each file is loaded as a whole, once, or not at all.
+    """Load files. Each is loaded as a whole, once, or not at all.
 
     :param to: the table's name in the configuration, ``amazon.search_query_performance``.
     :param table: None to say only what would be loaded.
     :param now: becomes ``ingested_at``. Of two exports of the same week, the one that was loaded later counts.
     :raises LandingRefused: some files were not loaded; the others were.
     """
-    files = {file: _hash(file) for file in exports_of(paths)}
+    hashes = {file: _hash(file) for file in files}
     loading = Loading(options, table, now, say)
-    landed = table.landed(list(files.values())) if table else {}
-    for file, content_hash in files.items():
+    landed = table.landed(list(hashes.values())) if table else {}
+    for file, content_hash in hashes.items():
         try:
             loading.take(file, content_hash, landed)
         except UnusableExport as error:
             loading.refused.append(f"{file} {error}")
     loading.flush()
     loading.say_what_was_done(len(files))
-    say(configuration(to, loading.marketplaces))
+    if loading.marketplaces:
+        say(configuration(to, loading.marketplaces))
     if loading.refused:
         raise LandingRefused(
             f"{len(loading.refused)} of {len(files)} files cannot be loaded. Nothing of them was loaded:\n  "
@@ -64,7 +65,7 @@ def load_exports(
 
 def configuration(to: str, marketplaces: Iterable[str]) -> str:
     """Return the lines of ``sqp_config.yaml`` that read the table; a configuration is of one marketplace."""
-    first, *others = sorted(marketplaces) or ["ATVPDKIKX0DER"]
+    first, *others = sorted(marketplaces)
     more = f"  # and a configuration of its own for {', '.join(others)}" if others else ""
     return CONFIG.format(table=to, marketplace=first + more).rstrip()
 
@@ -85,7 +86,10 @@ def exports_of(paths: Iterable[Path]) -> list[Path]:
 
 
 def _hash(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError as error:
+        raise LandingRefused(f"{file} cannot be read: {error.strerror}. Nothing was loaded.") from error
 
 
 class Loading:
@@ -137,13 +141,12 @@ class Loading:
 
     def say_what_was_done(self, files: int) -> None:
         """Say how much was loaded."""
-        counted = f"{self.files} of {files} files, {self.rows:,} rows"
+        counted = f"{self.files} of {files} file{'s' * (files != 1)}, {self.rows:,} row{'s' * (self.rows != 1)}"
         already = f"; {self.skipped} skipped" if self.skipped else ""
         if self.table is None:
             self.say(f"Would load {counted}{already}. BigQuery was not asked: files that are there would be skipped.")
         else:
-            jobs = f"{self.jobs} job{'' if self.jobs == 1 else 's'}"
-            self.say(f"Loaded {counted} into {self.table.name} with {jobs}{already}.")
+            self.say(f"Loaded {counted} into {self.table.name} with {self.jobs} job{'s' * (self.jobs != 1)}{already}.")
 
     def _wait(self, rows: Sequence[Mapping[str, Any]], file: str, content_hash: str) -> None:
         noted = {"ingested_at": self.now.isoformat(), "source_file": file, "source_sha256": content_hash}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import IO
 
@@ -12,7 +13,7 @@ from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
 from pydantic import BaseModel
 
-from sqp_provider.core.errors import ConnectionMissing
+from sqp_provider.core.errors import ConnectionMissing, SourceUnreachable, SourceUnusable
 from sqp_provider.core.period import SyncType
 from sqp_provider.hooks.bigquery import SqpBigQueryHook, explained, qualified
 from sqp_provider.landings.columns import TABLE
@@ -26,6 +27,22 @@ _SAME_TYPE = {"INT64": "INTEGER", "FLOAT64": "FLOAT"}
 _ACCEPTED = {"NUMERIC": ("NUMERIC", "BIGNUMERIC", "FLOAT")}
 _NAME = re.compile(r"([A-Za-z0-9][\w.:-]*\.)?\w+\.[\w-]+")
 _LABELS = {"product": "sqp-sync"}
+
+
+@contextmanager
+def _asking(what: str) -> Iterator[None]:
+    """Turn Google's exceptions into a sentence for whoever sits at the command line."""
+    try:
+        with explained(what):
+            yield
+    except (SourceUnusable, SourceUnreachable) as error:
+        found = str(error).partition(" The target is unchanged.")[0]
+        remedy = (
+            "Run it again when BigQuery answers"
+            if error.heals
+            else "The connection's account needs BigQuery Job User, and Data Editor on the dataset. Run it again then"
+        )
+        raise LandingRefused(f"{found} {remedy}: files that were loaded before are skipped.") from error
 
 
 class LandedFile(BaseModel):
@@ -70,7 +87,7 @@ class LandingTable:
         :raises LandingRefused: it lacks columns, or has others that may not be empty.
         """
         client = self.hook.client
-        with explained(f"BigQuery table {self.name}"):
+        with _asking(f"BigQuery table {self.name}"):
             try:
                 found = client.get_table(self.name, retry=self.hook.retry)
             except NotFound:
@@ -93,7 +110,7 @@ class LandingTable:
         asked = bigquery.ArrayQueryParameter("files", "STRING", list(files))
         statement = bigquery_statement("landed_files", SyncType.WEEKLY, table=self.name)
         config = bigquery.QueryJobConfig(query_parameters=[asked], labels=_LABELS)
-        with explained(f"BigQuery query of {self.name}"):
+        with _asking(f"BigQuery query of {self.name}"):
             rows = self.hook.client.query_and_wait(
                 statement, job_config=config, location=self.location, retry=self.hook.retry
             )
@@ -111,14 +128,14 @@ class LandingTable:
             create_disposition=bigquery.CreateDisposition.CREATE_NEVER,
             labels=_LABELS,
         )
-        with explained(f"BigQuery load job into {self.name}"):
+        with _asking(f"BigQuery load job into {self.name}"):
             job = self.hook.client.load_table_from_file(
                 lines, self.name, rewind=True, location=self.location, job_config=config
             )
             job.result(retry=self.hook.retry)
 
     def _location(self, dataset: str) -> str:
-        with explained(f"BigQuery dataset {dataset}"):
+        with _asking(f"BigQuery dataset {dataset}"):
             try:
                 return str(self.hook.client.get_dataset(dataset, retry=self.hook.retry).location)
             except NotFound:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -16,8 +18,11 @@ from google.cloud import bigquery
 from sqp_provider.__main__ import main
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import Settings
+from sqp_provider.hooks.bigquery import SqpBigQueryHook
 from sqp_provider.landings import load as loading
 from sqp_provider.landings.columns import TABLE
+from sqp_provider.landings.errors import LandingRefused
+from sqp_provider.landings.table import LandingTable
 from tests.exports import BRAND, BRITISH, MONTHLY, WEEKLY, export, line
 from tests.fixtures import connection_to
 from tests.landing import Landing
@@ -171,7 +176,7 @@ def test_nothing_of_a_malformed_file_is_loaded_and_everything_of_the_others_is(
     )
     assert load(table, files, "--marketplace", "US") == 1
     out, said = capsys.readouterr()
-    assert "Loaded 1 of 3 files, 1 rows" in out
+    assert "Loaded 1 of 3 files, 1 row" in out
     assert said.startswith("2 of 3 files cannot be loaded. Nothing of them was loaded:\n")
     assert f"{NAME}.csv has 1 malformed of 2 lines: line 4: asin_impression_count is '7,65', expected" in said
     assert "brand.csv is an export of the Brand view" in said
@@ -200,7 +205,10 @@ def test_a_dry_run_needs_no_bigquery(
     files = folder(tmp_path, **{NAME: export()})
     assert main(["landings", "load", str(files), "--to", "amazon.exports", "--dry-run"]) == 0
     said = capsys.readouterr().out
-    assert f"{NAME}.csv: B00TEST001, ATVPDKIKX0DER, weekly 2026-11-08..2026-11-14, 1 rows\nWould load 1 of 1" in said
+    assert (
+        f"{NAME}.csv: B00TEST001, ATVPDKIKX0DER, weekly 2026-11-08..2026-11-14, 1 row\nWould load 1 of 1 file, 1 row"
+        in said
+    )
     assert "  table: amazon.exports\n  marketplace: ATVPDKIKX0DER\n" in said
 
 
@@ -237,11 +245,11 @@ def test_a_table_without_partitions_takes_exports_with_a_word_about_it(
     ("arguments", "says"),
     [
         (["nowhere.csv", "--to", "d.t"], "nowhere.csv is no file and no folder. Nothing was loaded."),
-        ([".", "--to", "d.t"], ". has no file that ends in .csv. Nothing was loaded."),
-        (["x.csv", "--to", "t"], "--to t names no table; expected dataset.table."),
-        (["x.csv", "--to", "d.t", "--connection", "nowhere"], "set AIRFLOW_CONN_NOWHERE, or name another with"),
+        (["empty", "--to", "d.t"], "empty has no file that ends in .csv. Nothing was loaded."),
+        (["full", "--to", "t"], "--to t names no table; expected dataset.table."),
+        (["full", "--to", "d.t", "--connection", "nowhere"], "set AIRFLOW_CONN_NOWHERE, or name another with"),
         (
-            ["x.csv", "--to", "missing.t"],
+            ["full", "--to", "missing.t"],
             "There is no BigQuery dataset sqp-demo.missing. Nothing was loaded. Create it",
         ),
     ],
@@ -250,9 +258,21 @@ def test_what_cannot_be_loaded_says_why(
     arguments: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    dry = ["--dry-run"] if "d.t" in arguments and "--connection" not in arguments else []
-    assert main(["landings", "load", *arguments, *dry]) == 1
+    folder(tmp_path / "full", x=export())
+    (tmp_path / "empty").mkdir()
+    assert main(["landings", "load", *arguments]) == 1
     assert says in capsys.readouterr().err
+
+
+def test_a_bigquery_that_does_not_answer_is_said_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = json.loads(os.environ["AIRFLOW_CONN_SQP_BIGQUERY"])
+    elsewhere["extra"]["api_endpoint"] = "http://127.0.0.1:1"
+    monkeypatch.setenv("AIRFLOW_CONN_SQP_BIGQUERY", json.dumps(elsewhere))
+    monkeypatch.delenv("BIGQUERY_EMULATOR_HOST")
+    with pytest.raises(LandingRefused) as refused:
+        LandingTable(SqpBigQueryHook("sqp_bigquery", retry_seconds=0.1), "d.t")
+    assert str(refused.value).startswith("BigQuery dataset sqp-demo.d did not succeed: ")
+    assert str(refused.value).endswith("Run it again when BigQuery answers: files that were loaded before are skipped.")
 
 
 @pytest.mark.parametrize(

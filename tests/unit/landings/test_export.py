@@ -27,7 +27,7 @@ def refusal(text: str | bytes, name: str = NAME, **options: object) -> str:
 
 def test_an_american_file_lands_with_amazons_names_and_units() -> None:
     found = read(export())
-    assert str(found) == "B00TEST001, ATVPDKIKX0DER, weekly 2026-11-08..2026-11-14, 1 rows"
+    assert str(found) == "B00TEST001, ATVPDKIKX0DER, weekly 2026-11-08..2026-11-14, 1 row"
     (row,) = found.rows
     assert row == {
         "start_date": "2026-11-08",
