@@ -125,6 +125,26 @@ def test_the_printed_lines_sync_what_was_loaded(
     assert stages.query("select * from sync_rejects") == []
 
 
+def test_a_british_month_that_ends_on_a_sunday_syncs(
+    table: Landing,
+    tmp_path: Path,
+    dataset: str,
+    database: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    first_line = MONTHLY.replace("2026", "2025").replace("October", "August")
+    month = export(line(day="2025-08-31"), first_line=first_line, header=BRITISH)
+    assert load(table, folder(tmp_path, UK_Search_Query_Performance_ASIN_View_Simple_Month_2025_08_31=month)) == 0
+    content = yaml.safe_load(capsys.readouterr().out.partition("Lines for sqp_config.yaml:\n")[2])
+    content["source"] |= {"staging_dataset": dataset}
+    monkeypatch.setenv("AIRFLOW_CONN_SQP_POSTGRES", connection_to(database))
+    stages = Stages(Settings.checked(content, origin="printed"), database)
+    assert stages.sync("2025-08-01", SyncType.MONTHLY).errors == {}
+    (row,) = stages.target(SyncType.MONTHLY)
+    assert (row["query"], row["asin"], row["total_cart_adds"]) == ("wireless headphones", "B00TEST001", 10)
+
+
 def test_many_files_are_loaded_by_few_jobs_and_none_is_divided(
     table: Landing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
