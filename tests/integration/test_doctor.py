@@ -153,7 +153,12 @@ def test_a_server_that_is_not_there_fails_in_words_and_without_the_password(
     ("source", "name", "says", "advice"),
     [
         ({"table": "nowhere.report"}, "source table", "Not found", "Check source.table"),
-        ({"columns": {"clicks": "klicks"}}, "columns", "column `klicks` (for clicks) is missing", "Correct the mapping"),
+        (
+            {"columns": {"clicks": "klicks"}},
+            "columns",
+            "column `klicks` (for clicks) is missing",
+            "Correct the mapping",
+        ),
         (
             {"staging_dataset": "nowhere"},
             "location",

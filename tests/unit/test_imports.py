@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "sql_files": {"core"},
     "hooks": {"sql_files", "core"},
     "source": {"hooks", "sql_files", "core"},
+    "landings": {"hooks", "sql_files", "core"},
     "target": {"hooks", "sql_files", "core"},
     "revisions": {"sql_files", "core"},
     "migration_session": {"revisions", "sql_files"},
@@ -48,6 +49,7 @@ MAY_IMPORT = {
     },
     "sync": {"operators", "notifications", "failures", "assets", "deadlines", "core"},
     "__main__": {
+        "landings",
         "doctor",
         "hooks.bigquery",
         "source.survey",

@@ -153,7 +153,7 @@ class Source:
         first, last = snapshot.feeds
         raise SourceUnusable(
             f"{sync.period}: BigQuery table {self.settings.label} has rows of several sellers, clients or "
-            f"marketplaces: some have {first.rstrip('.')}, others {last.rstrip('.')}. They would be taken for copies "
+            f"marketplaces: some have {first}, others {last}. They would be taken for copies "
             "of each other. The target is unchanged. Say in sqp_config.yaml which rows to sync, "
             f"source.where: {{{columns[0]}: …}}, or that all belong together, "
             f"source.same_feed: [{', '.join(columns)}]; then clear 'extract'."
