@@ -1,5 +1,5 @@
-{# Which periods all rows of the source are of, and what some columns have that may tell feeds apart. It reads few columns,
-   of all rows. #}
+{# Which periods the rows of the source are of, and what some columns have that may tell feeds apart. It reads few columns,
+   of all rows or of those of a window of weeks. #}
 {% from "landed.sql" import day, prunes, raw_text, report, scanned with context %}
 select
     first_day,
@@ -19,7 +19,13 @@ from (
 {% endfor %}
         {{ report() if landing.says_report else "cast(null as string)" }} as report_period
     from {{ scanned(table) }}
-{% if landing.required_filter(table) %}
+{% if recent %}
+    where
+        {{ day("period_start" if landing.leaves.period_start else "period_end") }} between @first_day and @last_day
+{% if landing.pruned(table, 6) %}
+        and {{ prunes(landing.pruned(table, 6), "@first_day", "@last_day") }}
+{% endif %}
+{% elif landing.required_filter(table) %}
     where {{ prunes(landing.required_filter(table), "@first_day", "@last_day") }}
 {% endif %}
     {{ "union all" if not loop.last }}

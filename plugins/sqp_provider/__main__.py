@@ -137,7 +137,7 @@ def _propose(asked: argparse.Namespace) -> int:
     from sqp_provider.hooks.bigquery import SqpBigQueryHook
     from sqp_provider.source.survey import Survey
 
-    survey = Survey(SqpBigQueryHook(asked.conn_id), asked.table, asked.maximum_bytes)
+    survey = Survey(SqpBigQueryHook(asked.conn_id), asked.table, asked.maximum_bytes, datetime.now(UTC).date())
     print(survey.report(), end="")
     return FAILED if survey.problems else DONE
 

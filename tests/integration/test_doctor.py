@@ -215,13 +215,21 @@ def test_a_partitioning_that_saves_nothing_is_a_warning(
     assert findings["clustering"].found.startswith("by asin")
 
 
-def test_a_view_says_that_its_rows_cannot_be_read_beforehand(landing: Landing, dataset: str) -> None:
-    landing.client.query_and_wait(f"create or replace view {landing.table}_view as select * from {landing.table}")
-    findings = examined(settings_for(f"{landing.table}_view", dataset))
-    assert findings["source table"].found == f"sqp-demo.{landing.table}_view is a view"
+def test_a_view_cannot_be_read_beforehand_but_a_snapshot_of_an_earlier_sync_can(landing: Landing) -> None:
+    client, staging, view = landing.client, f"{landing.table.replace('.', '_')}_staging", f"{landing.table}_view"
+    client.query_and_wait(f"create or replace view {view} as select * from {landing.table}")
+    client.create_dataset(staging)
+    try:
+        findings = examined(settings_for(view, staging))
+        client.query_and_wait(f"create table {staging}.sqp_weekly_20261101_1 as select 'a' as query")
+        after_a_sync = examined(settings_for(view, staging))
+    finally:
+        client.delete_dataset(staging, delete_contents=True)
+    assert findings["source table"].found == f"sqp-demo.{view} is a view"
     assert findings["Storage read"].verdict == "warning"
     assert "the Storage Read API cannot read a view" in findings["Storage read"].found
     assert findings["write right"].verdict == "good"
+    assert after_a_sync["Storage read"].found == "1 rows of sqp_weekly_20261101_1 read, one column of each"
 
 
 def test_before_the_first_migration_it_says_what_to_do(

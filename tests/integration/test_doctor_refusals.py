@@ -7,6 +7,7 @@ https://github.com/mozilla/bigquery-etl/pull/1805.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import date
 from typing import Any
 
 import grpc
@@ -133,12 +134,30 @@ def test_a_survey_runs_no_statement_that_reads_more_than_it_may(
     landing.create(COLUMNS | {"country": "STRING"})
     landing.land(report_row("q") | {"country": "US"})
     google.answers(JOBS, lambda sent: dry_run(3 * 2**30, sent))
-    survey = Survey(SqpBigQueryHook(), landing.table, 2**30)
+    survey = Survey(SqpBigQueryHook(), landing.table, 2**30, date(2026, 11, 19))
     text = survey.report()
     assert survey.problems == []
-    assert "# Periods and feeds were not read: it would read 3.0 GiB; --maximum-bytes is 1.0 GiB" in text
+    assert (
+        "# Periods and feeds of the last 8 weeks were not read: it would read 3.0 GiB; --maximum-bytes is 1.0 GiB"
+        in text
+    )
     assert "marketplace: US  # the only value there is" in text
     asked = google.asked(JOBS)
     assert asked
     assert all(seen.body["configuration"].get("dryRun") for seen in asked)
     assert google.asked("POST /bigquery/v2/projects/[^/]+/queries") == []
+
+
+def test_of_a_large_table_the_last_weeks_are_read(google: GoogleServer, landing: Landing, dataset: str) -> None:
+    landing.land(report_row("q"), report_row("old", week=date(2025, 11, 9)))
+
+    def large_unless_recent(sent: dict[str, Any]) -> Any:
+        statement = sent["configuration"]["query"]["query"]
+        return dry_run(2**20 if "between @first_day" in statement else 2**40, sent)
+
+    google.answers(JOBS, large_unless_recent)
+    survey = Survey(SqpBigQueryHook(), landing.table, 2**30, date(2026, 11, 19))
+    text = survey.report()
+    assert "# Periods and feeds of the whole table were not read: it would read 1.0 TiB" in text
+    assert "# Periods, weekly: 1 periods that begin 2026-11-08 to 2026-11-08, the newest with 1 rows" in text
+    assert "1 rows landed = 1 published" in text

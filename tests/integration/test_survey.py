@@ -19,18 +19,19 @@ from tests.landing import COLUMNS, WEEK, Landing, report_row
 from tests.stages import Stages
 
 GIB = 2**30
+TODAY = date(2026, 11, 19)
 
 
 def surveyed(table: str, maximum_bytes: int = GIB) -> tuple[str, dict[str, Any], list[str]]:
     """The text, the section source in it, and what keeps it from being used."""
-    survey = Survey(SqpBigQueryHook(retry_seconds=1), table, maximum_bytes)
+    survey = Survey(SqpBigQueryHook(retry_seconds=1), table, maximum_bytes, TODAY)
     text = survey.report()
     return text, yaml.safe_load(text)["source"], survey.problems
 
 
 def synced(source: Mapping[str, Any], stages: Stages, sync_type: SyncType, first_day: date) -> list[dict[str, Any]]:
     """Sync a period with what was proposed; the tests' staging dataset stands in for that of the proposal."""
-    dataset = str(source["table"]).split(".")[1]
+    dataset = str(source["table"]).split(".")[-2]
     own = Settings.checked({"source": {**source, "staging_dataset": dataset, "retry_seconds": 1}}, origin="proposal")
     run = Stages(own, stages.dsn).sync(first_day, sync_type)
     assert run.errors == {}
@@ -121,6 +122,19 @@ def test_a_view_is_looked_at_by_a_query(landing: Landing, stages: Stages) -> Non
     assert "# Table: view" in text
     assert "asin: asin  # STRING, such as B00TEST001" in text
     assert len(synced(source, stages, SyncType.WEEKLY, WEEK)) == 1
+
+
+def test_tables_of_one_shape_are_proposed_together(landing: Landing, stages: Stages) -> None:
+    for part in ("us", "ca"):
+        other = Landing(landing.client, f"{landing.table}_{part}")
+        other.create()
+        other.land(report_row(f"q {part}"))
+    text, source, problems = surveyed(f"{landing.table}_*")
+    assert problems == []
+    assert source["table"] == f"{landing.table}_*"
+    assert "# Periods, weekly: 1 periods that begin 2026-11-08 to 2026-11-08, the newest with 2 rows" in text
+    rows = synced(source, stages, SyncType.WEEKLY, WEEK)
+    assert [row["query"] for row in rows] == ["q ca", "q us"]
 
 
 def test_an_empty_table_gets_a_proposal_by_names_alone(landing: Landing) -> None:

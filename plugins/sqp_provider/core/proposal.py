@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -99,12 +100,18 @@ def _written(line: Line, indent: int) -> str:
 
 
 def _comment(why: str) -> str:
-    return f"  # {' '.join(why.split())}" if why else ""
+    return f"  # {comment_text(why)}" if why else ""
+
+
+def comment_text(text: str) -> str:
+    """Return a text as one line that YAML takes for a comment, whatever a landed value in it has."""
+    return yaml.reader.Reader.NON_PRINTABLE.sub("?", " ".join(text.split()))
 
 
 def _flow(value: Any) -> str:
     text = yaml.safe_dump(value, default_flow_style=True, width=10**6, allow_unicode=True, sort_keys=False)
-    return text.removesuffix("...\n").strip()
+    line = text.removesuffix("...\n").strip()
+    return json.dumps(value) if "\n" in line else line
 
 
 def propose(facts: TableFacts, rows: Sequence[Mapping[str, Any]]) -> Proposal:

@@ -166,11 +166,12 @@ class SourceDoctor:
         )
 
     def storage(self) -> Answer:
-        """Whether rows can be read over the Storage Read API: a few of the source table itself."""
-        facts = self.landing.facts
-        if facts.kind != "TABLE":
+        """Whether rows can be read over the Storage Read API: a few of the source table itself, else of a snapshot."""
+        facts = self.landing.facts if self.landing.facts.kind == "TABLE" else self._snapshot()
+        if facts is None:
             return warning(
-                f"not proved: the Storage Read API cannot read {_kind(facts)}, and a snapshot is made by a sync only",
+                f"not proved: the Storage Read API cannot read {_kind(self.landing.facts)}, and no sync has made a "
+                "snapshot yet",
                 "The first load shows it: without the right it warns, and reads over REST.",
             )
         try:
@@ -182,6 +183,16 @@ class SourceDoctor:
                 f"{_found(error)} Rows would be read over REST, about ten times slower.",
                 f"Give the account the role BigQuery Read Session User on project {self.hook.project_id}.",
             )
+
+    def _snapshot(self) -> TableFacts | None:
+        """Return one of the snapshots of earlier syncs, if any is left."""
+        try:
+            names = self.hook.tables_like(
+                f"{self.settings.source.staging_dataset}.{self.settings.target.schema_name}_*"
+            )
+            return self.hook.facts_of(names[-1])
+        except SourceUnusable:
+            return None
 
     def _of_week(self) -> tuple[str, str]:
         """Return a column of a date and its value in the newest week due."""

@@ -44,4 +44,4 @@ def glimpse(hook: SqpBigQueryHook, facts: TableFacts, of_day: tuple[str, str]) -
             return f"a read session is opened; its rows are not read, because that would scan {scanned}"
         messages = (message for stream in session.streams for message in client.read_rows(stream.name, timeout=SECONDS))
         rows = sum(message.row_count for message in messages)
-    return f"{rows:,} rows{f' with {column} {day}' if by_day else ''} read, one column of each"
+    return f"{rows:,} rows{f' with {column} {day}' if by_day else f' of {table}'} read, one column of each"

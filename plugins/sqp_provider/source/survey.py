@@ -15,13 +15,16 @@ from sqp_provider.core.errors import SyncError
 from sqp_provider.core.grain import DatedRows, Grain
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.presets import PRESETS
-from sqp_provider.core.proposal import Line, Proposal, choose_feed, propose
+from sqp_provider.core.proposal import Line, Proposal, choose_feed, comment_text, propose
 from sqp_provider.core.settings import CheckSettings, Settings
 from sqp_provider.core.table_facts import TableFacts
 from sqp_provider.hooks.bigquery import SqpBigQueryHook, Value, explained
 from sqp_provider.source.table import Source
 
 SAMPLED_ROWS = 500
+RECENT_WEEKS = 8
+MOST_GROUPS = 20_000
+"""As many rows ``sql/dates.sql`` returns at most."""
 
 
 class TooLarge(SyncError):
@@ -32,19 +35,25 @@ class TooLarge(SyncError):
 class Survey:
     """One table, and what was found.
 
+    :param table: the name of one, or with a ``*`` at its end, the beginning of the names of several.
     :param maximum_bytes: a statement that would read more is not run.
+    :param today: where not all rows may be read, those of the weeks before it are.
     """
 
     hook: SqpBigQueryHook
     table: str
     maximum_bytes: int
+    today: date
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     def report(self) -> str:
         """Return the proposed file; what was found comes first, as comments."""
-        facts = self.hook.facts_of(self.table)
+        name = self.hook.tables_like(self.table)[-1] if self.table.endswith("*") else self.table
+        facts = self.hook.facts_of(name)
         proposal = propose(facts, self._sample(facts))
+        if self.table.endswith("*"):
+            proposal.table = self.table
         self._locate(proposal, facts)
         if proposal.missing:
             self.problems.append(f"no column was found for {', '.join(proposal.missing)}")
@@ -52,7 +61,7 @@ class Survey:
             self._try_out(proposal)
         head = [f"Proposed by sqp doctor for {facts.name}. Check each line.", *self._of_table(facts, proposal)]
         head += [*self.notes, *(f"NOT USABLE YET: {problem}" for problem in self.problems)]
-        return "\n".join(f"# {' '.join(line.split())}" for line in head) + "\n" + proposal.as_yaml()
+        return "\n".join(f"# {comment_text(line)}" for line in head) + "\n" + proposal.as_yaml()
 
     def _sample(self, facts: TableFacts) -> Sequence[Mapping[str, Any]]:
         """Return some rows. Of a table they cost nothing; a view has to be queried."""
@@ -101,11 +110,9 @@ class Survey:
         if source is None:
             return
         self.notes += self._known_landing(proposal)
-        try:
-            grain = self._read_dates(source, proposal)
-        except TooLarge as error:
-            self.notes.append(f"Periods and feeds were not read: {error}")
-            choose_feed(proposal, _sampled(proposal))
+        grain = self._read_some_dates(source, proposal)
+        if grain is None:
+            self.notes += [f"Feeds of the sampled rows, {line}" for line in choose_feed(proposal, _sampled(proposal))]
             return
         if not source.landing.says_report and not grain.of_type(SyncType.WEEKLY):
             self._fix_report(proposal, grain)
@@ -116,6 +123,16 @@ class Survey:
                 self._read_period(source, newest)
             except TooLarge as error:
                 self.notes.append(f"{newest} was not read: {error}")
+
+    def _read_some_dates(self, source: Source, proposal: Proposal) -> Grain | None:
+        """Return the periods of all rows, else of those of the last weeks, else nothing."""
+        for recent in (False, True):
+            try:
+                return self._read_dates(source, proposal, recent=recent)
+            except TooLarge as error:
+                which = f"last {RECENT_WEEKS} weeks" if recent else "whole table"
+                self.notes.append(f"Periods and feeds of the {which} were not read: {error}")
+        return None
 
     def _source(self, proposal: Proposal) -> Source | None:
         """Return the source as it is proposed, unless it is not usable."""
@@ -136,9 +153,12 @@ class Survey:
             if figures and all(columns[key] == said.get(key) for key in figures):
                 yield f"Known landing: its figures are called as in the preset {name}"
 
-    def _read_dates(self, source: Source, proposal: Proposal) -> Grain:
-        parameters = source.parameters(Period.containing(SyncType.WEEKLY, date(2026, 11, 8)))
-        rows = self._rows(source.dates_statement([each.path for each in proposal.feeds]), parameters)
+    def _read_dates(self, source: Source, proposal: Proposal, *, recent: bool) -> Grain:
+        weeks = Period.latest_before(SyncType.WEEKLY, self.today).with_previous(RECENT_WEEKS)
+        statement = source.dates_statement([each.path for each in proposal.feeds], recent=recent)
+        rows = self._rows(statement, source.parameters(weeks[-1], weeks[0]))
+        if len(rows) == MOST_GROUPS:
+            self.notes.append(f"Only the newest {MOST_GROUPS:,} combinations of dates and feeds were read")
         combined: Counter[tuple[str | None, ...]] = Counter()
         for row in rows:
             combined[tuple(row[f"feed_{number}"] for number, _ in enumerate(proposal.feeds))] += row["row_count"]

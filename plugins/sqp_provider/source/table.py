@@ -82,12 +82,14 @@ class Source:
         """Render the statement that reads why rows of a window of periods are rejected."""
         return self._rendered("reject_reasons", sync_type, snapshot=None)
 
-    def dates_statement(self, feeds: Sequence[str]) -> str:
-        """Render the statement that reads which periods all rows are of.
+    def dates_statement(self, feeds: Sequence[str], *, recent: bool) -> str:
+        """Render the statement that reads which periods rows are of.
 
         :param feeds: columns whose values it reads along, by path.
+        :param recent: only rows of a window of periods, else all.
         """
-        return self._rendered("dates", SyncType.WEEKLY, feeds=[self.landing.leaf_of(path) for path in feeds])
+        leaves = [self.landing.leaf_of(path) for path in feeds]
+        return self._rendered("dates", SyncType.WEEKLY, feeds=leaves, recent=recent)
 
     def parameters(self, first: Period, last: Period | None = None) -> dict[str, Value]:
         """Return the values of a statement's parameters, for one period or for a window of periods."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 from uuid import uuid4
 
@@ -16,10 +17,11 @@ from tests.shapes import EXPECTED, PUBLISHED, SHAPES, WEEK, Shape
 from tests.stages import Stages
 
 ONE_GIB = 2**30
+TODAY = date(2026, 11, 19)
 
 
 def surveyed(table: str, maximum_bytes: int = ONE_GIB) -> Survey:
-    return Survey(SqpBigQueryHook(retry_seconds=1), table, maximum_bytes)
+    return Survey(SqpBigQueryHook(retry_seconds=1), table, maximum_bytes, TODAY)
 
 
 def published(proposed: str, dataset: str, stages: Stages) -> list[tuple[Any, ...]]:
@@ -41,6 +43,5 @@ def test_the_proposal_for_a_public_landing_syncs_without_a_change_by_hand(
     shape.create(bigquery_client, table)
     survey = surveyed(table)
     proposed = survey.report()
-    print(proposed)
     assert survey.problems == []
     assert published(proposed, dataset, stages) == EXPECTED

@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sqp_provider.core.proposal import Proposal, choose_feed, propose
 from sqp_provider.core.settings import Settings
@@ -114,3 +116,21 @@ def test_a_number_is_compared_as_a_number() -> None:
     proposal = proposed(FLAT | {"account_id": "INTEGER NULLABLE"})
     choose_feed(proposal, [(("12",), 100)])
     assert proposal.content()["source"]["where"] == {"account_id": 12}
+
+
+@given(
+    names=st.lists(
+        st.text(st.characters(exclude_characters="`\\'\"."), min_size=1, max_size=20), max_size=5, unique=True
+    ),
+    value=st.text(max_size=30),
+    kind=st.sampled_from(["STRING", "INTEGER", "TIMESTAMP", "JSON"]),
+)
+def test_whatever_a_table_has_the_text_is_yaml_and_says_the_content(names: list[str], value: str, kind: str) -> None:
+    columns = FLAT | dict.fromkeys([*names, "client_name"], f"{kind} NULLABLE")
+    proposal = proposed(columns, dict.fromkeys(columns, value) if kind == "STRING" else {})
+    feed = "12" if kind == "INTEGER" else value
+    choose_feed(proposal, [((feed,) * len(proposal.feeds), 3), (("1",) * len(proposal.feeds), 2)])
+    said = yaml.safe_load(proposal.as_yaml())
+    for key in proposal.missing:
+        assert said["source"]["columns"].pop(key) is None
+    assert said == proposal.content()
