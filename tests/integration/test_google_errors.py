@@ -17,7 +17,6 @@ AGAIN = "Airflow tries the task again."
 RIGHTS = "Give the connection's account BigQuery Data Viewer, Job User"
 GATEWAY = "<html><title>Bad Gateway</title></html>"
 TABLE = "GET /bigquery/v2/projects/sqp-demo/datasets/amazon/tables/sqp"
-JOB = "GET /bigquery/v2/projects/sqp-demo/jobs/job_1"
 
 VPC = (
     "VPC Service Controls: Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: aB3-xyz"
@@ -138,18 +137,6 @@ def test_a_job_that_its_own_killed_task_cancelled_is_tried_again(google: GoogleS
     killed = hook()
     killed.cancel("job_1", "US")
     assert_fails(HEALS, "because its task was killed", hook=killed)
-
-
-def test_a_job_id_that_exists_is_waited_for_instead_of_started_twice(google: GoogleServer) -> None:
-    google.answers(JOBS, refusal(409, "duplicate", "Already Exists: Job sqp-demo:US.job_1"))
-    reference = {"jobReference": {"projectId": "sqp-demo", "jobId": "job_1", "location": "US"}}
-    found = job_in("RUNNING")(reference | {"configuration": {"query": {"query": "select 1"}}})
-    google.answers(JOB, found)
-    job = hook().start_query(
-        "select 1", job_id="job_1", location="US", parameters={}, labels={}, maximum_bytes_billed=None
-    )
-    assert (job.job_id, job.state) == ("job_1", "RUNNING")
-    assert len(google.asked(JOBS)) == 1
 
 
 def test_a_table_that_a_loader_is_replacing_is_asked_for_again(google: GoogleServer) -> None:

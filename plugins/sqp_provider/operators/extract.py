@@ -34,6 +34,7 @@ class BigQuerySnapshotOperator(SyncStageOperator):
         """Start the job, wait for it or defer, and return the snapshot."""
         sync = self.read_sync(context)
         self.source.refuse_if_unusable()
+        self.log.info("The extract runs in location %s", self.source.location)  # no loader replaces a missing dataset
         take = partial(self.take, sync, context["ti"].try_number)
         return self.describe(sync, self.bigquery.asked_again(take))
 

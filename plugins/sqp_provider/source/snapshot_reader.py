@@ -97,7 +97,6 @@ class SnapshotReader:
                 for response in client.read_rows(stream.name, came, retry=retry):
                     came += response.row_count
                     yield response
-                    del response
                 return
             except _CUT as error:
                 if cuts == RECONNECTS:
