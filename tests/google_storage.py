@@ -63,7 +63,7 @@ class Storage:
         if self.session_error:
             _abort(call, self.session_error)
         session = self._emulator.create_read_session(request)
-        schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
+        schema = pa.ipc.read_schema(pa.BufferReader(session.arrow_schema.serialized_schema))
         self._schemas.update((stream.name, schema) for stream in session.streams)
         return session
 
@@ -83,7 +83,7 @@ class Storage:
     def _messages(self, request: types.ReadRowsRequest) -> Iterator[types.ReadRowsResponse]:
         schema = self._schemas[request.read_stream]
         batches = [
-            pa.ipc.read_record_batch(pa.py_buffer(sent.arrow_record_batch.serialized_record_batch), schema)
+            pa.ipc.read_record_batch(pa.BufferReader(sent.arrow_record_batch.serialized_record_batch), schema)
             for sent in self._emulator.read_rows(request.read_stream)
         ]
         rows = pa.Table.from_batches(batches, schema).combine_chunks().slice(request.offset)
