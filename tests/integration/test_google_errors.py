@@ -72,7 +72,7 @@ FAILED: dict[str, tuple[str, type[SyncError], str]] = {
     "jobBackendError": ("Try again.", HEALS, AGAIN),
     "jobInternalError": ("Try again.", HEALS, AGAIN),
     "jobRateLimitExceeded": ("Try again.", HEALS, AGAIN),
-    "notFound": ("Not found: Table sqp-demo:amazon.sqp", FINAL, "Check source.table and source.staging_dataset"),
+    "notFound": ("Not found: Table sqp-demo:amazon.sqp", FINAL, "Check source.table, source.staging_dataset and"),
     "policyViolation": (VPC, FINAL, "VPC Service Controls or"),
     "quotaExceeded": (CUSTOM, FINAL, "free again the next day"),
     "rateLimitExceeded": ("Exceeded rate limits: too many concurrent queries.", HEALS, AGAIN),

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import logging
+import select
+import socket
+import socketserver
+import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -64,6 +68,53 @@ def test_a_stream_that_is_cut_goes_on_with_the_row_it_was_cut_at(google: GoogleS
     google.storage.cuts = [cut, cut]
     assert sorted(read(snapshot)) == EVERY_ROW
     assert google.storage.offsets == [0, 300, 600]
+
+
+class Line(socketserver.ThreadingTCPServer):
+    """A line to a server that breaks once, after so many bytes of its answers."""
+
+    def __init__(self, endpoint: str, breaks_after: int) -> None:
+        super().__init__(("127.0.0.1", 0), Ends)
+        host, port = endpoint.split(":")
+        self.server_end = host, int(port)
+        self.breaks_after = breaks_after
+        self.is_broken = False
+        self.endpoint = f"127.0.0.1:{self.server_address[1]}"
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+class Ends(socketserver.BaseRequestHandler):
+    """One connection over the line."""
+
+    server: Line
+
+    def handle(self) -> None:
+        with socket.create_connection(self.server.server_end) as far:
+            other, came = {far: self.request, self.request: far}, 0
+            while True:
+                for end in select.select(list(other), [], [])[0]:
+                    if not (data := end.recv(1024)):
+                        return
+                    other[end].sendall(data)
+                    came += len(data) if end is far else 0
+                    if came >= self.server.breaks_after and not self.server.is_broken:
+                        self.server.is_broken = True
+                        return
+
+
+def test_a_connection_that_breaks_is_opened_again_and_no_row_is_lost_or_doubled(
+    google: GoogleServer, snapshot: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Line(google.storage_endpoint, breaks_after=6_000) as line:
+        monkeypatch.setenv("AIRFLOW_CONN_SQP_BIGQUERY", google.connection(storage_api_endpoint=line.endpoint))
+        assert sorted(read(snapshot)) == EVERY_ROW
+    assert line.is_broken
+    assert google.storage.offsets[0] == 0
+    assert 0 < google.storage.offsets[1] < ROWS
 
 
 @pytest.mark.parametrize("code", [INTERNAL, UNAVAILABLE, UNKNOWN], ids=lambda code: code.name)

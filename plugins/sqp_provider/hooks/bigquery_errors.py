@@ -38,7 +38,8 @@ _REMEDIES = {
     "bytesBilledLimitExceeded": "Raise source.maximum_bytes_billed, or partition the table by its date.",
     "lastingQuota": "This quota is free again the next day (or, for free query bytes, the next month). Raise it under "
     "Quotas in Google Cloud or have billing enabled, and clear the task.",
-    "notFound": "Check source.table and source.staging_dataset in sqp_config.yaml, and that both exist.",
+    "notFound": "Check source.table, source.staging_dataset and source.location in sqp_config.yaml, and that both "
+    "exist in one location.",
     "notImplemented": "Check api_endpoint and storage_api_endpoint in the extra of the connection that source.conn_id "
     "names.",
     "policyViolation": "A policy of your organization (VPC Service Controls or an organization policy) forbids it. "
