@@ -71,12 +71,12 @@ class SnapshotReader:
                 ) from error
 
     def _over_any(self, columns: Sequence[str], prepared: Prepared[T], *, rejected: bool) -> Iterator[T]:
-        client = self.hook.storage_client
-        session = self._open_session(client, columns, rejected=rejected) if self.storage_usable else None
-        if session is None:
+        opened = self._open_session(columns, rejected=rejected) if self.storage_usable else None
+        if opened is None:
             for batch in self._over_rest(columns, rejected=rejected):
                 yield from prepared(batch)
             return
+        client, session = opened
         schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
 
         def read(stream: types.ReadStream) -> Iterator[T]:
@@ -104,8 +104,8 @@ class SnapshotReader:
                 log.info("The stream was cut after %s rows and goes on there: %s", f"{came:,}", error.message)
 
     def _open_session(
-        self, client: BigQueryReadClient, columns: Sequence[str], *, rejected: bool
-    ) -> types.ReadSession | None:
+        self, columns: Sequence[str], *, rejected: bool
+    ) -> tuple[BigQueryReadClient, types.ReadSession] | None:
         """Open a read session, or warn once and return None if the Storage Read API cannot be used."""
         project, dataset, table = self.table.rsplit(".", 2)
         options = types.ReadSession.TableReadOptions(
@@ -118,8 +118,9 @@ class SnapshotReader:
             read_options=options,
         )
         retry = Retry(predicate=if_exception_type(*_SILENT), initial=0.1, maximum=5, timeout=self.hook.retry_seconds)
+        client = self.hook.storage_client
         try:
-            return client.create_read_session(
+            return client, client.create_read_session(
                 parent=f"projects/{self.hook.project_id}",
                 read_session=session,
                 max_stream_count=self.streams,
@@ -127,6 +128,7 @@ class SnapshotReader:
                 timeout=OPENING_SECONDS,
             )
         except (google_errors.PermissionDenied, google_errors.RetryError, *_SILENT) as error:
+            client.transport.close()
             self.storage_usable = False
             log.warning(_WITHOUT_STORAGE, said_by(error), _remedy(error))
             return None
