@@ -142,21 +142,21 @@ def test_a_job_that_its_own_killed_task_cancelled_is_tried_again(google: GoogleS
 def test_a_table_that_a_loader_is_replacing_is_asked_for_again(google: GoogleServer) -> None:
     google.answers(TABLE, refusal(404, "notFound", "Not found: Table sqp-demo:amazon.sqp"), times=3)
     google.answers(TABLE, (200, FOUND))
-    assert hook().columns_of("amazon.sqp") == {"asin": "STRING NULLABLE"}
+    assert hook().facts_of("amazon.sqp").columns == {"asin": "STRING NULLABLE"}
     assert len(google.asked(TABLE)) == 4
 
 
 def test_a_table_that_stays_missing_is_final(google: GoogleServer) -> None:
     google.answers(TABLE, refusal(404, "notFound", "Not found: Table sqp-demo:amazon.sqp"))
     with pytest.raises(SourceUnusable, match=r"BigQuery table amazon\.sqp was refused.*Check source\.table"):
-        hook().columns_of("amazon.sqp")
+        hook().facts_of("amazon.sqp")
     assert len(google.asked(TABLE)) == MISSING_ASKS + 1
 
 
 def test_a_right_that_is_missing_is_not_asked_for_again(google: GoogleServer) -> None:
     google.answers(TABLE, refusal(403, "accessDenied", "Access Denied: Table sqp-demo:amazon.sqp"))
     with pytest.raises(SourceUnusable, match="Access Denied"):
-        hook().columns_of("amazon.sqp")
+        hook().facts_of("amazon.sqp")
     assert len(google.asked(TABLE)) == 1
 
 

@@ -122,10 +122,8 @@ class SqpBigQueryHook(BigQueryHook):
         except SourceUnusable as error:
             if job.job_id not in self.cancelled:
                 raise
-            raise SourceUnreachable(
-                f"BigQuery job {job.job_id} was cancelled, because its task was killed. The target is unchanged. "
-                "Airflow tries the task again."
-            ) from error
+            found = f"BigQuery job {job.job_id} was cancelled, because its task was killed"
+            raise SourceUnreachable(f"{found}. The target is unchanged. Airflow tries the task again.") from error
 
     def asked_again(self, ask: Callable[[int], T]) -> T:
         """Return ``ask(1)``; while what it asks for is missing, ask again for ``retry_seconds``, with 2, 3, …
