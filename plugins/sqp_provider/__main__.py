@@ -134,10 +134,16 @@ def _doctor(asked: argparse.Namespace) -> int:
 
 
 def _propose(asked: argparse.Namespace) -> int:
+    from sqp_provider.doctor import PATIENCE_SECONDS
     from sqp_provider.hooks.bigquery import SqpBigQueryHook
     from sqp_provider.source.survey import Survey
 
-    survey = Survey(SqpBigQueryHook(asked.conn_id), asked.table, asked.maximum_bytes, datetime.now(UTC).date())
+    survey = Survey(
+        SqpBigQueryHook(asked.conn_id, retry_seconds=PATIENCE_SECONDS),
+        asked.table,
+        asked.maximum_bytes,
+        datetime.now(UTC).date(),
+    )
     print(survey.report(), end="")
     return FAILED if survey.problems else DONE
 

@@ -23,6 +23,9 @@ from sqp_provider.revisions import MigrationError
 from sqp_provider.source.doctor import SourceDoctor
 from sqp_provider.target.doctor import TargetDoctor, reading
 
+PATIENCE_SECONDS = 10.0
+"""How long what does not answer is asked again; who waits for the table sees which check it is."""
+
 _GOOGLE_TYPES = ("google_cloud_platform", "gcpbigquery")
 
 
@@ -48,7 +51,9 @@ class Doctor:
     def source(self) -> SourceDoctor:
         """The questions to BigQuery; made late, because the hook reads its connection at once."""
         source = self.settings.source
-        hook = SqpBigQueryHook(source.conn_id, retry_seconds=source.retry_seconds, location=source.location)
+        hook = SqpBigQueryHook(
+            source.conn_id, retry_seconds=min(source.retry_seconds, PATIENCE_SECONDS), location=source.location
+        )
         return SourceDoctor(hook, self.settings, self.now, self.price_per_tib)
 
     @cached_property

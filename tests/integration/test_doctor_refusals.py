@@ -161,3 +161,20 @@ def test_of_a_large_table_the_last_weeks_are_read(google: GoogleServer, landing:
     assert "# Periods and feeds of the whole table were not read: it would read 1.0 TiB" in text
     assert "# Periods, weekly: 1 periods that begin 2026-11-08 to 2026-11-08, the newest with 1 rows" in text
     assert "1 rows landed = 1 published" in text
+
+
+def test_an_api_that_is_not_enabled_is_no_missing_role(google: GoogleServer, settings: Settings) -> None:
+    said = "BigQuery API has not been used in project 1 before or it is disabled."
+    google.answers(JOBS, refusal(403, "accessNotConfigured", said, "SERVICE_DISABLED"))
+    right = examined(settings)["job right"]
+    assert right.verdict == "failed"
+    assert "has not been used" in right.found
+    assert "Enable the BigQuery API" in right.advice
+    assert "jobUser" not in right.advice
+
+
+def test_a_storage_api_that_nobody_answers_for_is_a_warning(google: GoogleServer, settings: Settings) -> None:
+    google.storage.session_error = Cut(0, grpc.StatusCode.UNAVAILABLE, "failed to connect to all addresses")
+    storage = examined(settings)["Storage read"]
+    assert storage.verdict == "warning"
+    assert "bigquerystorage.googleapis.com, port 443" in storage.advice

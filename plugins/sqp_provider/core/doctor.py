@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -12,6 +13,9 @@ from itertools import groupby
 from sqp_provider.core.errors import SyncError
 
 _UNCHANGED = " The target is unchanged."
+_CLEAR = re.compile(r"(,? (and|then))? clear the (failed )?task")
+"""What only a task is told."""
+
 _WHAT_COLUMNS, _FOUND_COLUMNS, _ADVICE_COLUMNS = 24, 60, 50
 
 
@@ -101,7 +105,7 @@ def _answer(check: Check) -> Answer:
         return check.ask()
     except SyncError as error:
         found, _, advice = str(error).partition(_UNCHANGED)
-        return failed(found, advice.strip())
+        return failed(found, "Run the doctor again when it answers." if error.heals else _CLEAR.sub("", advice).strip())
     except Exception as error:  # one question that breaks must not hide what the others find
         what = " ".join(str(error).split())[:300]
         return failed(f"the check broke: {type(error).__name__}: {what}", "Report this as a mistake of SQP Sync.")

@@ -15,7 +15,8 @@ from pydantic import BaseModel
 
 from sqp_provider.core.errors import ConnectionMissing, SourceUnreachable, SourceUnusable
 from sqp_provider.core.period import SyncType
-from sqp_provider.hooks.bigquery import SqpBigQueryHook, explained, qualified
+from sqp_provider.hooks.bigquery import SqpBigQueryHook, qualified
+from sqp_provider.hooks.bigquery_errors import explained
 from sqp_provider.landings.columns import TABLE
 from sqp_provider.landings.errors import LandingRefused
 from sqp_provider.sql_files import bigquery_statement

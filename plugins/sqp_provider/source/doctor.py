@@ -9,14 +9,16 @@ from google.api_core import exceptions as google_errors
 
 from sqp_provider.core.cost import size
 from sqp_provider.core.doctor import Answer, failed, good, warning
-from sqp_provider.core.errors import SourceUnusable
+from sqp_provider.core.errors import SourceUnusable, SyncError
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.settings import Settings
 from sqp_provider.core.table_facts import TableFacts
 from sqp_provider.hooks.bigquery import SqpBigQueryHook
+from sqp_provider.hooks.bigquery_errors import reason_of
 from sqp_provider.source.dry_runs import DryRuns
 from sqp_provider.source.glimpse import glimpse
 from sqp_provider.source.landing import Landing
+from sqp_provider.source.snapshot_reader import NO_STORAGE, storage_remedy
 from sqp_provider.source.table import Source
 
 LARGE_TABLE = 2**30
@@ -65,8 +67,10 @@ class SourceDoctor:
 
     def job_right(self) -> Answer:
         """Whether the account may run a query in its project."""
-        if self._refusal:
+        if self._refusal and _lacks_right(self._refusal):
             return failed(_found(self._refusal), _JOB_USER.format(project=self.hook.project_id))
+        if self._refusal:
+            raise self._refusal
         return good(f"a dry run of a query is accepted{self.hook.doubt}")
 
     def table(self) -> Answer:
@@ -157,7 +161,7 @@ class SourceDoctor:
         try:
             self.dry_runs.extract(self.week)
         except SourceUnusable as error:
-            if not isinstance(error.__cause__, google_errors.Forbidden):
+            if not _lacks_right(error):
                 raise
             advice = f"Give the account the role BigQuery Data Editor on dataset {staging} (bigquery.tables.create)."
             return failed(_found(error), advice)
@@ -176,13 +180,11 @@ class SourceDoctor:
             )
         try:
             return good(glimpse(self.hook, facts, self._of_week()))
-        except SourceUnusable as error:
-            if not isinstance(error.__cause__, google_errors.Forbidden):
+        except SyncError as error:
+            if not isinstance(error.__cause__, NO_STORAGE):
                 raise
-            return warning(
-                f"{_found(error)} Rows would be read over REST, about ten times slower.",
-                f"Give the account the role BigQuery Read Session User on project {self.hook.project_id}.",
-            )
+            found = f"{_found(error)} Rows would be read over REST, about ten times slower."
+            return warning(found, storage_remedy(error.__cause__))
 
     def _snapshot(self) -> TableFacts | None:
         """Return one of the snapshots of earlier syncs, if any is left."""
@@ -202,7 +204,12 @@ class SourceDoctor:
         return self._dates()[0], str(day)
 
 
-def _found(error: SourceUnusable) -> str:
+def _lacks_right(error: SourceUnusable) -> bool:
+    cause = error.__cause__
+    return isinstance(cause, google_errors.Forbidden) and reason_of(cause) == "accessDenied"
+
+
+def _found(error: SyncError) -> str:
     return str(error).partition(" The target is unchanged.")[0]
 
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from google.api_core import exceptions as google_errors
+from google.api_core.retry import Retry, if_exception_type
 from google.cloud.bigquery_storage_v1 import types
 
 from sqp_provider.core.cost import size
 from sqp_provider.core.table_facts import TableFacts
-from sqp_provider.hooks.bigquery import SqpBigQueryHook, explained
+from sqp_provider.hooks.bigquery import SqpBigQueryHook
+from sqp_provider.hooks.bigquery_errors import explained
 
 MOST_BYTES = 64 * 2**20
 """A read session that would scan more is opened and not read: opening it proves the right."""
 
 SECONDS = 30.0
+"""How long a session may take to open, and a stream to be read."""
 
 
 def glimpse(hook: SqpBigQueryHook, facts: TableFacts, of_day: tuple[str, str]) -> str:
     """Read one column of the rows of one day, if that is little, and say what was read.
 
     :param of_day: a column and its day, ``("start_date", "2026-11-08")``; the day counts if the column is a DATE.
-    :raises SourceUnusable: the account may not; nothing else is said.
+    :raises SyncError: it cannot be read; the error's cause is what Google said.
     """
     flat = {path: kind for path, kind in facts.columns.items() if "." not in path and not kind.endswith("REPEATED")}
     column, day = of_day
@@ -28,6 +32,7 @@ def glimpse(hook: SqpBigQueryHook, facts: TableFacts, of_day: tuple[str, str]) -
         options.row_restriction = f"`{column}` = '{day}'"
     project, dataset, table = facts.name.rsplit(".", 2)
     client = hook.storage_client
+    retry = Retry(predicate=if_exception_type(google_errors.ServiceUnavailable), timeout=hook.retry_seconds)
     with explained(f"reading {facts.name} over the Storage Read API"):
         session = client.create_read_session(
             parent=f"projects/{hook.project_id}",
@@ -37,6 +42,7 @@ def glimpse(hook: SqpBigQueryHook, facts: TableFacts, of_day: tuple[str, str]) -
                 read_options=options,
             ),
             max_stream_count=1,
+            retry=retry,
             timeout=SECONDS,
         )
         if session.estimated_total_bytes_scanned > MOST_BYTES:

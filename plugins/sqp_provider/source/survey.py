@@ -18,7 +18,8 @@ from sqp_provider.core.presets import PRESETS
 from sqp_provider.core.proposal import Line, Proposal, choose_feed, comment_text, propose
 from sqp_provider.core.settings import CheckSettings, Settings
 from sqp_provider.core.table_facts import TableFacts
-from sqp_provider.hooks.bigquery import SqpBigQueryHook, Value, explained
+from sqp_provider.hooks.bigquery import SqpBigQueryHook, Value
+from sqp_provider.hooks.bigquery_errors import explained
 from sqp_provider.source.table import Source
 
 SAMPLED_ROWS = 500

@@ -17,7 +17,7 @@ from sqp_provider.core.doctor import (
     has_failed,
     warning,
 )
-from sqp_provider.core.errors import SourceUnusable
+from sqp_provider.core.errors import SourceUnreachable, SourceUnusable
 
 
 def check(name: str, answer: Answer, *needs: str, section: str = "BigQuery") -> Check:
@@ -101,3 +101,17 @@ def test_json_has_an_object_for_each_check() -> None:
     assert json.loads(as_json([Finding("Airflow", "a", Verdict.WARNING, "größer", "do")])) == [
         {"section": "Airflow", "name": "a", "verdict": "warning", "found": "größer", "advice": "do"}
     ]
+
+
+def test_the_advice_does_not_speak_of_a_task() -> None:
+    def blocked() -> Answer:
+        raise SourceUnusable(
+            "it was refused: no billing. The target is unchanged. Link an account, and clear the task."
+        )
+
+    def silent() -> Answer:
+        raise SourceUnreachable("it did not succeed: timeout. The target is unchanged. Airflow tries the task again.")
+
+    refused, unanswered = examine([Check("BigQuery", "job right", blocked), Check("BigQuery", "table", silent)])
+    assert refused.advice == "Link an account."
+    assert unanswered.advice == "Run the doctor again when it answers."
