@@ -6,8 +6,10 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,9 @@ from sqp_provider.revisions import MigrationError
 
 DONE, FAILED, MISUSED = 0, 1, 2
 """Exit codes: it is done; it could not be done, and standard error says why; the command line is wrong."""
+
+
+_PROCESS_CONTEXT = "_AIRFLOW_PROCESS_CONTEXT"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -127,10 +132,32 @@ def _migrate(asked: argparse.Namespace) -> None:
 
 
 def _doctor(asked: argparse.Namespace) -> int:
-    # Airflow gives connections of its metadata database only to a process that says it is none of a task.
-    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
-    logging.disable(logging.CRITICAL)  # the table says it all; what Airflow and the hooks log would come between
-    return _propose(asked) if asked.table else _examine(asked)
+    with _beside_airflow():
+        return _propose(asked) if asked.table else _examine(asked)
+
+
+@contextmanager
+def _beside_airflow() -> Iterator[None]:
+    """See the connections of Airflow's own database, and keep what Airflow and the hooks log out of the result."""
+    import structlog
+
+    def drop(logger: Any, method: str, event: Any) -> Any:
+        raise structlog.DropEvent
+
+    # Airflow gives its own connections only to a process that says it is none of a task.
+    before = os.environ.get(_PROCESS_CONTEXT)
+    os.environ.setdefault(_PROCESS_CONTEXT, "server")
+    logging.disable(logging.CRITICAL)
+    import_module("sqp_provider.doctor")  # with Airflow, which sets its own processors
+    processors: Any = structlog.get_config()["processors"]  # each logger that there is already shares this list
+    processors.insert(0, drop)
+    try:
+        yield
+    finally:
+        processors.remove(drop)
+        logging.disable(logging.NOTSET)
+        if before is None:
+            del os.environ[_PROCESS_CONTEXT]
 
 
 def _propose(asked: argparse.Namespace) -> int:
