@@ -18,7 +18,9 @@ from tests.googlesql.values import Columns, Kind, kind_of
 
 PROJECT = "sqp-demo"
 _AS_THE_API_SAYS = {"INT64": "INTEGER", "FLOAT64": "FLOAT", "BOOL": "BOOLEAN"}
-_CREATE = re.compile(r"create or replace table `(?P<name>[^`]+)`.*?^(?:\) )?as\n(?P<query>.+)", re.DOTALL | re.MULTILINE)
+_CREATE = re.compile(
+    r"create or replace table `(?P<name>[^`]+)`.*?^(?:\) )?as\n(?P<query>.+)", re.DOTALL | re.MULTILINE
+)
 
 
 @dataclass
@@ -58,7 +60,11 @@ class GoogleSqlClient:
         self.tables[parts["name"]] = created
         now = datetime.now(UTC)
         return SimpleNamespace(
-            job_id=job_id, created=now, started=now, total_bytes_processed=0, result=lambda **_: self.rows[parts["name"]]
+            job_id=job_id,
+            created=now,
+            started=now,
+            total_bytes_processed=0,
+            result=lambda **_: self.rows[parts["name"]],
         )
 
 

@@ -91,6 +91,7 @@ def _options(parameters: Mapping[str, Kind]) -> options.AnalyzerOptionsProto:
     )
     return options.AnalyzerOptionsProto(
         language_options=_language(),
+        default_timezone="UTC",
         allowed_hints_and_options=allowed,
         query_parameters=[{"name": name, "type": type_of(kind)} for name, kind in parameters.items()],
     )

@@ -38,8 +38,8 @@ class Scan:
 def scans(statement: Message) -> list[Scan]:
     """Return the scans of a statement as BigQuery runs them: those of a WITH as often as that is referred to.
 
-        scans(analyze("select 1 from `p.d.t` where day = @day and asin != ''", …))
-        == [Scan("p.d.t", (Conjunct({"day"}, {"day"}, ("$equal",)), Conjunct({"asin"}, set(), ("$not_equal",))))]
+    scans(analyze("select 1 from `p.d.t` where day = @day and asin != ''", …))
+    == [Scan("p.d.t", (Conjunct({"day"}, {"day"}, ("$equal",)), Conjunct({"asin"}, set(), ("$not_equal",))))]
     """
     return list(_scans(statement, [], {}))
 
@@ -112,7 +112,9 @@ def _paths(node: Message, own: set[int], path: str = "") -> Iterator[str]:
         table = "" if node.column.column_id in own else f"{node.column.table_name}."
         yield f"{table}{node.column.name}{path}"
     elif node.DESCRIPTOR.name == "ResolvedGetStructFieldProto":
-        record: Any = next(each for each in _children(unwrapped(node.expr)) if each.DESCRIPTOR.name == "ResolvedExprProto")
+        record: Any = next(
+            each for each in _children(unwrapped(node.expr)) if each.DESCRIPTOR.name == "ResolvedExprProto"
+        )
         field = record.type.struct_type.field[node.field_idx].field_name
         yield from _paths(node.expr, own, f".{field}{path}")
     else:

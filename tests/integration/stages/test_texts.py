@@ -51,6 +51,14 @@ def test_forty_spellings_of_a_query_add_up_to_one_row(landing: Landing, stages: 
     assert run["extract"]["source_rows"] == 40
 
 
+def test_queries_are_lowered_as_bigquery_does(landing: Landing, stages: Stages) -> None:
+    """An İ becomes two letters, so it is no i; a Σ at the end of a word is the same letter as ς."""
+    landing.land(*(report_row(query) for query in ("İstanbul", "istanbul", "ΣΑΣ", "σας", "σασ", "ΣΑΣ ΠΟΛΗ")))
+    assert stages.sync(WEEK).errors == {}
+    found = {row["query"]: row["total_clicks"] for row in stages.target()}
+    assert found == {"i\u0307stanbul": 50, "istanbul": 50, "σας": 100, "σασ": 50, "σας πολη": 50}
+
+
 @pytest.mark.parametrize(
     ("reason", "change"),
     [
