@@ -1,12 +1,12 @@
 """Configurations that the settings allow, each with the columns of a table that it fits.
 
-This is the one place that knows how a configuration and a table may look. Whoever gives the settings a new key draws it in
-:func:`configurations`, and every statement is analyzed with it.
+This is the one place that knows how a configuration and a table may look. Whoever gives the settings a new key draws it
+in :func:`configurations`, and every statement is analyzed with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,6 +49,19 @@ class Configuration:
         name = self.settings.table
         return name if name.count(".") == 2 else f"{PROJECT}.{name}"
 
+    def landed(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a row of the table with these values of its logical columns, as the columns' types have them."""
+        row: dict[str, Any] = {}
+        for key, (_, path) in self.settings.mapped().items():
+            fields, kinds, parts = row, self.columns, path.lower().split(".")
+            for part in parts:
+                name = next(each for each in kinds if each.lower() == part)
+                if isinstance(kind := kinds[name], str):
+                    fields[name] = _as_landed(values[key], kind)
+                else:
+                    fields, kinds = fields.setdefault(name, {}), kind
+        return row
+
 
 @dataclass
 class _Table:
@@ -89,6 +102,11 @@ def configurations(draw: Draw) -> Configuration:
 def _names(column: Column) -> st.SearchStrategy[str]:
     usual = [column.source_name, column.key, column.source_name.replace("_", " ").title()]
     return st.sampled_from(usual) | st.sampled_from(CLASHING) | ODD
+
+
+def _as_landed(value: Any, kind: str) -> Any:
+    """A CSV lands numbers as texts, with commas between the thousands; other loaders as any number."""
+    return f"{value:,}" if isinstance(value, int) and kind == "STRING" else value
 
 
 def _in_other_case(name: str) -> str:

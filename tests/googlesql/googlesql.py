@@ -6,8 +6,9 @@ table's whole name is one identifier. All else it says is what BigQuery says: bo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from itertools import count
 from typing import Any
 
 from zetasql.core.exceptions import ServerError as Refused
@@ -15,7 +16,7 @@ from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as service
 from zetasql.wasi._pb2.zetasql.proto import options_pb2 as options
 from zetasql.wasi._pb2.zetasql.proto.simple_catalog_pb2 import SimpleCatalogProto
 from zetasql.wasi._pb2.zetasql.public import options_pb2 as public
-from zetasql.wasi._pb2.zetasql.public.simple_table_pb2 import SimpleTableProto
+from zetasql.wasi._pb2.zetasql.public.simple_table_pb2 import SimpleColumnProto, SimpleTableProto
 from zetasql.wasi._pb2.zetasql.resolved_ast import resolved_node_kind_pb2 as nodes
 from zetasql.wasi._pb2.zetasql.resolved_ast.resolved_ast_pb2 import AnyResolvedStatementProto
 
@@ -34,7 +35,7 @@ _TABLE_OPTIONS = {"description": "STRING", "expiration_timestamp": "TIMESTAMP", 
 def analyze(sql: str, tables: Tables, parameters: Mapping[str, Kind] | None = None) -> AnyResolvedStatementProto:
     """Return the resolved tree of a query or of a CREATE TABLE AS.
 
-        analyze("select asin from `p.d.t` where day = @day", {"p.d.t": {"asin": "STRING", "day": "DATE"}}, {"day": "DATE"})
+        analyze("select 1 from `p.d.t` where day = @day", {"p.d.t": {"day": "DATE"}}, {"day": "DATE"})
 
     :raises Refused: the statement is wrong; the message is GoogleSQL's own.
     """
@@ -66,11 +67,17 @@ def evaluate(
         params=[service.Parameter(name=name, value=message_of(value, kind)) for name, (kind, value) in given.items()],
     )
     answer = engine().call("EvaluateQuery", request, service.EvaluateQueryResponse)
-    kinds = [(column.name, kind_of(column.type)) for column in answer.prepared.columns]
+    kinds = _named(answer.prepared.columns)
     return [
         {name: value_of(cell, kind) for (name, kind), cell in zip(kinds, row.cell, strict=True)}
         for row in answer.content.table_data.row
     ]
+
+
+def _named(columns: Iterable[SimpleColumnProto]) -> list[tuple[str, Kind]]:
+    """Return the names and kinds of an answer's columns; BigQuery calls those without a name f0_, f1_ and so on."""
+    unnamed = (f"f{n}_" for n in count())
+    return [(column.name or next(unnamed), kind_of(column.type)) for column in columns]
 
 
 @cache

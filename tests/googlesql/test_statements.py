@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date
 
 import pytest
 from hypothesis import HealthCheck, Phase, given
@@ -12,34 +12,18 @@ from hypothesis import settings as hypothesis_settings
 
 from sqp_provider.core.errors import SourceEmpty
 from sqp_provider.core.period import Period, SyncType
-from sqp_provider.core.run import SyncRun
-from sqp_provider.source.table import Source
-from tests.googlesql.client import GoogleSqlClient, GoogleSqlHook
+from tests.googlesql.client import GoogleSqlClient
 from tests.googlesql.configurations import Configuration, configurations
+from tests.googlesql.extracted import source_over, sync_of
 
 DAY = date(2026, 11, 8)
 STATEMENTS = 5 * len(SyncType)
 """Of each type the extract, the totals of its snapshot and of a window, the near misses and the reasons of rejects."""
 
 
-def sync_of(period: Period) -> SyncRun:
-    return SyncRun(
-        sync_log_id=12,
-        attempt=1,
-        period=period,
-        started_at=datetime(2026, 11, 18, 6, tzinfo=UTC),
-        dag_id="sqp_weekly_sync",
-        run_id="run",
-        partition_name="weekly_summary_20261108",
-    )
-
-
 def send_every_statement(configuration: Configuration, sync_type: SyncType) -> GoogleSqlClient:
     """Over a table with one row, of nulls: a reject of each period, for which everything else is asked too."""
-    client = GoogleSqlClient({configuration.table: configuration.columns}, {configuration.table: [{}]})
-    source = Source(GoogleSqlHook(client), configuration.settings)
-    source.location = "EU"
-    source.refuse_if_unusable()
+    client, source = source_over(configuration, [{}])
     sync = sync_of(Period.containing(sync_type, DAY))
     snapshot = source.read_totals(sync, source.start_extract(sync, "sqp", 1))
     assert (snapshot.reject_count, snapshot.totals.row_count, snapshot.source_rows) == (1, 0, 1)

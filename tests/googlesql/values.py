@@ -118,4 +118,4 @@ def _unpacked(packed: ValueProto.Datetime) -> datetime:
     for width in reversed(_WIDTHS):
         parts.append(seconds & (1 << width) - 1)
         seconds >>= width
-    return datetime(seconds, *reversed(parts), packed.nanos // 1000)  # noqa: DTZ001 - DATETIME has no zone
+    return datetime(seconds, *reversed(parts), packed.nanos // 1000)
