@@ -75,8 +75,8 @@ class GoogleSqlHook(SqpBigQueryHook):
         super().__init__()
         self._client = client
 
-    client = property(lambda self: self._client)  # type: ignore[assignment]
-    project_id = property(lambda self: self._client.project)  # type: ignore[assignment]
+    client = property(lambda self: self._client)
+    project_id = property(lambda self: self._client.project)
 
 
 def _schema(columns: Columns) -> Iterator[bigquery.SchemaField]:

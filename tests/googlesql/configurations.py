@@ -53,9 +53,9 @@ class Configuration:
         """Return a row of the table with these values of its logical columns, as the columns' types have them."""
         row: dict[str, Any] = {}
         for key, (_, path) in self.settings.mapped().items():
-            fields, kinds, parts = row, self.columns, path.lower().split(".")
-            for part in parts:
-                name = next(each for each in kinds if each.lower() == part)
+            fields, kinds = row, self.columns
+            for part in path.split("."):
+                name = next(each for each in kinds if each.lower() == part.lower())
                 if isinstance(kind := kinds[name], str):
                     fields[name] = _as_landed(values[key], kind)
                 else:

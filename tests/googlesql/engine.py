@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+import subprocess
+import sys
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +17,7 @@ from wasmtime import Config, Engine, Linker, Module, Store, WasiConfig
 from zetasql.core.wasm_client import WasmClient
 from zetasql.wasi import get_wasm_path
 
-from dev.checkout import STATE
+from dev.checkout import ROOT, STATE
 
 COMPILED = STATE / f"googlesql-{version('zetasql')}-{version('wasmtime')}.module"
 """The compiled module, 76 MB. It takes a minute of processor time to compile and less than a second to load."""
@@ -27,9 +29,7 @@ class GoogleSqlEngine(WasmClient):
     """The package's client, with a module that is compiled once and copies that are not made byte by byte."""
 
     def __init__(self) -> None:
-        config = Config()
-        config.shared_memory = True
-        engine = Engine(config)
+        engine = _engine()
         self.store = Store(engine)
         self.store.set_wasi(_files())
         linker = Linker(engine)
@@ -64,6 +64,12 @@ def engine() -> GoogleSqlEngine:
     return GoogleSqlEngine()
 
 
+def _engine() -> Engine:
+    config = Config()
+    config.shared_memory = True
+    return Engine(config)
+
+
 def _files() -> WasiConfig:
     files = WasiConfig()
     files.inherit_stderr()
@@ -72,9 +78,17 @@ def _files() -> WasiConfig:
 
 
 def _module(engine: Engine) -> Module:
-    if not COMPILED.exists():
-        COMPILED.parent.mkdir(exist_ok=True)
-        unfinished = COMPILED.with_name(f"{COMPILED.name}.{os.getpid()}")
-        unfinished.write_bytes(Module.from_file(engine, get_wasm_path()).serialize())
-        unfinished.replace(COMPILED)  # at once, whole, whoever else is at it
+    if not COMPILED.exists():  # in a process of its own, which takes the gigabyte that it needs with it
+        subprocess.run([sys.executable, "-m", __name__], cwd=ROOT, check=True)
     return Module.deserialize_file(engine, str(COMPILED))
+
+
+def _compile() -> None:
+    COMPILED.parent.mkdir(exist_ok=True)
+    unfinished = COMPILED.with_name(f"{COMPILED.name}.{os.getpid()}")
+    unfinished.write_bytes(Module.from_file(_engine(), get_wasm_path()).serialize())
+    unfinished.replace(COMPILED)  # at once, whole, whoever else is at it
+
+
+if __name__ == "__main__":
+    _compile()

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from sqp_provider.core.contract import SOURCE_COLUMNS
 from sqp_provider.core.period import Period, SyncType
+from tests.googlesql.cells import assert_cells
 from tests.googlesql.configurations import Configuration, configurations
 from tests.googlesql.extracted import extract
-from tests.googlesql.test_hard_rows import assert_cells
 from tests.integration.exactness.recompute import recompute
 from tests.integration.exactness.rows import ROWS, with_copies
 from tests.landing import COLUMNS, WEEK

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
-from functools import reduce
-from operator import xor
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dev.sample_data import source as sample_data
 from dev.sample_data.words import UNUSUAL_TEXTS
-from sqp_provider.core.contract import FIGURES, METRICS, RATES, measures_of
+from sqp_provider.core.contract import FIGURES
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.source_settings import SourceSettings
+from tests.googlesql.cells import COMPARED, assert_cells
 from tests.googlesql.configurations import Configuration
 from tests.googlesql.extracted import Extracted, extract
 from tests.googlesql.googlesql import evaluate
@@ -38,52 +34,6 @@ NAMING = Configuration(
     COLUMNS | {"report_period": "STRING"},
 )
 WEEKLY = Period.starting(SyncType.WEEKLY, WEEK)
-CELLS: Counter[str] = Counter()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def figures_for_the_report() -> Any:
-    """Shown with -s: how many rows were evaluated, and how many of their cells were compared."""
-    yield
-    print(f"\n{dict(CELLS)}")
-
-
-def as_target(row: Mapping[str, Any], period: Period) -> Row:
-    """A row of a snapshot as it is published: rates in millionths become decimals."""
-    rates = {rate.column: row[rate.column] for rate in RATES}
-    decimals = {name: None if value is None else Decimal(value).scaleb(-6) for name, value in rates.items()}
-    figures = {name: row[name] for name in ("query", "asin", *measures_of(period.sync_type))}
-    return period.columns | figures | decimals
-
-
-def assert_cells(found: Extracted, expected: Sequence[Row], period: Period) -> None:
-    rows = sorted(
-        (as_target(row, period) for row in found.accepted), key=lambda row: (row["query"].encode(), row["asin"])
-    )
-    assert [(row["query"], row["asin"]) for row in rows] == [(row["query"], row["asin"]) for row in expected]
-    for row, wanted in zip(rows, expected, strict=True):
-        assert row == {name: wanted[name] for name in row}
-        CELLS["cells"] += len(row)
-    CELLS["rows"] += len(rows)
-    assert_totals(found, expected, period)
-
-
-def assert_totals(found: Extracted, expected: Sequence[Row], period: Period) -> None:
-    totals = found.totals.totals
-    assert (totals.row_count, totals.key_count) == (len(expected), len(expected))
-    assert totals.sums == {m.column: sum(row[m.column] or 0 for row in expected) for m in METRICS}
-    assert totals.row_hash == reduce(xor, (hash_of(row, period.sync_type) for row in expected), 0)
-    assert (found.window or found.totals).fingerprint == found.totals.fingerprint
-    assert (found.window is None) == (found.totals.source_rows == 0)
-
-
-def hash_of(row: Row, sync_type: SyncType) -> int:
-    """The hash of a row, from the text that Postgres makes of it."""
-    rates = {rate.column for rate in RATES}
-    cells = ((name, row[name]) for name in measures_of(sync_type))
-    figures = ["" if value is None else f"{value:.6f}" if name in rates else str(value) for name, value in cells]
-    text = f"{row['asin']}({','.join(figures)}){row['query']}"
-    return int(hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:15], 16)
 
 
 def raw_of(row: Mapping[str, Any]) -> Row:
@@ -108,7 +58,7 @@ def assert_equal_to_recomputation(raw: Sequence[Row], period: Period = WEEKLY) -
         assert json.dumps(json.loads(row["raw"])) in written
     assert found.totals.balance.model_dump() == expected.balance
     assert found.totals.differing_rows == expected.differing
-    CELLS["rejects"] += len(found.rejected)
+    COMPARED["rejects"] += len(found.rejected)
     return found
 
 
