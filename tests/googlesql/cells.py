@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import reduce
@@ -12,12 +11,10 @@ from typing import Any
 
 from sqp_provider.core.contract import METRICS, RATES, measures_of
 from sqp_provider.core.period import Period, SyncType
+from tests.googlesql.examples import TALLY
 from tests.googlesql.extracted import Extracted
 
 Row = dict[str, Any]
-
-COMPARED: Counter[str] = Counter()
-"""How many rows and cells this session compared."""
 
 
 def as_target(row: Mapping[str, Any], period: Period) -> Row:
@@ -35,8 +32,8 @@ def assert_cells(found: Extracted, expected: Sequence[Row], period: Period) -> N
     assert [(row["query"], row["asin"]) for row in rows] == [(row["query"], row["asin"]) for row in expected]
     for row, wanted in zip(rows, expected, strict=True):
         assert row == {name: wanted[name] for name in row}
-        COMPARED["cells"] += len(row)
-    COMPARED["rows"] += len(rows)
+        TALLY["cells"] += len(row)
+    TALLY["rows"] += len(rows)
     assert_totals(found, expected, period)
 
 

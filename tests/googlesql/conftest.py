@@ -1,4 +1,4 @@
-"""What the tests of GoogleSQL compared, to be seen with -s."""
+"""The end of GoogleSQL in this process, and what its tests did."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.googlesql.cells import COMPARED
+from tests.googlesql.engine import engine
+from tests.googlesql.examples import TALLY
 
 
-@pytest.fixture(scope="session", autouse=True)
-def compared() -> Iterator[None]:
-    """Print the figures after the last test."""
+@pytest.fixture(scope="package", autouse=True)
+def googlesql() -> Iterator[None]:
+    """After the last test give its memory back, hundreds of megabytes, and print the figures for -s."""
     yield
-    print(f"\nevaluated by GoogleSQL and compared: {dict(COMPARED)}")
+    engine.cache_clear()
+    print(f"\nGoogleSQL: {dict(TALLY)}")

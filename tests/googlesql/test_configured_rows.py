@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sqp_provider.core.contract import SOURCE_COLUMNS
 from sqp_provider.core.period import Period, SyncType
 from tests.googlesql.cells import assert_cells
 from tests.googlesql.configurations import Configuration, configurations
+from tests.googlesql.examples import many, some
 from tests.googlesql.extracted import extract
 from tests.integration.exactness.recompute import recompute
 from tests.integration.exactness.rows import ROWS, with_copies
@@ -21,11 +23,25 @@ Row = dict[str, Any]
 SOUND_DAYS = {"start_date": WEEK.isoformat(), "end_date": "2026-11-14"}
 
 
-@given(configuration=configurations(), rows=st.lists(ROWS, min_size=1, max_size=20))
-@settings(max_examples=12, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+EXAMPLES = given(configuration=configurations(), rows=st.lists(ROWS, min_size=1, max_size=20))
+
+
+@EXAMPLES
+@some(12)
 def test_a_week_is_the_same_under_any_configuration(configuration: Configuration, rows: list[Row]) -> None:
+    assert_same_week(configuration, with_copies(rows))
+
+
+@pytest.mark.long
+@EXAMPLES
+@many(200)
+def test_a_week_is_the_same_under_many_configurations(configuration: Configuration, rows: list[Row]) -> None:
+    assert_same_week(configuration, with_copies(rows))
+
+
+def assert_same_week(configuration: Configuration, rows: list[Row]) -> None:
     week = Period.starting(SyncType.WEEKLY, WEEK)
-    raw = [only_mapped(configuration, row | SOUND_DAYS) for row in with_copies(rows)]
+    raw = [only_mapped(configuration, row | SOUND_DAYS) for row in rows]
     named = {"report_period": "WEEK", "marketplace": configuration.settings.marketplace}
     keys = {column.source_name: column.key for column in SOURCE_COLUMNS}
     landed = [configuration.landed({keys[name]: value for name, value in row.items()} | named) for row in raw]

@@ -10,7 +10,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dev.sample_data import source as sample_data
@@ -18,8 +19,9 @@ from dev.sample_data.words import UNUSUAL_TEXTS
 from sqp_provider.core.contract import FIGURES
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.source_settings import SourceSettings
-from tests.googlesql.cells import COMPARED, assert_cells
+from tests.googlesql.cells import assert_cells
 from tests.googlesql.configurations import Configuration
+from tests.googlesql.examples import TALLY, many, some
 from tests.googlesql.extracted import Extracted, extract
 from tests.googlesql.googlesql import evaluate
 from tests.integration.exactness.recompute import recompute, roll_up
@@ -58,7 +60,7 @@ def assert_equal_to_recomputation(raw: Sequence[Row], period: Period = WEEKLY) -
         assert json.dumps(json.loads(row["raw"])) in written
     assert found.totals.balance.model_dump() == expected.balance
     assert found.totals.differing_rows == expected.differing
-    COMPARED["rejects"] += len(found.rejected)
+    TALLY["rejects"] += len(found.rejected)
     return found
 
 
@@ -120,13 +122,20 @@ def test_the_malformed_rows_of_the_sample_data() -> None:
 
 
 @given(rows=st.lists(ROWS, min_size=1, max_size=40))
-@settings(max_examples=15, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@some(15)
 def test_any_rows(rows: list[Row]) -> None:
     assert_equal_to_recomputation(with_copies(rows))
 
 
+@pytest.mark.long
 @given(rows=st.lists(ROWS, min_size=1, max_size=40))
-@settings(max_examples=5, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@many(200)
+def test_many_rows(rows: list[Row]) -> None:
+    assert_equal_to_recomputation(with_copies(rows))
+
+
+@given(rows=st.lists(ROWS, min_size=1, max_size=40))
+@some(5)
 def test_any_months_of_amazons_own(rows: list[Row]) -> None:
     """The same rows as of a month or quarter, beside a week's, which are not the month's."""
     for sync_type in (SyncType.MONTHLY, SyncType.QUARTERLY):
@@ -145,7 +154,7 @@ def test_any_months_of_amazons_own(rows: list[Row]) -> None:
 
 
 @given(rows=st.lists(ROWS, min_size=1, max_size=40))
-@settings(max_examples=5, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@some(5)
 def test_any_months_summed_from_weeks(rows: list[Row]) -> None:
     """Weeks of two months: the one that ends in December is November's, the one that begins in October is not."""
     weeks = [Period.starting(SyncType.WEEKLY, date(2026, 10, 25) + timedelta(weeks=n)) for n in range(7)]

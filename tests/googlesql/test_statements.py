@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
 from datetime import date
 
 import pytest
-from hypothesis import HealthCheck, Phase, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import given
 
 from sqp_provider.core.errors import SourceEmpty
 from sqp_provider.core.period import Period, SyncType
 from tests.googlesql.client import GoogleSqlClient
 from tests.googlesql.configurations import Configuration, configurations
+from tests.googlesql.examples import TALLY, many, some
 from tests.googlesql.extracted import source_over, sync_of
 
 DAY = date(2026, 11, 8)
-STATEMENTS = 5 * len(SyncType)
-"""Of each type the extract, the totals of its snapshot and of a window, the near misses and the reasons of rejects."""
+STATEMENTS = ("extract", "totals of its snapshot", "near_misses", "reject_reasons", "totals of a window")
+"""What is sent of a type, in this order."""
 
 
 def send_every_statement(configuration: Configuration, sync_type: SyncType) -> GoogleSqlClient:
@@ -34,41 +32,22 @@ def send_every_statement(configuration: Configuration, sync_type: SyncType) -> G
     return client
 
 
-def send_all(examples: int, record_property: Callable[[str, object], None], *, same_again: bool) -> Counter[str]:
-    """Return how many configurations and statements there were.
-
-    :param same_again: always the same configurations, not others each time.
-    """
-    tally: Counter[str] = Counter()
-
-    @given(configuration=configurations())
-    @hypothesis_settings(
-        max_examples=examples,
-        deadline=None,
-        derandomize=same_again,
-        database=None,
-        phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=list(HealthCheck),
-    )
-    def any_configuration(configuration: Configuration) -> None:
-        for sync_type in SyncType:
-            tally["statements"] += len(send_every_statement(configuration, sync_type).sent)
-        tally["configurations"] += 1
-
-    any_configuration()
-    record_property("googlesql", str(dict(tally)))
-    print(f"\n{dict(tally)}")
-    return tally
+def send_for_each_type(configuration: Configuration) -> None:
+    for sync_type in SyncType:
+        sent = send_every_statement(configuration, sync_type).sent
+        assert len(sent) == len(STATEMENTS)
+        TALLY["statements"] += len(sent)
+    TALLY["configurations"] += 1
 
 
-def test_googlesql_accepts_every_statement_of_any_configuration(record_property: Callable[[str, object], None]) -> None:
-    tally = send_all(12, record_property, same_again=True)
-    assert tally["statements"] == STATEMENTS * tally["configurations"] > 0
+@given(configuration=configurations())
+@some(12)
+def test_googlesql_accepts_every_statement_of_any_configuration(configuration: Configuration) -> None:
+    send_for_each_type(configuration)
 
 
 @pytest.mark.long
-def test_googlesql_accepts_every_statement_of_many_configurations(
-    record_property: Callable[[str, object], None],
-) -> None:
-    tally = send_all(150, record_property, same_again=False)
-    assert tally["statements"] == STATEMENTS * tally["configurations"] > 0
+@given(configuration=configurations())
+@many(150)
+def test_googlesql_accepts_every_statement_of_many_configurations(configuration: Configuration) -> None:
+    send_for_each_type(configuration)
