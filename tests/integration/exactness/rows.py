@@ -49,6 +49,16 @@ ROWS = st.fixed_dictionaries(
     }
 )
 
+
+def sound(row: dict[str, Any]) -> dict[str, Any]:
+    """The row without most of what makes it a reject; what it searched for and counted stays."""
+    counts = {name: abs(value) % 10**11 for name, value in row.items() if isinstance(value, int)}
+    asin = row["asin"] if row["asin"] and "TEST" in row["asin"].upper() else "B00TEST003"
+    return row | counts | {"asin": asin, "start_date": "2026-11-08", "end_date": "2026-11-14"}
+
+
+MOSTLY_SOUND = ROWS | ROWS.map(sound) | ROWS.map(sound)
+
 TRAPS = [
     report_row("plain"),
     report_row("tie", asin_click_count=1, asin_impression_count=128),  # 0.0078125: a tie at six places
