@@ -1,7 +1,7 @@
 """Ask GoogleSQL what it thinks of a statement, and what a query answers.
 
-It knows more than BigQuery does, so it may accept what BigQuery refuses. It plans, prices and permits nothing, and a
-table's whole name is one identifier. All else it says is what BigQuery says: both are made of the same sources.
+BigQuery's SQL is GoogleSQL. This is the whole of it, so that it may accept what BigQuery has not got. It plans, prices
+and permits nothing, and a table's full name is one identifier to it.
 """
 
 from __future__ import annotations

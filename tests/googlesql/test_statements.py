@@ -9,14 +9,22 @@ from hypothesis import given
 
 from sqp_provider.core.errors import SourceEmpty
 from sqp_provider.core.period import Period, SyncType
+from sqp_provider.sql_files import sql_folder
 from tests.googlesql.client import GoogleSqlClient
 from tests.googlesql.configurations import Configuration, configurations
 from tests.googlesql.examples import TALLY, many, some
 from tests.googlesql.extracted import source_over, sync_of
 
 DAY = date(2026, 11, 8)
-STATEMENTS = ("extract", "totals of its snapshot", "near_misses", "reject_reasons", "totals of a window")
-"""What is sent of a type, in this order."""
+SENT = ("extract", "totals", "near_misses", "reject_reasons", "totals")
+"""The templates of what is sent of a type, in this order: the first totals are the snapshot's, the last a window's."""
+
+INCLUDED = ("macros", "source_rows")
+
+
+def test_every_template_is_sent() -> None:
+    """Whoever adds a statement has it analyzed too."""
+    assert {path.stem for path in sql_folder().glob("*.sql")} == {*SENT, *INCLUDED}
 
 
 def send_every_statement(configuration: Configuration, sync_type: SyncType) -> GoogleSqlClient:
@@ -35,7 +43,7 @@ def send_every_statement(configuration: Configuration, sync_type: SyncType) -> G
 def send_for_each_type(configuration: Configuration) -> None:
     for sync_type in SyncType:
         sent = send_every_statement(configuration, sync_type).sent
-        assert len(sent) == len(STATEMENTS)
+        assert len(sent) == len(SENT)
         TALLY["statements"] += len(sent)
     TALLY["configurations"] += 1
 
