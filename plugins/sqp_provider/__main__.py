@@ -59,6 +59,14 @@ def _parser() -> argparse.ArgumentParser:
     _add_database(migrating)
     migrating.set_defaults(run=_migrate)
 
+    _add_take_over(commands)
+    landings = commands.add_parser("landings", help="load Amazon's CSV exports into BigQuery")
+    add_landings(landings.add_subparsers(required=True, metavar="command"))
+    _add_doctor(commands)
+    return parser
+
+
+def _add_take_over(commands: Any) -> None:
     taking_over = commands.add_parser(
         "take-over",
         help="make another Airflow the owner of the schema",
@@ -74,11 +82,6 @@ def _parser() -> argparse.ArgumentParser:
         help="what the new owner is called: its setting airflow, else its [api] base_url",
     )
     taking_over.set_defaults(run=lambda asked: take_over(asked.dsn, _schema(asked), asked.airflow))
-
-    landings = commands.add_parser("landings", help="load Amazon's CSV exports into BigQuery")
-    add_landings(landings.add_subparsers(required=True, metavar="command"))
-    _add_doctor(commands)
-    return parser
 
 
 def _add_doctor(commands: Any) -> None:

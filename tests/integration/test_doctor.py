@@ -229,7 +229,10 @@ def test_a_view_cannot_be_read_beforehand_but_a_snapshot_of_an_earlier_sync_can(
     assert findings["Storage read"].verdict == "warning"
     assert "the Storage Read API cannot read a view" in findings["Storage read"].found
     assert findings["write right"].verdict == "good"
-    assert after_a_sync["Storage read"].found == "1 rows of sqp_weekly_20261101_1 read, one column of each"
+    assert (
+        after_a_sync["Storage read"].found
+        == f"1 rows of sqp-demo.{staging}.sqp_weekly_20261101_1 read, one column of each"
+    )
 
 
 def test_before_the_first_migration_it_says_what_to_do(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from google.api_core import exceptions as google_errors
 from google.api_core.retry import Retry, if_exception_type
-from google.cloud.bigquery_storage_v1 import types
+from google.cloud.bigquery_storage_v1 import BigQueryReadClient, types
 
 from sqp_provider.core.cost import size
 from sqp_provider.core.table_facts import TableFacts
@@ -30,24 +30,29 @@ def glimpse(hook: SqpBigQueryHook, facts: TableFacts, of_day: tuple[str, str]) -
     options = types.ReadSession.TableReadOptions(selected_fields=[column if by_day else next(iter(flat))])
     if by_day:
         options.row_restriction = f"`{column}` = '{day}'"
-    project, dataset, table = facts.name.rsplit(".", 2)
     client = hook.storage_client
-    retry = Retry(predicate=if_exception_type(google_errors.ServiceUnavailable), timeout=hook.retry_seconds)
     with explained(f"reading {facts.name} over the Storage Read API"):
-        session = client.create_read_session(
-            parent=f"projects/{hook.project_id}",
-            read_session=types.ReadSession(
-                table=f"projects/{project}/datasets/{dataset}/tables/{table}",
-                data_format=types.DataFormat.ARROW,
-                read_options=options,
-            ),
-            max_stream_count=1,
-            retry=retry,
-            timeout=SECONDS,
-        )
+        session = _opened(hook, client, facts.name, options)
         if session.estimated_total_bytes_scanned > MOST_BYTES:
             scanned = size(session.estimated_total_bytes_scanned)
             return f"a read session is opened; its rows are not read, because that would scan {scanned}"
         messages = (message for stream in session.streams for message in client.read_rows(stream.name, timeout=SECONDS))
         rows = sum(message.row_count for message in messages)
-    return f"{rows:,} rows{f' with {column} {day}' if by_day else f' of {table}'} read, one column of each"
+    return f"{rows:,} rows{f' with {column} {day}' if by_day else f' of {facts.name}'} read, one column of each"
+
+
+def _opened(
+    hook: SqpBigQueryHook, client: BigQueryReadClient, name: str, options: types.ReadSession.TableReadOptions
+) -> types.ReadSession:
+    project, dataset, table = name.rsplit(".", 2)
+    return client.create_read_session(
+        parent=f"projects/{hook.project_id}",
+        read_session=types.ReadSession(
+            table=f"projects/{project}/datasets/{dataset}/tables/{table}",
+            data_format=types.DataFormat.ARROW,
+            read_options=options,
+        ),
+        max_stream_count=1,
+        retry=Retry(predicate=if_exception_type(google_errors.ServiceUnavailable), timeout=hook.retry_seconds),
+        timeout=SECONDS,
+    )

@@ -15,7 +15,8 @@ from sqp_provider.core.errors import SyncError
 from sqp_provider.core.grain import DatedRows, Grain
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.presets import PRESETS
-from sqp_provider.core.proposal import Line, Proposal, choose_feed, comment_text, propose
+from sqp_provider.core.proposal import choose_feed, propose
+from sqp_provider.core.proposed_file import Line, Proposal, comment_text
 from sqp_provider.core.settings import CheckSettings, Settings
 from sqp_provider.core.table_facts import TableFacts
 from sqp_provider.hooks.bigquery import SqpBigQueryHook, Value

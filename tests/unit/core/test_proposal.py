@@ -9,7 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sqp_provider.core.proposal import Proposal, choose_feed, propose
+from sqp_provider.core.proposal import choose_feed, propose
+from sqp_provider.core.proposed_file import Proposal
 from sqp_provider.core.settings import Settings
 from sqp_provider.core.table_facts import TableFacts
 from tests.landing import COLUMNS, report_row
