@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,6 +94,15 @@ def comment_text(text: str) -> str:
 
 
 def _flow(value: Any) -> str:
-    text = yaml.safe_dump(value, default_flow_style=True, width=10**6, allow_unicode=True, sort_keys=False)
-    line = text.removesuffix("...\n").strip()
-    return json.dumps(value) if "\n" in line else line
+    """Return a value in one line; in double quotes where another way would not be read as the same value."""
+    line = _dumped(value)
+    if "\n" not in line and yaml.safe_load(f"- {line}  # why") == [value]:
+        return line
+    return _dumped(value, '"')
+
+
+def _dumped(value: Any, style: str | None = None) -> str:
+    text = yaml.safe_dump(
+        value, default_style=style, default_flow_style=True, width=10**6, allow_unicode=True, sort_keys=False
+    )
+    return text.removesuffix("...\n").rstrip("\n")

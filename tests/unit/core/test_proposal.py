@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sqp_provider.core.proposal import choose_feed, propose
@@ -119,6 +119,8 @@ def test_a_number_is_compared_as_a_number() -> None:
     assert proposal.content()["source"]["where"] == {"account_id": 12}
 
 
+@example(names=[], value="\xa0", kind="STRING")
+@example(names=["yes", "# no", "a: b"], value="two\nlines \x00\x85", kind="STRING")
 @given(
     names=st.lists(
         st.text(st.characters(exclude_characters="`\\'\"."), min_size=1, max_size=20), max_size=5, unique=True
