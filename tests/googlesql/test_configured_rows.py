@@ -34,7 +34,7 @@ def test_a_week_is_the_same_under_any_configuration(configuration: Configuration
 
 @pytest.mark.long
 @EXAMPLES
-@many(200)
+@many(60)
 def test_a_week_is_the_same_under_many_configurations(configuration: Configuration, rows: list[Row]) -> None:
     assert_same_week(configuration, with_copies(rows))
 
