@@ -16,8 +16,9 @@ from tests.googlesql.examples import TALLY, many, some
 from tests.googlesql.extracted import source_over, sync_of
 
 DAY = date(2026, 11, 8)
-SENT = ("extract", "totals", "near_misses", "reject_reasons", "totals")
-"""The templates of what is sent of a type, in this order: the first totals are the snapshot's, the last a window's."""
+SENT = ("extract", "totals", "near_misses", "reject_reasons", "totals", "reject_reasons", "dates", "dates")
+"""The templates of what is sent of a type, in this order: the first totals and reasons are the snapshot's, the second a
+window's; the dates are those of all rows and of a window."""
 
 INCLUDED = ("landed", "macros", "source_rows")
 
@@ -37,6 +38,11 @@ def send_every_statement(configuration: Configuration, sync_type: SyncType) -> G
         source.refuse_if_empty(sync, snapshot)
     window = [sync.period, Period.starting(sync_type, sync.period.next_first_day)]
     assert {totals.reject_count for totals in source.window_totals(sync_type, window).values()} == {1}
+    parameters = source.parameters(sync.period)
+    (reason,) = source.hook.rows(source.reject_reasons_statement(sync_type), parameters)
+    assert reason["row_count"] == 1
+    for recent in (False, True):
+        source.hook.rows(source.dates_statement([], recent=recent), parameters)
     return client
 
 
