@@ -1,18 +1,16 @@
 {# How the statements read a landed row. `landing` says where each logical column is; a column can have several places, of
    which the first that says something counts. Imported with context. #}
 {% from "macros.sql" import fold %}
-{% macro first_of_all(key, read) -%}
-{% set leaves = landing.leaves[key] %}
-{% if leaves | length > 1 %}coalesce({% for leaf in leaves %}{{ read(leaf) }}{{ ", " if not loop.last }}{% endfor %}){% else %}{{ read(leaves[0]) }}{% endif %}
-{%- endmacro %}
 {% macro raw_text(leaf) %}{% if leaf.type == "STRING" %}{{ leaf.sql }}{% else %}cast({{ leaf.sql }} as string){% endif %}{% endmacro %}
 {% macro text_of(leaf) %}{% if leaf.pattern %}regexp_extract({{ raw_text(leaf) }}, {{ leaf.pattern }}){% else %}{{ raw_text(leaf) }}{% endif %}{% endmacro %}
 {% macro folded_or_null(leaf) %}nullif({{ fold(text_of(leaf)) }}, ''){% endmacro %}
-{% macro text(key) -%}
-{% if key in landing.fixed %}@{{ landing.fixed[key] }}
-{%- elif landing.leaves[key] | length > 1 %}{{ first_of_all(key, folded_or_null) }}
-{%- else %}{{ first_of_all(key, text_of) }}{% endif %}
+{% macro says_something(leaf) %}{{ folded_or_null(leaf) if leaf.type == "STRING" or leaf.pattern else leaf.sql }} is not null{% endmacro %}
+{# Not the first that can be read: what cannot be read is a reject, and no reason to take another column's value. #}
+{% macro first_of_all(key, read) -%}
+{% set leaves = landing.leaves[key] %}
+{% if leaves | length > 1 %}case{% for leaf in leaves[:-1] %} when {{ says_something(leaf) }} then {{ read(leaf) }}{% endfor %} else {{ read(leaves[-1]) }} end{% else %}{{ read(leaves[0]) }}{% endif %}
 {%- endmacro %}
+{% macro text(key) %}{{ first_of_all(key, text_of) }}{% endmacro %}
 {% macro day_of(leaf) -%}
 {% if leaf.type == "DATE" %}{{ leaf.sql }}
 {%- elif leaf.type == "DATETIME" %}date({{ leaf.sql }})
@@ -50,7 +48,7 @@ if(
 {% macro report_of(leaf) %}lower({{ fold(text_of(leaf)) }}){% endmacro %}
 {# Which report a row is of: week, month or quarter, else what it says. #}
 {% macro report() -%}
-{% if "report_period" in landing.fixed %}'{{ landing.fixed.report_period }}'
+{% if landing.fixed_report %}'{{ landing.fixed_report }}'
 {%- elif not landing.leaves.report_period %}@report_period
 {%- else %}case{% for word, names in landing.report_names.items() %}
 

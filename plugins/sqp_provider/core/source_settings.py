@@ -112,6 +112,8 @@ class SourceSettings(Section):
                 raise ValueError(f"column {key!r} is required and cannot be null")
             for place in places or ():
                 place.refuse_unless_for(key)
+            if any(place.value for place in (places or ())[:-1]):
+                raise ValueError(f"columns.{key}: a fixed value is never empty; expected it last in the list")
         return columns
 
     @model_validator(mode="after")

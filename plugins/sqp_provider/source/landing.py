@@ -96,7 +96,10 @@ class Landing:
         """Return by key the values of which the first known one counts; a key that is not mapped has none."""
         mapped = self.settings.mapped()
         return {
-            column.key: [self._leaf(place) for place in mapped.get(column.key, ()) if place.column]
+            column.key: [
+                self._leaf(place) if place.column else Leaf("", f"@fixed_{column.key}", "STRING")
+                for place in mapped.get(column.key, ())
+            ]
             for column in SOURCE_COLUMNS
         }
 
@@ -139,7 +142,7 @@ class Landing:
         found: dict[str, Value] = {}
         for key, places in self.settings.mapped().items():
             for place in places:
-                if place.value and key != "report_period":
+                if place.value and not (key == "report_period" and self.fixed_report):
                     found[f"fixed_{key}"] = place.value
         for word, names in self._reports:
             found |= dict(zip(self.report_names[word], names, strict=True))
@@ -160,10 +163,13 @@ class Landing:
 
     @property
     def _reports(self) -> list[tuple[str, tuple[str, ...]]]:
-        places = self.settings.places("report_period")
-        if not self.leaves["report_period"]:
+        if self.fixed_report:
             return []
-        return list(places[0].report_names().items())
+        names: dict[str, dict[str, None]] = {}
+        for place in self.settings.places("report_period"):
+            for word, own in place.report_names().items():
+                names[word] = names.get(word, {}) | dict.fromkeys(own)
+        return [(word, tuple(own)) for word, own in names.items()]
 
     def unsure(self, numbers: Sequence[str]) -> list[str]:
         """Return the dates, then the numbers, of which some landed value may not be one."""
@@ -182,14 +188,10 @@ class Landing:
         return [*mapped, *asked, *["feed"] * bool(self.undecided)]
 
     @property
-    def fixed(self) -> dict[str, str]:
-        """Return the columns that have one value: by key the name of its parameter, or the report itself."""
-        places = {key: next((p for p in places if p.value), None) for key, places in self.settings.mapped().items()}
-        return {
-            key: str(place.fixed_report) if key == "report_period" else f"fixed_{key}"
-            for key, place in places.items()
-            if place
-        }
+    def fixed_report(self) -> str | None:
+        """The report that all rows are of, if the settings say so: ``week``."""
+        places = self.settings.places("report_period")
+        return places[0].fixed_report if places else None
 
     @cached_property
     def entries(self) -> str:

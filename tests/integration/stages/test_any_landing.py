@@ -295,6 +295,48 @@ def test_the_first_column_that_says_something_counts(landing: Landing, dataset: 
     assert found == [("B00CHILD01", 7), ("B00PARENT2", 7), ("B00PARENT3", 7)]
 
 
+def test_a_fixed_value_at_the_end_of_a_choice_is_for_rows_that_say_nothing(
+    landing: Landing, dataset: str, stages: Stages
+) -> None:
+    landing.create(COLUMNS | {"report": "STRING"})
+    for asin, report in (("B00TEST001", "WEEK"), (None, None), (" ", " "), ("B00TEST004", "MONTH")):
+        landing.land(report_row("q", asin=asin, ingested_at=None) | {"report": report})
+    columns = {"asin": ["asin", {"value": "B00TEST009"}], "report_period": ["report", {"value": "weekly"}]}
+    own, run = sync_with(landing, dataset, stages, columns=DATES | columns)
+    assert (run.errors, [row["asin"] for row in own.target()]) == ({}, ["B00TEST001", "B00TEST009"])
+    assert not own.settings.source.is_summed_from_weeks(SyncType.MONTHLY)
+
+
+def test_a_choice_of_report_names_passes_over_empty_ones_and_knows_the_words_of_each(
+    landing: Landing, dataset: str, stages: Stages
+) -> None:
+    landing.create(COLUMNS | {"kind": "STRING", "report": "STRING"})
+    for kind, report in (("7d", "MONTH"), ("", "wk"), (None, "wk"), ("30d", "wk")):
+        landing.land(report_row(f"of {kind}") | {"kind": kind, "report": report})
+    places = [{"column": "kind", "weekly": ["7d"], "monthly": ["30d"]}, {"column": "report", "weekly": ["wk"]}]
+    own, run = sync_with(landing, dataset, stages, columns=DATES | {"report_period": places})
+    assert (run.errors, list(impressions(own))) == ({}, ["of", "of 7d", "of none"])
+
+
+def test_a_value_that_cannot_be_read_is_a_reject_whatever_the_next_column_says(
+    landing: Landing, dataset: str, stages: Stages
+) -> None:
+    landing.create(COLUMNS | {"text": "STRING", "day": "STRING"})
+    landing.land(*(report_row(f"q {n}") | {"text": None, "day": " "} for n in range(400)))
+    landing.land(report_row("clicks") | {"text": "12,5"}, report_row("day") | {"day": "8.11.26"})
+    columns = {
+        "clicks": ["text", "asin_click_count"],
+        "period_start": [{"column": "day", "format": "%Y-%m-%d"}, "start_date"],
+    }
+    own, run = sync_with(landing, dataset, stages, columns=DATES | columns)
+    assert (run.errors, len(own.target())) == ({}, 400)
+    rejects = own.query("select reason, raw ->> 'unreadable' as what from sync_rejects order by reason")
+    assert rejects == [
+        {"reason": "not_a_number", "what": "clicks 12,5. "},
+        {"reason": "unreadable_date", "what": "period_start 8.11.26. "},
+    ]
+
+
 def test_one_asin_can_be_the_tables_or_stand_in_a_files_name(landing: Landing, dataset: str, stages: Stages) -> None:
     landing.create(COLUMNS | {"source_file": "STRING"})
     landing.land(report_row("q", asin=None) | {"source_file": "gs://b/US_B00TEST009_2026-11-14.csv"})
