@@ -11,10 +11,15 @@
 {% if leaves | length > 1 %}case{% for leaf in leaves[:-1] %} when {{ says_something(leaf) }} then {{ read(leaf) }}{% endfor %} else {{ read(leaves[-1]) }} end{% else %}{{ read(leaves[0]) }}{% endif %}
 {%- endmacro %}
 {% macro text(key) %}{{ first_of_all(key, text_of) }}{% endmacro %}
+{# Some landings write 0001-01-01 or 9999-12-31 for a missing date. In another time zone that is a day that BigQuery does
+   not know, and one such row would fail the statement for every period. #}
+{% macro within_all_zones(leaf) -%}
+if({{ leaf.sql }} between cast('0001-01-02' as {{ leaf.type | lower }}) and cast('9999-12-30' as {{ leaf.type | lower }}), {{ leaf.sql }}, null)
+{%- endmacro %}
 {% macro day_of(leaf) -%}
 {% if leaf.type == "DATE" %}{{ leaf.sql }}
 {%- elif leaf.type == "DATETIME" %}date({{ leaf.sql }})
-{%- elif leaf.type == "TIMESTAMP" %}date({{ leaf.sql }}, '{{ leaf.time_zone }}')
+{%- elif leaf.type == "TIMESTAMP" %}date({{ within_all_zones(leaf) }}, '{{ leaf.time_zone }}')
 {%- else %}safe.parse_date('{{ leaf.format }}', trim({{ text_of(leaf) }})){% endif %}
 {%- endmacro %}
 {% macro day(key) %}{{ first_of_all(key, day_of) }}{% endmacro %}
@@ -22,11 +27,11 @@
 {% macro counted(leaf, number) %}safe.timestamp_{{ {"seconds": "seconds", "milliseconds": "millis", "microseconds": "micros"}[leaf.unit] }}({{ number }}){% endmacro %}
 {% macro moment_of(leaf) -%}
 {% if leaf.type == "TIMESTAMP" %}{{ leaf.sql }}
-{%- elif leaf.type in ("DATETIME", "DATE") %}timestamp({{ leaf.sql }}{{ zone(leaf) }})
+{%- elif leaf.type in ("DATETIME", "DATE") %}timestamp({{ within_all_zones(leaf) if leaf.time_zone else leaf.sql }}{{ zone(leaf) }})
 {%- elif leaf.type == "INTEGER" %}{{ counted(leaf, leaf.sql) }}
-{%- elif leaf.unit %}{{ counted(leaf, "safe_cast(" ~ text_of(leaf) ~ " as int64)") }}
-{%- elif leaf.format %}safe.parse_timestamp('{{ leaf.format }}', {{ text_of(leaf) }}{{ zone(leaf) }})
-{%- else %}safe_cast({{ text_of(leaf) }} as timestamp){% endif %}
+{%- elif leaf.unit %}{{ counted(leaf, "safe_cast(trim(" ~ text_of(leaf) ~ ") as int64)") }}
+{%- elif leaf.format %}safe.parse_timestamp('{{ leaf.format }}', trim({{ text_of(leaf) }}){{ zone(leaf) }})
+{%- else %}safe_cast(trim({{ text_of(leaf) }}) as timestamp){% endif %}
 {%- endmacro %}
 {% macro moment(key) %}{{ first_of_all(key, moment_of) }}{% endmacro %}
 {# A number that landed as text or float; null if it is missing or not a whole number. Commas may separate thousands,

@@ -257,6 +257,9 @@ def test_a_date_column_that_needs_more_than_its_name_is_refused_with_what_to_wri
         ("STRING", "2026-11-18T06:00:00Z", "2026-11-18T06:00:01Z", {}),
         ("STRING", "9", "10", {"unit": "seconds"}),
         ("STRING", "18.11.2026 06:00", "19.11.2026 05:00", {"format": "%d.%m.%Y %H:%M"}),
+        ("STRING", " 2026-11-18T06:00:00Z", "2026-11-18T06:00:01Z ", {}),
+        ("STRING", " 18.11.2026", "19.11.2026 ", {"format": "%d.%m.%Y"}),
+        ("STRING", " 9", "10 ", {"unit": "seconds"}),
     ],
 )
 def test_the_newest_landing_is_found_by_an_ingestion_time_of_any_type(
@@ -268,6 +271,29 @@ def test_the_newest_landing_is_found_by_an_ingestion_time_of_any_type(
     columns = {"ingested_at": {"column": "ingested_at"} | how}
     own, run = sync_with(landing, dataset, stages, columns=columns)
     assert (run.errors, impressions(own)) == ({}, {"q": 2})
+
+
+@pytest.mark.parametrize(
+    ("zero", "zone"),
+    [("0001-01-01T00:00:00", "America/Los_Angeles"), ("9999-12-31T23:59:59", "Asia/Tokyo")],
+)
+def test_a_date_that_stands_for_none_is_a_reject_in_any_time_zone(
+    zero: str, zone: str, landing: Landing, dataset: str, stages: Stages
+) -> None:
+    """BigQuery has no day before the year 1 nor after 9999, and fails the whole statement that asks for one."""
+    landing.create(COLUMNS | {"start_date": "TIMESTAMP", "end_date": "DATETIME", "ingested_at": "DATETIME"})
+    ends, at = {"end_date": "2026-11-14T00:00:00"}, {"ingested_at": "2026-11-18T06:00:00"}
+    landing.land(*(report_row(f"q {n}", start_date="2026-11-08T12:00:00Z", **ends, **at) for n in range(200)))
+    landing.land(report_row("no start", start_date=f"{zero}Z", **ends, **at))
+    landing.land(report_row("no time", start_date="2026-11-08T12:00:00Z", **ends, ingested_at=zero))
+    columns = {
+        "period_start": {"column": "start_date", "time_zone": zone},
+        "ingested_at": {"column": "ingested_at", "time_zone": "Asia/Tokyo" if zero < "2" else "America/Los_Angeles"},
+    }
+    own, run = sync_with(landing, dataset, stages, columns=columns)
+    assert (run.errors, len(own.target())) == ({}, 201)
+    rejects = own.query("select reason, raw ->> 'search_query' as query from sync_rejects")
+    assert rejects == [{"reason": "missing_period", "query": "no start"}]
 
 
 def test_a_week_that_starts_on_monday_shows_the_day_that_was_found(
