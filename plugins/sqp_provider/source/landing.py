@@ -29,6 +29,7 @@ _DATES = (PERIOD_START.key, PERIOD_END.key)
 _ENTRY = re.compile(r"(?P<name>.+?)\[(?P<number>[0-9]+)\]")
 _SIMPLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MATCHING = {"STRING": str, "INTEGER": int, "BOOLEAN": bool}
+_SHOWN = ("STRING", "INTEGER", "FLOAT", "NUMERIC", "BIGNUMERIC")
 _WORDS = {str: "a text", int: "a whole number", bool: "true or false"}
 
 
@@ -118,23 +119,33 @@ class Landing:
     @cached_property
     def undecided(self) -> list[Leaf]:
         """Return the columns that look as if they told feeds apart, and of which the settings say nothing."""
-        places = [place for places in self.settings.mapped().values() for place in places]
-        places += [place for place, _ in self.settings.conditions()]
-        decided = {str(place.column).lower() for place in places} | {path.lower() for path in self.settings.same_feed}
-        if self.settings.columns.get(MARKETPLACE.key, ()) is None:  # all rows are of one
-            decided |= {path.lower() for path in self.facts.columns if "market" in path.lower()}
+        paths = dict.fromkeys(path for table in self.tables for path in table.columns if tells_feeds_apart(path))
         return [
-            leaf
-            for path in self.facts.columns
-            if tells_feeds_apart(path) and path.lower() not in decided and (leaf := self._scalar(path))
+            leaf for path in paths if path.lower() not in self._decided and (leaf := self._told_apart(path)) is not None
         ]
 
-    def _scalar(self, path: str) -> Leaf | None:
+    @cached_property
+    def _decided(self) -> set[str]:
+        """The columns of which the settings say what their values mean, in lower case.
+
+        A condition that lists several values says which rows to read, and not that their keys are the same.
+        """
+        read = [place for places in self.settings.mapped().values() for place in places]
+        read += [place for place, condition in self.settings.conditions() if len(set(condition.compared)) < 2]
+        paths = [_ENTRY.sub(r"\g<name>", str(place.column)) for place in read] + list(self.settings.same_feed)
+        decided = {path.lower() for path in paths}
+        if self.settings.columns.get(MARKETPLACE.key, ()) is None:  # all rows are of one
+            decided |= {path.lower() for table in self.tables for path in table.columns if "market" in path.lower()}
+        return decided
+
+    def _told_apart(self, path: str) -> Leaf | None:
         try:
-            leaf = self._leaf(Place(column=path))
-        except (Unreadable, ValueError):
-            return None
-        return leaf if leaf.type in ("STRING", "INTEGER") else None
+            sql, kind, mode, _ = self._walk(path)
+        except Unreadable:
+            return None  # inside a list whose entries are not rows
+        if kind == "JSON" or (mode == "REPEATED" and kind in _SHOWN):
+            return Leaf(path, f"to_json_string({sql})", "STRING")
+        return Leaf(path, sql, kind) if kind in _SHOWN else None
 
     @property
     def parameters(self) -> dict[str, Value]:
@@ -235,7 +246,7 @@ class Landing:
         for place, condition in self.settings.conditions():
             yield from self._misfit(place, condition)
         for path in self.settings.same_feed:
-            if self.facts.column(path) is None:
+            if not any(table.column(path) for table in self.tables):
                 yield f"column `{path}` (in same_feed) is missing; the table has {self._known}"
         try:
             _ = self.entries
@@ -277,17 +288,27 @@ class Landing:
                 )
 
     def _disagreements(self) -> Iterator[str]:
+        """Yield what is not the same in all tables, of what is read or may tell feeds apart."""
         read = {str(place.column) for places in self.settings.mapped().values() for place in places if place.column}
-        read |= {str(place.column) for place, _ in self.settings.conditions()}
+        read |= {str(place.column) for place, _ in self.settings.conditions()} | {self.settings.unnest or ""} - {""}
+        feeds = {path for table in self.tables for path in table.columns if tells_feeds_apart(path)}
+        feeds = {path for path in feeds if path.lower() not in self._decided}
         for table in self.tables[1:]:
-            for path in sorted(read):
-                here, there = self.facts.column(path), table.column(path)
-                if here and (not there or here[1:] != there[1:]):
-                    found = " ".join(there[1:]) if there else "missing"
+            other = Landing(self.settings, [table])
+            for path in sorted(read | feeds):
+                here, there = self._kind(path), other._kind(path)
+                if here != there and (path in feeds or here != "missing"):
                     yield (
-                        f"column `{path}` is {' '.join(here[1:])} in {self.facts.name}, but {found} in {table.name}; "
+                        f"column `{path}` is {here} in {self.facts.name}, but {there} in {table.name}; "
                         "expected tables of one shape"
                     )
+
+    def _kind(self, path: str) -> str:
+        try:
+            _, kind, mode, rest = self._walk(path)
+        except Unreadable:
+            return "missing"
+        return "JSON" if rest else f"{kind} REPEATED" if mode == "REPEATED" else kind
 
     @property
     def _known(self) -> str:
@@ -306,6 +327,8 @@ class Landing:
             raise Unreadable(
                 f"column `{path}` is {kind} REPEATED, expected one value; write `{path}[0]`, or set unnest"
             )
+        elif kind == "JSON":
+            raise Unreadable(f"column `{path}` is JSON; add the path inside it, `{path}.clickData.asinClickCount`")
         return Leaf(
             path,
             sql,
@@ -343,8 +366,6 @@ class Landing:
                 rest = [f"[{entry['number']}]", *rest]
             if kind in ("JSON", "STRING") and mode != "REPEATED" and rest:
                 return sql, kind, mode, rest
-            if kind == "JSON" and not rest and not stop:
-                raise Unreadable(f"column `{path}` is JSON; add the path inside it, `{path}.clickData.asinClickCount`")
             if mode == "REPEATED" and rest:
                 raise Unreadable(f"column `{path}` leads through the list `{walked[:-1]}`; set unnest, or write `[0]`")
         return sql, kind, mode, []

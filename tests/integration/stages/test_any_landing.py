@@ -47,6 +47,7 @@ def impressions(stages: Stages) -> dict[str, int]:
         ("sellerId", ("A1", "A2")),
         ("scope_type", ("asin", "brand")),
         ("account_id", (1, 2)),
+        ("selling_partner_id", ("A1", "A2")),
     ],
 )
 def test_rows_of_two_feeds_are_refused_until_somebody_decides(
@@ -64,6 +65,38 @@ def test_rows_of_two_feeds_are_refused_until_somebody_decides(
     assert (run.errors, impressions(own)) == ({}, {"wireless mouse": 100})
     own, run = sync_with(landing, dataset, stages, columns=DATES, same_feed=[column])
     assert (run.errors, impressions(own)) == ({}, {"wireless mouse": 999})  # a re-landing, as somebody said
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "shown"),
+    [
+        ("FLOAT64", (1.0, 2.0), "account 1"),
+        ("JSON", ('{"id": 1}', '{"id": 2}'), 'account {"id":'),
+        ("struct<id string>", ({"id": "A1"}, {"id": "A2"}), "account.id A1"),
+        ("array<string>", (["A1"], ["A2"]), 'account ["A1"]'),
+    ],
+)
+def test_a_column_of_any_type_tells_feeds_apart(
+    kind: str, values: tuple[Any, Any], shown: str, landing: Landing, dataset: str, stages: Stages
+) -> None:
+    landing.create(COLUMNS | {"account": kind})
+    landing.land(report_row("wireless mouse") | {"account": values[0]})
+    landing.land(report_row("wireless mouse", **NEWER) | {"account": values[1]})
+    _, run = sync_with(landing, dataset, stages, columns=DATES)
+    assert f"some have {shown}" in str(run.errors["extract"])
+
+
+def test_rows_of_two_feeds_that_a_condition_names_are_refused_until_they_are_one(
+    landing: Landing, dataset: str, stages: Stages
+) -> None:
+    landing.create(COLUMNS | {"country": "STRING"})
+    landing.land(report_row("wireless mouse") | {"country": "US"})
+    landing.land(report_row("wireless mouse", asin_impression_count=999, **NEWER) | {"country": "CA"})
+    both = {"country": ["US", "CA"]}
+    _, run = sync_with(landing, dataset, stages, columns=DATES, where=both)
+    assert "some have country CA, others country US" in str(run.errors["extract"])
+    own, run = sync_with(landing, dataset, stages, columns=DATES, where=both, same_feed=["country"])
+    assert (run.errors, impressions(own)) == ({}, {"wireless mouse": 999})
 
 
 def test_two_clients_with_the_same_figures_and_no_ingestion_time_are_refused(
@@ -106,7 +139,7 @@ def test_conditions_are_compared_exactly_and_all_must_hold(landing: Landing, dat
     own, run = sync_with(landing, dataset, stages, columns=DATES, where=where)
     assert (run.errors, list(impressions(own))) == ({}, ["q 0"])
     folded = where | {"client_name": {"values": ["ACME"], "fold": True}, "scope_type": ["asin", "brand"]}
-    own, run = sync_with(landing, dataset, stages, columns=DATES, where=folded)
+    own, run = sync_with(landing, dataset, stages, columns=DATES, where=folded, same_feed=["scope_type"])
     assert (run.errors, sorted(impressions(own))) == ({}, ["q 0", "q 1", "q 2"])
 
 
@@ -481,7 +514,7 @@ def test_tables_of_one_shape_are_read_as_one(landing: Landing, dataset: str, sta
         assert (run.errors, impressions(own)) == ({}, {"in both": 999, "first": 765, "second": 765})
     other.create(COLUMNS | {"asin_click_count": "STRING"})
     run = sync_with(landing, dataset, stages, columns=DATES, table=f"{landing.table}*")[1]
-    assert "column `asin_click_count` is INTEGER NULLABLE in" in str(run.errors["extract"])
+    assert "column `asin_click_count` is INTEGER in" in str(run.errors["extract"])
     assert "expected tables of one shape" in str(run.errors["extract"])
     run = sync_with(landing, dataset, stages, columns=DATES, table=f"{landing.table}_none*")[1]
     assert "has no table whose name begins with" in str(run.errors["extract"])
