@@ -96,10 +96,14 @@ class SourceSettings(Section):
         name = content.get("landing") if isinstance(content, dict) else None
         if name is None:
             return content
-        if name not in PRESETS:
+        if not isinstance(name, str) or name not in PRESETS:
             raise ValueError(f"landing {name!r} is not known; expected one of {', '.join(PRESETS)}")
         preset = PRESETS[name]
-        merged = {key: (preset.get(key) or {}) | (content.get(key) or {}) for key in ("columns", "where")}
+        merged = {
+            key: (preset.get(key) or {}) | found
+            for key in ("columns", "where")
+            if isinstance(found := content.get(key) or {}, dict)
+        }
         return preset | content | merged
 
     @field_validator("columns")

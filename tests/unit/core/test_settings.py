@@ -156,6 +156,10 @@ def test_a_value_that_does_not_fit_is_named_with_its_key(content: dict[str, Any]
             "source: columns.period_start and columns.period_end are both null; expected at least one",
         ),
         (
+            {"source": {"table": "a.b", "landing": "daton", "where": ["US"]}},
+            "source.where: Input should be a valid dictionary, found [US]",
+        ),
+        (
             {"source": {"table": "a.b", "columns": {"marketplace": "marketplace_id"}}},
             "source: columns.marketplace is mapped but source.marketplace names none; expected one marketplace id, "
             "for example ATVPDKIKX0DER, so that two never mix",
