@@ -27,6 +27,7 @@ _SAME_TYPE = {"INT64": "INTEGER", "FLOAT64": "FLOAT", "BOOL": "BOOLEAN", "STRUCT
 _COLUMNS = {column.key: column for column in SOURCE_COLUMNS}
 _DATES = (PERIOD_START.key, PERIOD_END.key)
 _ENTRY = re.compile(r"(?P<name>.+?)\[(?P<number>[0-9]+)\]")
+_NUMBER = re.compile(r"\[[0-9]+\]")
 _SIMPLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MATCHING = {"STRING": str, "INTEGER": int, "BOOLEAN": bool}
 _SHOWN = ("STRING", "INTEGER", "FLOAT", "NUMERIC", "BIGNUMERIC")
@@ -132,7 +133,7 @@ class Landing:
         """
         read = [place for places in self.settings.mapped().values() for place in places]
         read += [place for place, condition in self.settings.conditions() if len(set(condition.compared)) < 2]
-        paths = [_ENTRY.sub(r"\g<name>", str(place.column)) for place in read] + list(self.settings.same_feed)
+        paths = [_NUMBER.sub("", str(place.column)) for place in read] + list(self.settings.same_feed)
         decided = {path.lower() for path in paths}
         if self.settings.columns.get(MARKETPLACE.key, ()) is None:  # all rows are of one
             decided |= {path.lower() for table in self.tables for path in table.columns if "market" in path.lower()}
@@ -214,7 +215,8 @@ class Landing:
             return sql
         if kind not in ("JSON", "STRING"):
             raise Unreadable(f"source.unnest is `{self.settings.unnest}`, which is {kind} {mode}, expected a list")
-        return f"json_query_array({sql}, '{_json_path(rest)}')"
+        none = f"[cast(null as {kind.lower()})]"  # a row without a list is one entry that says nothing: a reject
+        return f"ifnull(json_query_array({sql}, '{_json_path(rest)}'), {none})"
 
     def pruned(self, table: TableFacts, shift: int) -> Pruned | None:
         """Return what the scan of a table may say of its partitioning column alone, so that no row is lost.
@@ -347,9 +349,9 @@ class Landing:
         unnest = None if stop else self.settings.unnest
         parts, sql, walked = path.split("."), "landed_row", ""
         if unnest and path.lower().startswith(f"{unnest.lower()}."):
-            _, kind, mode, rest = self._walk(unnest, stop=True)
-            parts, sql, walked = path[len(unnest) + 1 :].split("."), "entry", f"{unnest}."
-            if rest or mode != "REPEATED":
+            _, kind, _, rest = self._walk(unnest, stop=True)
+            parts, sql, walked = path[len(unnest) + 1 :].split("."), "entry", f"{_NUMBER.sub('', unnest)}."
+            if rest or kind != "RECORD":
                 return sql, "JSON", "NULLABLE", parts
         for number, part in enumerate(parts):
             entry = _ENTRY.fullmatch(part)

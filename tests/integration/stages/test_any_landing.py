@@ -486,6 +486,44 @@ def test_amazons_own_report_file_landed_whole(kind: str, landing: Landing, datas
     expect_example(*sync_with(landing, dataset, stages, **source), rows=2)
 
 
+@pytest.mark.parametrize("kind", ["JSON", "STRING"])
+def test_a_report_without_a_list_of_rows_is_a_reject_and_an_empty_list_is_none(
+    kind: str, landing: Landing, dataset: str, stages: Stages
+) -> None:
+    """The emulator fails at a JSON null, an object, or text that is no JSON, of which BigQuery makes no list either."""
+    landing.create({"report": kind, "ingested_at": "TIMESTAMP"})
+    entries = [ITEM | {"asin": f"B00TEST{n:03}"} for n in range(900)]
+    for report in ({"dataByAsin": entries}, {"dataByAsin": []}, {"dataByASIN": [ITEM]}, {"errors": []}):
+        landing.land({"report": json.dumps(report), "ingested_at": "2026-11-18T06:00:00Z"})
+    landing.land({"report": None, "ingested_at": "2026-11-18T06:00:00Z"})
+    columns = DATES | below("report.dataByAsin", format="%Y-%m-%d")
+    own, run = sync_with(landing, dataset, stages, columns=columns, unnest="report.dataByAsin")
+    assert (run.errors, len(own.target())) == ({}, 900)
+    assert {row["reason"] for row in own.query("select reason from sync_rejects")} == {"missing_period"}
+    rows = own.log(run)["sync_metadata"]["rows"]
+    assert (rows["landed"], rows["published"]) == (903, 900)
+
+
+@pytest.mark.parametrize("kind", ["array<json>", "array<string>"])
+def test_a_list_of_json_is_a_row_an_entry(kind: str, landing: Landing, dataset: str, stages: Stages) -> None:
+    landing.create({"entries": kind, "ingested_at": "TIMESTAMP"})
+    entries = [json.dumps(ITEM | {"asin": f"B00TEST00{n}"}) for n in range(3)]
+    landing.land({"entries": entries, "ingested_at": "2026-11-18T06:00:00Z"})
+    columns = DATES | below("entries", format="%Y-%m-%d")
+    expect_example(*sync_with(landing, dataset, stages, columns=columns, unnest="entries"), rows=3)
+
+
+def test_a_list_inside_an_entry_of_another_list_is_a_row_an_entry(
+    landing: Landing, dataset: str, stages: Stages
+) -> None:
+    landing.create({"reports": f"array<struct<name string, dataByAsin array<{RECORD}>>>", "ingested_at": "TIMESTAMP"})
+    items = [ITEM | {"asin": f"B00TEST00{n}"} for n in range(2)]
+    for reports in ([{"name": "sqp", "dataByAsin": items}], []):
+        landing.land({"reports": reports, "ingested_at": "2026-11-18T06:00:00Z"})
+    path = "reports[0].dataByAsin"
+    expect_example(*sync_with(landing, dataset, stages, columns=DATES | below(path), unnest=path), rows=2)
+
+
 def test_a_json_column_is_read_by_path(landing: Landing, dataset: str, stages: Stages) -> None:
     landing.create({"data": "JSON", "ingested_at": "TIMESTAMP"})
     landing.land({"data": json.dumps(ITEM), "ingested_at": "2026-11-18T06:00:00Z"})
