@@ -74,11 +74,11 @@ if(
 {# Whether a row may belong to the feed. One that does not say is kept, because it may not vanish: it is rejected. #}
 {% macro may_belong(compared) -%}
 {% set values = values_of(compared) %}
-{% if compared.leaf.type == "STRING" %}ifnull({{ value_of(compared) }} in ({{ values }}{{ ", " if values }}''), true)
+{% if compared.leaf.type == "STRING" %}ifnull({{ value_of(compared) ~ " in (" ~ values ~ ") or " if values }}{{ does_not_say(compared) }}, true)
 {%- elif values %}ifnull({{ value_of(compared) }} in ({{ values }}), true)
 {%- else %}{{ value_of(compared) }} is null{% endif %}
 {%- endmacro %}
-{% macro does_not_say(compared) %}{% if compared.leaf.type == "STRING" %}ifnull({{ value_of(compared) }}, '') = ''{% else %}{{ value_of(compared) }} is null{% endif %}{% endmacro %}
+{% macro does_not_say(compared) %}{% if compared.leaf.type == "STRING" %}ifnull({{ fold(text_of(compared.leaf)) }}, '') = ''{% else %}{{ value_of(compared) }} is null{% endif %}{% endmacro %}
 {# The columns that source.where compares and that are empty in this row. #}
 {% macro unclear() -%}
 {% set asked = landing.compared | rejectattr("condition.takes_empty") | list %}

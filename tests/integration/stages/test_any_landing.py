@@ -147,16 +147,21 @@ def test_a_row_that_does_not_say_whose_it_is_is_a_reject_unless_that_is_listed(
     landing: Landing, dataset: str, stages: Stages
 ) -> None:
     landing.create(COLUMNS | {"client_name": "STRING", "shop": "INT64"})
-    good = [report_row(f"good {n}") | {"client_name": "Acme", "shop": 1} for n in range(200)]
-    odd = [{"client_name": None, "shop": 1}, {"client_name": "Acme", "shop": None}]
+    good = [report_row(f"good {n}") | {"client_name": "Acme", "shop": 1} for n in range(400)]
+    odd = [
+        {"client_name": None, "shop": 1},
+        {"client_name": "", "shop": 1},
+        {"client_name": " ", "shop": 1},
+        {"client_name": "Acme", "shop": None},
+    ]
     landing.land(*good, *(report_row(f"good {n}", **NEWER) | change for n, change in enumerate(odd)))
     own, run = sync_with(landing, dataset, stages, columns=DATES, where={"client_name": "Acme", "shop": 1})
-    assert (run.errors, len(own.target())) == ({}, 200)
+    assert (run.errors, len(own.target())) == ({}, 400)
     rejects = own.query("select reason, raw ->> 'unclear' as what from sync_rejects order by what")
-    assert rejects == [{"reason": "unknown_feed", "what": f"{column}. "} for column in ("client_name", "shop")]
+    assert rejects == [{"reason": "unknown_feed", "what": f"{column}. "} for column in (*["client_name"] * 3, "shop")]
     named = {"client_name": ["Acme", None], "shop": [1, None]}
     own, run = sync_with(landing, dataset, stages, columns=DATES, where=named)
-    assert (run.errors, run["extract"]["reject_count"], len(own.target())) == ({}, 0, 200)
+    assert (run.errors, run["extract"]["reject_count"], len(own.target())) == ({}, 0, 400)
 
 
 def test_a_condition_of_another_type_is_refused(landing: Landing, dataset: str) -> None:
