@@ -166,3 +166,18 @@ def test_one_condition_is_on_the_partitioning_column_alone(
     own = landing({"ts": "TIMESTAMP NULLABLE"}, facts, columns=columns)
     found = own.pruned(own.facts, 0)
     assert (found and (found.leaf.sql, found.shift, found.margin)) == pruned
+
+
+def test_a_table_is_pruned_by_its_own_column_however_it_is_spelled() -> None:
+    settings = landing(columns={"period_start": {"column": "ts", "time_zone": "UTC"}}).settings
+    flat = {**FLAT, "ts": "TIMESTAMP NULLABLE"}
+    other = {**FLAT, "TS": "TIMESTAMP NULLABLE", "loaded": "DATE NULLABLE"}
+    by_day = TableFacts("p.a.c", columns=other, partitioned_by="TS")
+    by_load = TableFacts("p.a.d", columns=other, partitioned_by="loaded", requires_filter=True)
+    own = Landing(settings, [TableFacts("p.a.b", columns=flat), by_day, by_load])
+    found = [own.pruned(table, 0) for table in own.tables]
+    assert [each and (each.leaf.sql, each.shift) for each in found] == [
+        None,
+        ("landed_row.`TS`", 0),
+        ("landed_row.`loaded`", None),
+    ]

@@ -229,7 +229,7 @@ class Landing:
         if column == "_PARTITIONTIME":
             leaf = Leaf(column, "landed_row._PARTITIONTIME", "TIMESTAMP")
         else:
-            leaf = self._leaf(Place(column=column))
+            leaf = Landing(self.settings, [table])._leaf(Place(column=column))  # the other tables may lack it
         start, end = (self.leaves[key] for key in _DATES)
         first = (start or end)[0]
         if _reads(first, leaf):
@@ -392,4 +392,6 @@ def _json_path(parts: Sequence[str]) -> str:
 
 def _reads(leaf: Leaf, column: Leaf) -> bool:
     """Whether a date is just what the partitioning column says."""
-    return leaf.sql == column.sql and not leaf.pattern and leaf.type in ("DATE", "DATETIME", "TIMESTAMP")
+    return (
+        leaf.sql.lower() == column.sql.lower() and not leaf.pattern and leaf.type in ("DATE", "DATETIME", "TIMESTAMP")
+    )
