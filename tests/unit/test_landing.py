@@ -104,6 +104,11 @@ def test_the_first_entry_of_a_list_decides_about_the_list() -> None:
     assert own.undecided == []
 
 
+def test_a_path_in_json_decides_about_the_column() -> None:
+    kinds = {"account": "JSON NULLABLE"}
+    assert landing(kinds, where={"account.id": "1"}).undecided == []
+
+
 def test_a_condition_of_several_values_does_not_say_that_they_are_one_feed() -> None:
     kinds = {"country": "STRING NULLABLE"}
     assert [leaf.path for leaf in landing(kinds, where={"country": ["US", "CA"]}).undecided] == ["country"]

@@ -29,7 +29,7 @@ _DATES = (PERIOD_START.key, PERIOD_END.key)
 _ENTRY = re.compile(r"(?P<name>.+?)\[(?P<number>[0-9]+)\]")
 _NUMBER = re.compile(r"\[[0-9]+\]")
 _SIMPLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_MATCHING = {"STRING": str, "INTEGER": int, "BOOLEAN": bool}
+_MATCHING = {"STRING": str, "BOOLEAN": bool, **dict.fromkeys(("INTEGER", "FLOAT", "NUMERIC", "BIGNUMERIC"), int)}
 _SHOWN = ("STRING", "INTEGER", "FLOAT", "NUMERIC", "BIGNUMERIC")
 _WORDS = {str: "a text", int: "a whole number", bool: "true or false"}
 
@@ -135,6 +135,7 @@ class Landing:
         read += [place for place, condition in self.settings.conditions() if len(set(condition.compared)) < 2]
         paths = [_NUMBER.sub("", str(place.column)) for place in read] + list(self.settings.same_feed)
         decided = {path.lower() for path in paths}
+        decided |= {path[: dot.start()] for path in decided for dot in re.finditer(r"\.", path)}  # JSON around it
         if self.settings.columns.get(MARKETPLACE.key, ()) is None:  # all rows are of one
             decided |= {path.lower() for table in self.tables for path in table.columns if "market" in path.lower()}
         return decided
@@ -286,7 +287,7 @@ class Landing:
             ):
                 yield (
                     f"column `{place.column}` (in where) is {leaf.type}, but {value!r} is {_WORDS[type(value)]}; "
-                    "expected a STRING, INTEGER or BOOLEAN column and a value of its type"
+                    "expected a column of texts, numbers or true and false, and a value of its type"
                 )
 
     def _disagreements(self) -> Iterator[str]:

@@ -68,22 +68,30 @@ def test_rows_of_two_feeds_are_refused_until_somebody_decides(
 
 
 @pytest.mark.parametrize(
-    ("kind", "values", "shown"),
+    ("kind", "values", "shown", "where"),
     [
-        ("FLOAT64", (1.0, 2.0), "account 1"),
-        ("JSON", ('{"id": 1}', '{"id": 2}'), 'account {"id":'),
-        ("struct<id string>", ({"id": "A1"}, {"id": "A2"}), "account.id A1"),
-        ("array<string>", (["A1"], ["A2"]), 'account ["A1"]'),
+        ("FLOAT64", (1.0, 2.0), "account 1", {"account": 1}),
+        ("NUMERIC", (1, 2), "account 1", {"account": 1}),
+        ("JSON", ('{"id": 1}', '{"id": 2}'), 'account {"id":', {"account.id": "1"}),
+        ("struct<id string>", ({"id": "A1"}, {"id": "A2"}), "account.id A1", {"account.id": "A1"}),
     ],
 )
 def test_a_column_of_any_type_tells_feeds_apart(
-    kind: str, values: tuple[Any, Any], shown: str, landing: Landing, dataset: str, stages: Stages
+    kind: str,
+    values: tuple[Any, Any],
+    shown: str,
+    where: dict[str, Any],
+    landing: Landing,
+    dataset: str,
+    stages: Stages,
 ) -> None:
     landing.create(COLUMNS | {"account": kind})
     landing.land(report_row("wireless mouse") | {"account": values[0]})
-    landing.land(report_row("wireless mouse", **NEWER) | {"account": values[1]})
+    landing.land(report_row("wireless mouse", asin_impression_count=999, **NEWER) | {"account": values[1]})
     _, run = sync_with(landing, dataset, stages, columns=DATES)
     assert f"some have {shown}" in str(run.errors["extract"])
+    own, run = sync_with(landing, dataset, stages, columns=DATES, where=where)
+    assert (run.errors, impressions(own)) == ({}, {"wireless mouse": 765})
 
 
 def test_rows_of_two_feeds_that_a_condition_names_are_refused_until_they_are_one(
