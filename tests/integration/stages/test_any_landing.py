@@ -16,7 +16,7 @@ from tests.fixtures import settings_for
 from tests.landing import COLUMNS, WEEK, Landing, report_row
 from tests.stages import Run, Stages
 
-NEWER = {"ingested_at": "2026-11-19T06:00:00Z"}
+NEWER: dict[str, Any] = {"ingested_at": "2026-11-19T06:00:00Z"}
 DATES = {"ingested_at": "ingested_at"}
 
 
@@ -328,7 +328,8 @@ def test_a_date_that_stands_for_none_is_a_reject_in_any_time_zone(
 ) -> None:
     """BigQuery has no day before the year 1 nor after 9999, and fails the whole statement that asks for one."""
     landing.create(COLUMNS | {"start_date": "TIMESTAMP", "end_date": "DATETIME", "ingested_at": "DATETIME"})
-    ends, at = {"end_date": "2026-11-14T00:00:00"}, {"ingested_at": "2026-11-18T06:00:00"}
+    ends: dict[str, Any] = {"end_date": "2026-11-14T00:00:00"}
+    at: dict[str, Any] = {"ingested_at": "2026-11-18T06:00:00"}
     landing.land(*(report_row(f"q {n}", start_date="2026-11-08T12:00:00Z", **ends, **at) for n in range(200)))
     landing.land(report_row("no start", start_date=f"{zero}Z", **ends, **at))
     landing.land(report_row("no time", start_date="2026-11-08T12:00:00Z", **ends, ingested_at=zero))
@@ -506,7 +507,13 @@ def test_a_report_without_a_list_of_rows_is_a_reject_and_an_empty_list_is_none(
     """The emulator fails at a JSON null, an object, or text that is no JSON, of which BigQuery makes no list either."""
     landing.create({"report": kind, "ingested_at": "TIMESTAMP"})
     entries = [ITEM | {"asin": f"B00TEST{n:03}"} for n in range(900)]
-    for report in ({"dataByAsin": entries}, {"dataByAsin": []}, {"dataByASIN": [ITEM]}, {"errors": []}):
+    reports: list[dict[str, Any]] = [
+        {"dataByAsin": entries},
+        {"dataByAsin": []},
+        {"dataByASIN": [ITEM]},
+        {"errors": []},
+    ]
+    for report in reports:
         landing.land({"report": json.dumps(report), "ingested_at": "2026-11-18T06:00:00Z"})
     landing.land({"report": None, "ingested_at": "2026-11-18T06:00:00Z"})
     columns = DATES | below("report.dataByAsin", format="%Y-%m-%d")
