@@ -82,7 +82,7 @@ if(
 {# The columns that source.where compares and that are empty in this row. #}
 {% macro unclear() -%}
 {% set asked = landing.compared | rejectattr("condition.takes_empty") | list %}
-{% if asked %}concat({% for compared in asked %}if({{ does_not_say(compared) }}, '{{ compared.leaf.path }}. ', ''){{ ", " if not loop.last }}{% endfor %}){% else %}''{% endif %}
+{% if asked %}concat({% for compared in asked %}if({{ does_not_say(compared) }}, '{{ compared.leaf.label }}. ', ''){{ ", " if not loop.last }}{% endfor %}){% else %}''{% endif %}
 {%- endmacro %}
 {# What may tell feeds apart, and nobody has said whether it does: "country US, account 7". #}
 {% macro feed() -%}

@@ -13,7 +13,7 @@ from sqp_provider.core.contract import ASIN, INGESTED_AT, PERIOD_END, PERIOD_STA
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.section import Section
 
-ColumnPath = Annotated[str, StringConstraints(pattern=r"^[^`\\'\"\x00-\x1f]+$", min_length=1, max_length=300)]
+ColumnPath = Annotated[str, StringConstraints(pattern=r"^[^`\\\"\x00-\x1f]+$", min_length=1, max_length=300)]
 """``asin``, ``Search Query``; ``clickData.asinClickCount`` for a field, ``marketplaceIds[0]`` for an entry."""
 
 DATE_FORMAT = r"^[%A-Za-z0-9 /:.,_+-]+$"

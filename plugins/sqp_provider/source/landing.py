@@ -55,6 +55,11 @@ class Leaf:
     time_zone: str = ""
     unit: str = ""
 
+    @property
+    def label(self) -> str:
+        """The path inside a literal of the statement. It has no backslash."""
+        return self.path.replace("'", r"\'")
+
 
 @dataclass(frozen=True)
 class Compared:
@@ -388,7 +393,7 @@ def _json_path(parts: Sequence[str]) -> str:
             path += name
             continue
         path += (f".{name}" if _SIMPLE.fullmatch(name) else f'."{name}"') + number
-    return path
+    return path.replace("'", r"\'")
 
 
 def _reads(leaf: Leaf, column: Leaf) -> bool:

@@ -1,8 +1,9 @@
-"""The figures once more, by DuckDB, from the raw rows: what the targets are compared with."""
+"""The figures once more, by DuckDB, and the texts by Python, from the raw rows: what the targets are compared with."""
 
 from __future__ import annotations
 
 import atexit
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,8 @@ from sqp_provider.core.period import Period, SyncType
 from tests.landing import COLUMNS
 
 _ARROW = {"DATE": pa.date32(), "STRING": pa.string(), "INT64": pa.int64(), "TIMESTAMP": pa.timestamp("us")}
-_SCHEMA = pa.schema([(name, _ARROW[kind]) for name, kind in COLUMNS.items()])
+_TEXTS = ("query", "clean_asin", "text_problem")
+_SCHEMA = pa.schema([(name, _ARROW[kind]) for name, kind in COLUMNS.items()] + [(name, pa.string()) for name in _TEXTS])
 _SQL = Path(__file__).with_name("recompute.sql").read_text(encoding="utf-8")
 _ROLLUP = Path(__file__).with_name("rollup.sql").read_text(encoding="utf-8")
 _WEEKLY = pa.schema(
@@ -89,7 +91,6 @@ def _database() -> duckdb.DuckDBPyConnection:
     """An empty database, made once for the hundreds of questions of a history; it keeps the rows of the last one."""
     connection = duckdb.connect(config={"threads": 1})
     atexit.register(connection.close)  # else its functions outlive it, and Python's end complains
-    connection.create_function("fold", fold, ["VARCHAR"], "VARCHAR")  # type: ignore[list-item, arg-type]
     connection.create_function(
         "quotient",
         quotient,
@@ -114,6 +115,24 @@ def fold(text: str) -> str:
     return " ".join(part for part in spaced.split(" ") if part)
 
 
+def read_texts(search_query: str | None, asin: str | None) -> dict[str, str | None]:
+    """The texts as the target has them, and what is wrong with them.
+
+    Python lowers any text as GoogleSQL does, final sigmas and dotted capital I included: tests/googlesql/test_texts.py.
+    """
+    query, clean_asin = fold(search_query or "").lower(), fold(asin or "").upper()
+    problem = None
+    if not re.fullmatch("[0-9A-Za-z]{10}", fold(asin or "")):
+        problem = "invalid_asin"
+    elif not query:
+        problem = "empty_query"
+    elif "\0" in query:
+        problem = "nul_character"
+    elif len(query.encode()) > 2600:
+        problem = "query_too_long"
+    return dict(zip(_TEXTS, (query, clean_asin, problem), strict=True))
+
+
 def quotient(count: int, of: int | None) -> Decimal | None:
     """A rate to six places, ties away from zero, with fifty digits on the way; unknown if it is too large to store."""
     if of is None:
@@ -126,8 +145,9 @@ def quotient(count: int, of: int | None) -> Decimal | None:
 
 
 def _typed(row: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(row) | {
+    moments = {
         "start_date": row["start_date"] and date.fromisoformat(row["start_date"]),
         "end_date": row["end_date"] and date.fromisoformat(row["end_date"]),
         "ingested_at": row["ingested_at"] and datetime.fromisoformat(row["ingested_at"]).replace(tzinfo=None),
     }
+    return dict(row) | moments | read_texts(row["search_query"], row["asin"])
