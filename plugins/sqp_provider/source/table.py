@@ -104,9 +104,11 @@ class Source:
         snapshot = self.snapshot_table(str(job.job_id))
         with explained(f"BigQuery job {job.job_id}"):
             job.result(retry=self.hook.retry, job_retry=None)
-        (row,) = self.hook.rows(bigquery_statement("totals", sync.period.sync_type, snapshot=snapshot))
+        extras = self.settings.extras(sync.period.sync_type)
+        (row,) = self.hook.rows(bigquery_statement("totals", sync.period.sync_type, extras, snapshot=snapshot))
         return Snapshot(
             **PeriodTotals.from_row(row).model_dump(),
+            extras=extras,
             table=snapshot,
             job_id=str(job.job_id),
             snapshot_at=job.started or job.created,  # a query reads its tables as they are when it starts
@@ -178,9 +180,8 @@ class Source:
         return (SyncType.WEEKLY if self.settings.is_summed_from_weeks(sync_type) else sync_type).period_type
 
     def _rendered(self, template: str, sync_type: SyncType, **names: Any) -> str:
-        return bigquery_statement(
-            template, sync_type, landing=self.landing, reported=self._reported(sync_type), **names
-        )
+        extras, reported = self.settings.extras(sync_type), self._reported(sync_type)
+        return bigquery_statement(template, sync_type, extras, landing=self.landing, reported=reported, **names)
 
 
 def snapshot_name(sync: SyncRun, schema: str, try_number: int) -> str:
