@@ -96,9 +96,9 @@ if(
 {% set asked = landing.compared | rejectattr("condition.takes_empty") | list %}
 {% if asked %}concat({% for compared in asked %}if({{ does_not_say(compared) }}, '{{ compared.leaf.path }}. ', ''){{ ", " if not loop.last }}{% endfor %}){% else %}''{% endif %}
 {%- endmacro %}
-{# What may tell feeds apart, and nobody has said whether it does: "country US. ". #}
+{# What may tell feeds apart, and nobody has said whether it does: "country US, account 7". #}
 {% macro feed() -%}
-{% if landing.undecided %}concat({% for leaf in landing.undecided %}@feed_{{ loop.index0 }}, ' ', ifnull({{ raw_text(leaf) }}, 'null'), {{ "'. ', " if not loop.last }}{% endfor %}'.'){% else %}cast(null as string){% endif %}
+{% if landing.undecided %}concat({% for leaf in landing.undecided %}@feed_{{ loop.index0 }}, ' ', ifnull({{ raw_text(leaf) }}, 'null'){{ ", ', ', " if not loop.last }}{% endfor %}){% else %}cast(null as string){% endif %}
 {%- endmacro %}
 {# One condition on the partitioning column alone: BigQuery prunes by no other, and may refuse a statement without. #}
 {% macro prunes(pruned, first, last) -%}

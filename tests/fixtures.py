@@ -8,11 +8,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from google.cloud import bigquery
 from psycopg.conninfo import conninfo_to_dict
 
 from dev import emulator
 from sqp_provider.core.settings import Settings
+from tests.google_server import GoogleServer
 from tests.landing import Landing
 from tests.stages import Stages
 from tests.webhook import Webhook
@@ -64,6 +67,25 @@ def stages(database: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -
     """The stages from ``landing`` to ``database``."""
     monkeypatch.setenv("AIRFLOW_CONN_SQP_POSTGRES", connection_to(database))
     return Stages(settings, database)
+
+
+@pytest.fixture
+def google(monkeypatch: pytest.MonkeyPatch) -> Iterator[GoogleServer]:
+    """What connection ``sqp_bigquery`` leads to: the emulator, with the errors that the test asks for."""
+    with GoogleServer() as server:
+        monkeypatch.setenv("AIRFLOW_CONN_SQP_BIGQUERY", server.connection())
+        yield server
+
+
+@pytest.fixture
+def key_file(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """A service account's key. Google's client is kept from asking Google where the account may be used from."""
+    asks = "google.oauth2.service_account.Credentials._is_regional_access_boundary_lookup_required"
+    monkeypatch.setattr(asks, lambda _: False, raising=False)
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    account = "sqp@sqp-demo.iam.gserviceaccount.com"
+    return {"type": "service_account", "client_email": account, "private_key": pem, "private_key_id": "1"}
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pathlib import Path
 from sqp_provider import __version__
 from sqp_provider.core.errors import SyncError
 from sqp_provider.core.settings import Settings
+from sqp_provider.landings.command import add_landings
 from sqp_provider.migrations import migrate, take_over
 from sqp_provider.revisions import MigrationError
 
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sqp",
-        description="SQP Sync without Airflow: prepare the target's schema.",
+        description="SQP Sync without Airflow: prepare the target's schema, load exports into BigQuery.",
         epilog="Exit codes: 0 done, 1 failed (standard error says why), 2 wrong arguments.",
     )
     parser.add_argument("--version", action="version", version=f"airflow-provider-sqp {__version__}")
@@ -65,6 +66,9 @@ def _parser() -> argparse.ArgumentParser:
         help="what the new owner is called: its setting airflow, else its [api] base_url",
     )
     taking_over.set_defaults(run=lambda asked: take_over(asked.dsn, _schema(asked), asked.airflow))
+
+    landings = commands.add_parser("landings", help="load Amazon's CSV exports into BigQuery")
+    add_landings(landings.add_subparsers(required=True, metavar="command"))
     return parser
 
 

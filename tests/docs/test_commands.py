@@ -28,8 +28,10 @@ from psycopg.conninfo import conninfo_to_dict
 from dev.checkout import ROOT
 from dev.sample_data.market import Market
 from dev.sample_data.source import SampleSource
-from sqp_provider.core.settings import Settings
+from sqp_provider.core.settings import Settings, TargetSettings
 from sqp_provider.hooks.alert_channel import AlertChannel
+from sqp_provider.hooks.bigquery import SqpBigQueryHook
+from sqp_provider.hooks.postgres import SqpPostgresHook
 from tests.fixtures import connection_to, settings_for
 from tests.landing import WEEK, Landing, report_row
 from tests.stages import Stages
@@ -223,9 +225,22 @@ def a_service(value: str) -> None:
     assert url.startswith("json://hooks.example.com/sqp")
 
 
+def a_project_of_bigquery(value: str) -> None:
+    """What the hook of the source makes of the connection."""
+    assert SqpBigQueryHook().project_id == "my-project"
+    assert SqpBigQueryHook()._get_field("key_path") == "/secrets/sqp.json"
+
+
+def a_database(value: str) -> None:
+    """What the hook of the target makes of the connection."""
+    assert SqpPostgresHook(TargetSettings()).address() == ("postgres://db.example.com:5432", "warehouse")
+
+
 READ_BY: dict[str, Callable[[str], None]] = {
     "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": a_folder_or_a_repository,
     "AIRFLOW_CONN_SQP_ALERTS": a_service,
+    "AIRFLOW_CONN_SQP_BIGQUERY": a_project_of_bigquery,
+    "AIRFLOW_CONN_SQP_POSTGRES": a_database,
 }
 """The variables that blocks set, and what reads them."""
 

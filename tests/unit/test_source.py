@@ -33,13 +33,11 @@ def test_a_snapshot_is_as_old_as_the_start_of_its_query(started: datetime | None
     columns = [metric.column for metric in METRICS]
     row: dict[str, Any] = dict.fromkeys([*counts, *columns, *(f"{column}_nulls" for column in columns)], 0)
     row |= {"first_feed": None, "last_feed": None}
-    hook = SimpleNamespace(project_id="p", retry=None, rows=lambda statement: [row])
-    job = SimpleNamespace(
-        job_id="j", created=CREATED, started=started, total_bytes_processed=1, result=lambda retry, job_retry: None
-    )
+    hook = SimpleNamespace(project_id="p", finish=lambda job: None, rows=lambda *_, **__: [row])
+    job = SimpleNamespace(job_id="j", created=CREATED, started=started, total_bytes_processed=1)
     week = Period.starting(SyncType.WEEKLY, date(2026, 11, 8))
     sync = SyncRun(
         sync_log_id=1, attempt=1, period=week, started_at=CREATED, dag_id="d", run_id="r", partition_name="p"
     )
-    source = Source(cast("Any", hook), SourceSettings(table="a.b"))
+    source = Source(cast("Any", hook), SourceSettings(table="a.b", location="EU"))
     assert source.read_totals(sync, cast("Any", job)).snapshot_at == snapshot_at

@@ -9,20 +9,26 @@ import pytest
 from sqp_provider.core.contract import SOURCE_COLUMNS
 from sqp_provider.core.errors import InvalidSettings
 from sqp_provider.core.period import SyncType
+from sqp_provider.core.settings import Settings
+from sqp_provider.core.table_facts import TableFacts
+from sqp_provider.source.landing import Landing
 from sqp_provider.sql_files import bigquery_statement, named_statements, schema_files, sql_folder
 
 
 def extract(sync_type: SyncType) -> str:
-    columns = {column.key: f"landed_row.`{column.source_name}`" for column in SOURCE_COLUMNS}
+    """The statement of a table whose columns are all texts, with everything that the settings can ask for."""
+    columns: dict[str, object] = {column.key: column.source_name for column in SOURCE_COLUMNS}
+    for key in ("period_start", "period_end"):
+        columns[key] = {"column": columns[key], "format": "%Y-%m-%d"}
+    source = {"table": "d.t", "columns": columns, "marketplace": "US", "where": {"shop": "one"}}
+    names = [column.source_name for column in SOURCE_COLUMNS] + ["shop", "Client Name"]
+    facts = TableFacts("p.d.t", columns=dict.fromkeys(names, "STRING NULLABLE"))
     return bigquery_statement(
         "extract",
         sync_type,
-        source="p.d.t",
         snapshot="p.s.t",
         snapshot_hours=48,
-        columns=columns,
-        types=dict.fromkeys(columns, "STRING"),
-        not_whole=list(columns),
+        landing=Landing(Settings.checked({"source": source}, origin="test").source, [facts]),
         reported=SyncType.WEEKLY.period_type,
     )
 
@@ -33,14 +39,36 @@ def test_no_step_of_the_extract_is_called_like_a_column(sync_type: SyncType) -> 
     statement = extract(sync_type)
     steps = set(re.findall(r"^(?:with )?(\w+) as \(", statement, re.MULTILINE)) | {"landed_row"}
     columns = set(re.findall(r"^(?! *from ).* as (\w+),?$", statement, re.MULTILINE))
-    assert {"mapped", "placed", "collapsed", "newest", "normalised", "checked", "merged", "accepted"} <= steps
+    assert {
+        "mapped",
+        "placed",
+        "collapsed",
+        "newest",
+        "normalised",
+        "checked",
+        "keyed",
+        "merged",
+        "bounded",
+        "rated",
+    } <= steps
     assert {"copy_count", "landed_rows", "versions", "avg_ctr"} <= columns
     assert steps & columns == set()
 
 
 @pytest.mark.parametrize("sync_type", SyncType)
 def test_a_sign_that_bigquery_would_take_for_a_parameter_is_one(sync_type: SyncType) -> None:
-    assert set(re.findall(r"@(\w+)", extract(sync_type))) == {"first_day", "last_day", "report_period", "marketplace"}
+    found = set(re.findall(r"@(\w+)", extract(sync_type)))
+    words = {f"report_{word}_{number}" for word in ("week", "month", "quarter") for number in (0, 1)}
+    assert found == {"first_day", "last_day", "report_period", "where_0_0", "where_1_0", "feed_0"} | words
+
+
+@pytest.mark.parametrize("sync_type", SyncType)
+def test_each_step_of_the_extract_is_read_once(sync_type: SyncType) -> None:
+    """BigQuery runs a step once for each time it is read."""
+    statement = extract(sync_type)
+    steps = re.findall(r"^(?:with )?(\w+) as \(", statement, re.MULTILINE)
+    read = [len(re.findall(rf"\b(?:from|join) {step}\b", statement)) for step in steps]
+    assert dict(zip(steps, read, strict=True)) == dict.fromkeys(steps, 1)
 
 
 FILES = sorted(path.stem for path in (sql_folder() / "queries").glob("*.sql"))

@@ -29,6 +29,14 @@ _COLUMNS = {
 }
 """The columns that show why a row is a reject; for other reasons its key."""
 
+_ADVICE = {
+    "unknown_report_period": "If that is this report's name, say so in sqp_config.yaml: "
+    "columns.report_period: {column: …, weekly: […]}. ",
+    "unreadable_date": "If dates are written so, say so in sqp_config.yaml: columns.…: {column: …, format: …}. ",
+    "unknown_feed": "If rows without a value belong here, list null under source.where. ",
+}
+"""What to write into the configuration where it, and not the source, may be wrong."""
+
 
 @dataclass(frozen=True)
 class RejectedFor:
@@ -77,7 +85,8 @@ def explain(
     if reject_count:
         reasons = "; ".join(map(str, rejected))
         found.append(f"All {reject_count:,} rows are malformed: {reasons}. BigQuery table {snapshot} has each of them.")
-        todo = "Clear 'extract' when the source is corrected."
+        advice = _ADVICE.get(rejected[0].reason, "") if rejected else ""
+        todo = f"{advice}Clear 'extract' when the source is corrected."
     if isinstance(near, str):
         found.append(f"What else it has is unknown ({near}).")
     else:

@@ -112,7 +112,7 @@ def as_places(found: Any) -> Any:
     """Turn what the file says of a column into mappings: a name, a mapping, or a list of such."""
     if found is None:
         return None
-    entries = found if isinstance(found, list) else [found]
+    entries = list(found) if isinstance(found, (list, tuple)) else [found]
     if not entries:
         raise ValueError("is an empty list; expected at least one column, or null")
     return tuple({"column": entry} if isinstance(entry, str) else entry for entry in entries)
@@ -157,7 +157,7 @@ class Condition(Section):
 
 def as_condition(found: Any) -> Any:
     """Turn what the file says of a condition into a mapping: a value, a list of values, or a mapping."""
-    if isinstance(found, Mapping):
+    if isinstance(found, (Mapping, Condition)):
         return found
     entries = found if isinstance(found, list) else [found]
     if not entries:

@@ -51,7 +51,7 @@ class PeriodTotals(BaseModel):
 
     :param source_rows: how many rows landed, copies included.
     :param differing_rows: how many superseded copies have other figures than the row that superseded them.
-    :param feeds: what columns have that may tell feeds apart, ``["country CA.", "country US."]``: of several the first
+    :param feeds: what columns have that may tell feeds apart, ``["country CA", "country US"]``: of several the first
         and the last in the alphabet.
     """
 

@@ -119,6 +119,8 @@ class SourceSettings(Section):
         if not (self.places("period_start") or self.places("period_end")):
             raise ValueError("columns.period_start and columns.period_end are both null; expected at least one")
         mapped = self.places(MARKETPLACE.key)
+        if len(mapped) > 1:
+            raise ValueError("columns.marketplace is a list; expected one column")
         if mapped and not self.marketplace:
             raise ValueError(
                 "columns.marketplace is mapped but source.marketplace names none; "
@@ -158,7 +160,7 @@ class SourceSettings(Section):
         found = [(Place(column=path), condition) for path, condition in self.where.items()]
         if self.marketplace:
             condition = Condition(values=(self.marketplace,), fold=True)
-            found += [(place, condition) for place in self.places(MARKETPLACE.key)[:1]]
+            found += [(place, condition) for place in self.places(MARKETPLACE.key)]
         return found
 
     def is_summed_from_weeks(self, sync_type: SyncType) -> bool:

@@ -2,63 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import grpc
-import requests.exceptions
 from airflow.providers.google.cloud.hooks.bigquery import BigQueryHook
 from google.api_core import exceptions as google_errors
 from google.api_core.client_options import ClientOptions
-from google.auth import exceptions as auth_errors
 from google.cloud import bigquery
-from google.cloud.bigquery.retry import DEFAULT_RETRY
+from google.cloud.bigquery.retry import DEFAULT_JOB_RETRY, DEFAULT_RETRY
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
 
-from sqp_provider.core.errors import SourceUnreachable, SourceUnusable, SyncError
+from sqp_provider.core.errors import SourceUnreachable, SourceUnusable
 from sqp_provider.core.table_facts import TableFacts
+from sqp_provider.hooks.bigquery_errors import explained, is_missing
 
-# BigQuery's reasons (its "Error messages" page) say more than the HTTP status.
-_HEALING = {
-    "backendError",
-    "internalError",
-    "jobBackendError",
-    "jobInternalError",
-    "jobRateLimitExceeded",
-    "quotaExceeded",
-    "rateLimitExceeded",
-    "resourceInUse",
-    "tableUnavailable",
-    "timeout",
-}
-_REMEDIES = {
-    "accessDenied": "Give the connection's account BigQuery Data Viewer, Job User and Read Session User, "
-    "and Data Editor on the staging dataset.",
-    "bytesBilledLimitExceeded": "Raise source.maximum_bytes_billed, or partition the table by its date.",
-    "notFound": "Check source.table and source.staging_dataset in sqp_config.yaml, and that both exist.",
-}
 _TYPES = {date: "DATE", str: "STRING", bool: "BOOL", int: "INT64"}
+
+MISSING_ASKS = 12
+"""How often a missing table is asked for again, evenly over ``retry_seconds``: every 5 seconds of a minute."""
 
 Value = date | str | bool | int
 """What a parameter of a statement can be."""
 
-_ELSE = "Check source in sqp_config.yaml."
-_AGAIN = "Airflow tries the task again. If it fails again, clear the task when BigQuery is back."
+T = TypeVar("T")
 
 
 class SqpBigQueryHook(BigQueryHook):
     """The Google provider's hook with a storage client, explained errors and endpoints for each connection.
 
-    A connection's extra can name the ``api_endpoint`` and ``storage_api_endpoint`` (``127.0.0.1:9060``) of an
-    emulator. Without them the hook calls Google.
+    A connection's extra can name endpoints of its own: ``api_endpoint`` (``https://bigquery-acme.p.googleapis.com``)
+    and ``storage_api_endpoint`` (``bigquerystorage-acme.p.googleapis.com``, or an emulator's ``127.0.0.1:9060``).
+
+    :param retry_seconds: how long a lost connection is tried again, and a missing source table asked for again.
     """
 
     def __init__(self, gcp_conn_id: str = "sqp_bigquery", *, retry_seconds: float = 60, **kwargs: Any) -> None:
         super().__init__(gcp_conn_id=gcp_conn_id, use_legacy_sql=False, **kwargs)
+        self.retry_seconds = retry_seconds
         self.retry = DEFAULT_RETRY.with_timeout(retry_seconds)
+        self.job_retry = DEFAULT_JOB_RETRY.with_timeout(retry_seconds)
+        self.cancelled: set[str] = set()
 
     def get_client_options(self, api_endpoint_override: str | None = None) -> ClientOptions:
         """Return the options with the connection's own ``api_endpoint``, if it has one."""
@@ -71,10 +58,11 @@ class SqpBigQueryHook(BigQueryHook):
 
     @property
     def storage_client(self) -> BigQueryReadClient:
-        """A Storage Read API client; without TLS only if the connection names an emulator's endpoint."""
+        """A Storage Read API client; without TLS and login only where an anonymous connection names an endpoint."""
         endpoint = self._get_field("storage_api_endpoint", None)
-        if not endpoint:
-            return BigQueryReadClient(credentials=self.get_credentials())
+        if not (endpoint and self._get_field("is_anonymous", False)):
+            options = ClientOptions(api_endpoint=endpoint)
+            return BigQueryReadClient(credentials=self.get_credentials(), client_options=options)
         channel = grpc.insecure_channel(endpoint, options=[("grpc.max_receive_message_length", -1)])
         return BigQueryReadClient(transport=BigQueryReadGrpcTransport(channel=channel))
 
@@ -96,7 +84,7 @@ class SqpBigQueryHook(BigQueryHook):
         """
         config = bigquery.QueryJobConfig(
             query_parameters=[_parameter(name, value) for name, value in parameters.items()],
-            labels=dict(labels),
+            labels=_labels(labels),
         )
         if maximum_bytes_billed is not None:
             config.maximum_bytes_billed = maximum_bytes_billed
@@ -122,8 +110,39 @@ class SqpBigQueryHook(BigQueryHook):
         with explained(f"BigQuery job {job_id}"):
             return cast("bigquery.QueryJob", self.client.get_job(job_id, location=location, retry=self.retry))
 
+    def finish(self, job: bigquery.QueryJob) -> None:
+        """Wait until a job has finished.
+
+        :raises SourceUnusable: the job failed, or somebody cancelled it.
+        :raises SourceUnreachable: BigQuery did not answer, or this hook cancelled the job because the task was killed.
+        """
+        try:
+            with explained(f"BigQuery job {job.job_id}"):
+                job.result(retry=self.retry, job_retry=None)
+        except SourceUnusable as error:
+            if job.job_id not in self.cancelled:
+                raise
+            found = f"BigQuery job {job.job_id} was cancelled, because its task was killed"
+            raise SourceUnreachable(f"{found}. The target is unchanged. Airflow tries the task again.") from error
+
+    def asked_again(self, ask: Callable[[int], T]) -> T:
+        """Return ``ask(1)``; while what it asks for is missing, ask again for ``retry_seconds``, with 2, 3, …
+
+        A loader that replaces a table drops it first, and creates it again seconds later.
+        """
+        for number in range(1, MISSING_ASKS + 1):
+            try:
+                return ask(number)
+            except (google_errors.NotFound, SourceUnusable) as error:
+                if not is_missing(error):
+                    raise
+                self.log.info("A loader may be replacing the table, so it is asked for again. %s", error)
+            time.sleep(self.retry_seconds / MISSING_ASKS)
+        return ask(MISSING_ASKS + 1)
+
     def cancel(self, job_id: str, location: str | None) -> None:
         """Cancel a job; a job that has finished already is not affected."""
+        self.cancelled.add(job_id)
         self.log.warning("Cancelling BigQuery job %s, because no task waits for it any more", job_id)
         with explained(f"BigQuery job {job_id}"):
             self.client.cancel_job(job_id, location=location, retry=self.retry)
@@ -133,26 +152,38 @@ class SqpBigQueryHook(BigQueryHook):
         statement: str,
         parameters: Mapping[str, Value] | None = None,
         maximum_bytes_billed: int | None = None,
+        *,
+        location: str | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> list[dict[str, Any]]:
-        """Run a query that returns a few rows, and return them."""
+        """Run a query that returns a few rows, and return them.
+
+        :param location: where its tables are; else the connection's location.
+        :param labels: what it is for, ``{"purpose": "totals"}``; BigQuery's bills and job lists have them.
+        """
         config = bigquery.QueryJobConfig(
-            query_parameters=[_parameter(name, value) for name, value in (parameters or {}).items()]
+            query_parameters=[_parameter(name, value) for name, value in (parameters or {}).items()],
+            labels=_labels(labels or {}),
         )
         if maximum_bytes_billed is not None:
             config.maximum_bytes_billed = maximum_bytes_billed
         with explained("BigQuery query"):
-            found = self.client.query_and_wait(statement, job_config=config, retry=self.retry)
+            found = self.client.query_and_wait(
+                statement, job_config=config, location=location, retry=self.retry, job_retry=self.job_retry
+            )
             return [dict(row.items()) for row in found]
 
     def facts_of(self, table: str) -> TableFacts:
         """Return what BigQuery says of a table or view.
 
-        :raises SourceUnusable: it is missing, or the account may not read it.
+        A missing one is asked for again.
+
+        :raises SourceUnusable: it stays missing, or the account may not read it.
         """
         with explained(f"BigQuery table {table}"):
             client = self.client
             name = qualified(table, client.project)
-            return _facts(name, client.get_table(name, retry=self.retry))
+            return _facts(name, self.asked_again(lambda _: client.get_table(name, retry=self.retry)))
 
     def tables_like(self, pattern: str) -> list[str]:
         """Return the tables whose name begins as the pattern ``amazon.sqp_*`` does, by name.
@@ -210,46 +241,8 @@ def qualified(table: str, project: str) -> str:
     return table if table.count(".") >= 2 else f"{project}.{table}"
 
 
-@contextmanager
-def explained(what: str) -> Iterator[None]:
-    """Turn Google's exceptions into ours: SourceUnusable, or SourceUnreachable if a retry may help."""
-    try:
-        yield
-    except SyncError:
-        raise
-    except google_errors.GoogleAPIError as error:
-        reason = _reason(error)
-        if _heals(error, reason):
-            raise SourceUnreachable(_message(what, "did not succeed", error, _AGAIN)) from error
-        raise SourceUnusable(_message(what, "was refused", error, _REMEDIES.get(reason, _ELSE))) from error
-    except (requests.exceptions.RequestException, grpc.RpcError, auth_errors.TransportError, OSError) as error:
-        raise SourceUnreachable(_message(what, "did not succeed", error, _AGAIN)) from error
-    except auth_errors.GoogleAuthError as error:
-        remedy = "Check the credentials of the connection source.conn_id names."
-        raise SourceUnusable(_message(what, "was refused", error, remedy)) from error
-
-
-def _reason(error: google_errors.GoogleAPIError) -> str:
-    """Return BigQuery's reason, or the reason that the HTTP status stands for if BigQuery gives none."""
-    for detail in getattr(error, "errors", None) or ():
-        if isinstance(detail, Mapping) and detail.get("reason"):
-            return str(detail["reason"])
-    if isinstance(error, google_errors.NotFound):
-        return "notFound"
-    return "accessDenied" if isinstance(error, google_errors.Forbidden) else ""
-
-
-def _heals(error: google_errors.GoogleAPIError, reason: str) -> bool:
-    if reason in _HEALING:
-        return True
-    if reason in _REMEDIES:
-        return False
-    return not isinstance(error, (google_errors.BadRequest, google_errors.Unauthorized))
-
-
-def _message(what: str, outcome: str, error: Exception, remedy: str) -> str:
-    found = " ".join(str(getattr(error, "message", error)).split())[:600]
-    return f"{what} {outcome}: {found}. The target is unchanged. {remedy}"
+def _labels(labels: Mapping[str, str]) -> dict[str, str]:
+    return {"product": "sqp-sync", **labels}
 
 
 def _parameter(name: str, value: Value) -> bigquery.ScalarQueryParameter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
@@ -33,17 +34,23 @@ class BigQuerySnapshotOperator(SyncStageOperator):
         """Start the job, wait for it or defer, and return the snapshot."""
         sync = self.read_sync(context)
         self.source.refuse_if_unusable()
-        schema, try_number = self.settings.target.schema_name, context["ti"].try_number
-        self.job = self.source.start_extract(sync, schema, try_number)
-        self.defer_if_long(self.job)
-        return self.describe(sync, self.job)
+        self.log.info("The extract runs in location %s", self.source.location)  # no loader replaces a missing dataset
+        take = partial(self.take, sync, context["ti"].try_number)
+        return self.describe(sync, self.bigquery.asked_again(take))
 
     @fails_plainly
     @measured
     def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Continue when the triggerer says that the job has finished."""
         self.job = self.bigquery.get_started(event["job_id"], event["location"])
-        return self.describe(self.read_sync(context), self.job)
+        sync = self.read_sync(context)
+        return self.describe(sync, self.source.read_totals(sync, self.job))
+
+    def take(self, sync: SyncRun, try_number: int, ask: int) -> Snapshot:
+        """Start the job and wait for it, or defer. Its source table may be dropped after its columns were read."""
+        self.job = self.source.start_extract(sync, self.settings.target.schema_name, try_number, ask)
+        self.defer_if_long(self.job)
+        return self.source.read_totals(sync, self.job)
 
     def defer_if_long(self, job: QueryJob) -> None:
         """Free the worker if the job does not finish in time."""
@@ -56,11 +63,10 @@ class BigQuerySnapshotOperator(SyncStageOperator):
         trigger = BigQueryJobTrigger(source.conn_id, str(job.job_id), job.location, source.retry_seconds)
         self.defer(trigger=trigger, method_name="resume")
 
-    def describe(self, sync: SyncRun, job: QueryJob) -> dict[str, Any]:
-        """Read the snapshot's totals, write them into ``sync_log``, and log them."""
+    def describe(self, sync: SyncRun, snapshot: Snapshot) -> dict[str, Any]:
+        """Write the snapshot's totals into ``sync_log``, log and return them."""
         from sqp_provider.target.sync_log import SyncLog
 
-        snapshot = self.source.read_totals(sync, job)
         with self.postgres.transaction() as database:
             SyncLog(database).record_snapshot(sync, snapshot)
         self.report(sync, snapshot)

@@ -9,15 +9,31 @@ from typing import TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 from google.api_core import exceptions as google_errors
+from google.api_core.retry import Retry, if_exception_type
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient, types
 
 from sqp_provider.core.errors import SnapshotExpired
-from sqp_provider.hooks.bigquery import SqpBigQueryHook, explained
+from sqp_provider.hooks.bigquery import SqpBigQueryHook
+from sqp_provider.hooks.bigquery_errors import explained, reason_of, said_by
 from sqp_provider.source.threads import interleaved
 
 log = logging.getLogger(__name__)
 
 REST_PAGE_ROWS = 20_000
+
+OPENING_SECONDS = 60.0
+"""How long a read session may take to open, each time that it is tried."""
+
+RECONNECTS = 20
+"""How often a stream that is cut goes on where it was cut, beside what Google's client does by itself."""
+
+_SILENT = (google_errors.ServiceUnavailable, google_errors.DeadlineExceeded)
+"""Nobody answers: a firewall, a private endpoint of another network, or an outage."""
+
+_CUT = (*_SILENT, google_errors.InternalServerError, google_errors.Unknown)
+"""The connection was lost. Google's client goes on by itself after some of these, and not after a bare INTERNAL."""
+
+_WITHOUT_STORAGE = "The Storage Read API cannot be used (%s). The rows are read over REST, about ten times slower. %s"
 
 T = TypeVar("T")
 Prepared = Callable[[pa.RecordBatch], Iterator[T]]
@@ -34,7 +50,7 @@ class SnapshotReader:
         self.hook = hook
         self.table = table
         self.streams = streams
-        self.storage_permitted = True
+        self.storage_usable = True
 
     def accepted(self, columns: Sequence[str], prepared: Prepared[T]) -> Generator[T]:
         """Yield the clean rows, prepared by the threads that read them. The columns have the given order."""
@@ -55,16 +71,16 @@ class SnapshotReader:
                 ) from error
 
     def _over_any(self, columns: Sequence[str], prepared: Prepared[T], *, rejected: bool) -> Iterator[T]:
-        client = self.hook.storage_client
-        session = self._open_session(client, columns, rejected=rejected) if self.storage_permitted else None
-        if session is None:
+        opened = self._open_session(columns, rejected=rejected) if self.storage_usable else None
+        if opened is None:
             for batch in self._over_rest(columns, rejected=rejected):
                 yield from prepared(batch)
             return
+        client, session = opened
         schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
 
         def read(stream: types.ReadStream) -> Iterator[T]:
-            for response in client.read_rows(stream.name):
+            for response in self._messages(client, stream):
                 data = pa.py_buffer(response.arrow_record_batch.serialized_record_batch)
                 del response  # a message has tens of megabytes, so free it as early as possible
                 yield from prepared(pa.ipc.read_record_batch(data, schema).select(list(columns)))
@@ -72,10 +88,25 @@ class SnapshotReader:
 
         yield from interleaved([read(stream) for stream in session.streams], hang_up=client.transport.close)
 
+    def _messages(self, client: BigQueryReadClient, stream: types.ReadStream) -> Iterator[types.ReadRowsResponse]:
+        """Yield a stream's messages. After a cut go on with the first row that has not come."""
+        retry = Retry(predicate=if_exception_type(*_CUT), initial=0.1, maximum=5, timeout=self.hook.retry_seconds)
+        came = 0
+        for cuts in range(RECONNECTS + 1):
+            try:
+                for response in client.read_rows(stream.name, came, retry=retry):
+                    came += response.row_count
+                    yield response
+                return
+            except _CUT as error:
+                if cuts == RECONNECTS:
+                    raise
+                log.info("The stream was cut after %s rows and goes on there: %s", f"{came:,}", error.message)
+
     def _open_session(
-        self, client: BigQueryReadClient, columns: Sequence[str], *, rejected: bool
-    ) -> types.ReadSession | None:
-        """Open a read session, or warn once and return None if the Storage Read API is not permitted."""
+        self, columns: Sequence[str], *, rejected: bool
+    ) -> tuple[BigQueryReadClient, types.ReadSession] | None:
+        """Open a read session, or warn once and return None if the Storage Read API cannot be used."""
         project, dataset, table = self.table.rsplit(".", 2)
         options = types.ReadSession.TableReadOptions(
             selected_fields=list(columns),
@@ -86,17 +117,20 @@ class SnapshotReader:
             data_format=types.DataFormat.ARROW,
             read_options=options,
         )
+        retry = Retry(predicate=if_exception_type(*_SILENT), initial=0.1, maximum=5, timeout=self.hook.retry_seconds)
+        client = self.hook.storage_client
         try:
-            return client.create_read_session(
-                parent=f"projects/{self.hook.project_id}", read_session=session, max_stream_count=self.streams
+            return client, client.create_read_session(
+                parent=f"projects/{self.hook.project_id}",
+                read_session=session,
+                max_stream_count=self.streams,
+                retry=retry,
+                timeout=OPENING_SECONDS,
             )
-        except google_errors.PermissionDenied as error:
-            self.storage_permitted = False
-            log.warning(
-                "The Storage Read API is not permitted (%s). The rows are read over REST, about ten times slower. "
-                "Give the connection's account the role BigQuery Read Session User.",
-                error.message,
-            )
+        except (google_errors.PermissionDenied, google_errors.RetryError, *_SILENT) as error:
+            client.transport.close()
+            self.storage_usable = False
+            log.warning(_WITHOUT_STORAGE, said_by(error), _remedy(error))
             return None
 
     def _over_rest(self, columns: Sequence[str], *, rejected: bool) -> Iterator[pa.RecordBatch]:
@@ -109,6 +143,18 @@ class SnapshotReader:
             reason = batch.column("reject_reason")
             kept = batch.filter(pc.is_valid(reason) if rejected else pc.is_null(reason))
             yield kept.select(list(columns))
+
+
+def _remedy(error: google_errors.GoogleAPIError) -> str:
+    """Return what makes the Storage Read API usable."""
+    if not isinstance(error, google_errors.PermissionDenied):
+        return (
+            "Open the way from the workers to bigquerystorage.googleapis.com, port 443, or name your own endpoint as "
+            "storage_api_endpoint in the connection's extra."
+        )
+    if reason_of(error) == "accessNotConfigured":
+        return "Enable the BigQuery Storage API in the connection's project."
+    return "Give the connection's account the role BigQuery Read Session User."
 
 
 def as_it_is(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

@@ -15,7 +15,7 @@ from sqp_provider.core.period import Period, PeriodType, SyncType
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import PeriodTotals, Snapshot
 from sqp_provider.core.source_settings import SourceSettings
-from sqp_provider.hooks.bigquery import SqpBigQueryHook, Value, explained, qualified
+from sqp_provider.hooks.bigquery import SqpBigQueryHook, Value, qualified
 from sqp_provider.source.landing import Landing
 from sqp_provider.sql_files import bigquery_statement
 
@@ -83,29 +83,28 @@ class Source:
         }
         return parameters | self.landing.parameters
 
-    def start_extract(self, sync: SyncRun, schema: str, try_number: int) -> bigquery.QueryJob:
-        """Start the job that writes the snapshot. The snapshot table has the job's name."""
-        name = snapshot_name(sync, schema, try_number)
+    def start_extract(self, sync: SyncRun, schema: str, try_number: int, ask: int = 1) -> bigquery.QueryJob:
+        """Start the job that writes the snapshot. The snapshot table has the job's name.
+
+        :param ask: 2 and more if the try's job before it did not find the source table; a job's id is used once.
+        """
+        name = snapshot_name(sync, schema, try_number) + (f"_{ask}" if ask > 1 else "")
         return self.hook.start_query(
             self.extract_statement(sync, self.snapshot_table(name)),
             job_id=name,
             location=self.location,
             parameters=self.parameters(sync.period),
-            labels={
-                "product": "sqp-sync",
-                "sync_type": sync.period.sync_type.value,
-                "period": sync.period.compact,
-            },
+            labels=_labels(sync.period, "extract"),
             maximum_bytes_billed=self.settings.maximum_bytes_billed,
         )
 
     def read_totals(self, sync: SyncRun, job: bigquery.QueryJob) -> Snapshot:
         """Wait for the job and read the totals of the snapshot that it wrote."""
         snapshot = self.snapshot_table(str(job.job_id))
-        with explained(f"BigQuery job {job.job_id}"):
-            job.result(retry=self.hook.retry, job_retry=None)
+        self.hook.finish(job)
         extras = self.settings.extras(sync.period.sync_type)
-        (row,) = self.hook.rows(bigquery_statement("totals", sync.period.sync_type, extras, snapshot=snapshot))
+        statement = bigquery_statement("totals", sync.period.sync_type, extras, snapshot=snapshot)
+        (row,) = self._rows("totals", sync.period, statement)
         return Snapshot(
             **PeriodTotals.from_row(row).model_dump(),
             extras=extras,
@@ -121,10 +120,9 @@ class Source:
         :param periods: periods of that type, in any order. Periods between them are read too, but not returned.
         """
         first, last = min(periods), max(periods)
-        rows = self.hook.rows(
-            self._rendered("totals", sync_type, snapshot=None),
-            self.parameters(first, last),
-            self.settings.maximum_bytes_billed,
+        statement = self._rendered("totals", sync_type, snapshot=None)
+        rows = self.hook.asked_again(
+            lambda _: self._rows("restatements", first, statement, self.parameters(first, last))
         )
         found = {Period.starting(sync_type, row["period_start"]): PeriodTotals.from_row(row) for row in rows}
         return {period: totals for period, totals in found.items() if period in periods}
@@ -140,7 +138,7 @@ class Source:
         first, last = snapshot.feeds
         raise SourceUnusable(
             f"{sync.period}: BigQuery table {self.settings.label} has rows of several sellers, clients or "
-            f"marketplaces: some have {first.rstrip('.')}, others {last.rstrip('.')}. They would be taken for copies "
+            f"marketplaces: some have {first}, others {last}. They would be taken for copies "
             "of each other. The target is unchanged. Say in sqp_config.yaml which rows to sync, "
             f"source.where: {{{columns[0]}: …}}, or that all belong together, "
             f"source.same_feed: [{', '.join(columns)}]; then clear 'extract'."
@@ -154,26 +152,35 @@ class Source:
         if snapshot.totals.row_count or sync.options.allow_empty:
             return
         period, near = sync.period, self._near_misses(sync)
-        rejected = self._rejected(snapshot) if snapshot.reject_count else ()
+        rejected = self._rejected(sync, snapshot) if snapshot.reject_count else ()
         settings = self.settings
         raise SourceEmpty(explain(period, settings.label, near, rejected, snapshot.table, snapshot.reject_count))
 
     def _near_misses(self, sync: SyncRun) -> NearMisses | str:
         """Return what is near the period. If this query fails, the error still says that the period is empty."""
         try:
-            (row,) = self.hook.rows(
-                self._rendered("near_misses", sync.period.sync_type),
-                self.parameters(sync.period),
-                self.settings.maximum_bytes_billed,
-            )
+            statement = self._rendered("near_misses", sync.period.sync_type)
+            (row,) = self._rows("near-misses", sync.period, statement, self.parameters(sync.period))
         except SyncError as error:
             return str(error)
         return NearMisses(**row)
 
-    def _rejected(self, snapshot: Snapshot) -> list[RejectedFor]:
+    def _rejected(self, sync: SyncRun, snapshot: Snapshot) -> list[RejectedFor]:
         """Return the commonest reasons of the rejects, each with an example."""
-        rows = self.hook.rows(bigquery_statement("reject_reasons", SyncType.WEEKLY, snapshot=snapshot.table))
-        return [RejectedFor(**row) for row in rows]
+        statement = bigquery_statement("reject_reasons", SyncType.WEEKLY, snapshot=snapshot.table)
+        return [RejectedFor(**row) for row in self._rows("reject-reasons", sync.period, statement)]
+
+    def _rows(
+        self, purpose: str, period: Period, statement: str, parameters: dict[str, Value] | None = None
+    ) -> list[dict[str, Any]]:
+        """Run a small query where the extract runs, with its labels; one of the source, with parameters, is capped."""
+        return self.hook.rows(
+            statement,
+            parameters,
+            self.settings.maximum_bytes_billed if parameters else None,
+            location=self.location,
+            labels=_labels(period, purpose),
+        )
 
     def _reported(self, sync_type: SyncType) -> PeriodType:
         """Return what one landed row reports on: a week, where months and quarters are summed from weeks."""
@@ -182,6 +189,11 @@ class Source:
     def _rendered(self, template: str, sync_type: SyncType, **names: Any) -> str:
         extras, reported = self.settings.extras(sync_type), self._reported(sync_type)
         return bigquery_statement(template, sync_type, extras, landing=self.landing, reported=reported, **names)
+
+
+def _labels(period: Period, purpose: str) -> dict[str, str]:
+    """Return a query's labels: ``{"sync_type": "weekly", "period": "20261108", "purpose": "extract"}``."""
+    return {"sync_type": period.sync_type.value, "period": period.compact, "purpose": purpose}
 
 
 def snapshot_name(sync: SyncRun, schema: str, try_number: int) -> str:

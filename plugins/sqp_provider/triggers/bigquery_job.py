@@ -10,7 +10,9 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from google.cloud.bigquery import QueryJob
 
-from sqp_provider.hooks.bigquery import SqpBigQueryHook, explained
+from sqp_provider.core.errors import SyncError
+from sqp_provider.hooks.bigquery import SqpBigQueryHook
+from sqp_provider.hooks.bigquery_errors import explained
 
 
 class BigQueryJobTrigger(BaseTrigger):
@@ -44,10 +46,13 @@ class BigQueryJobTrigger(BaseTrigger):
         return f"{type(self).__module__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Check the job until it has finished."""
+        """Check the job until it has finished. If it cannot be checked, the operator asks and fails with the reason."""
         hook = await asyncio.to_thread(self._hook)
-        while not await asyncio.to_thread(self._done, hook):
-            await asyncio.sleep(self.poll_seconds)
+        try:
+            while not await asyncio.to_thread(self._done, hook):
+                await asyncio.sleep(self.poll_seconds)
+        except SyncError as error:
+            self.log.warning("%s", error)
         yield TriggerEvent({"job_id": self.job_id, "location": self.location})
 
     async def on_kill(self) -> None:

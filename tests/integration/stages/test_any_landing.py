@@ -171,6 +171,7 @@ def test_a_report_is_known_by_the_names_that_the_file_gives(landing: Landing, da
     landing.land(report_row("q") | {"granularity": "7D"}, report_row("p") | {"granularity": "7d "})
     run = sync_with(landing, dataset, stages, columns=DATES | {"report_period": "granularity"})[1]
     assert '2 unknown_report_period (for example report_period "7d")' in str(run.errors["extract"])
+    assert "columns.report_period: {column: …, weekly: […]}" in str(run.errors["extract"])
     named = {"column": "granularity", "weekly": ["7d"], "monthly": ["1m"]}
     own, run = sync_with(landing, dataset, stages, columns=DATES | {"report_period": named})
     assert (run.errors, sorted(impressions(own))) == ({}, ["p", "q"])

@@ -8,10 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
-from google.api_core import exceptions as google_errors
-from google.auth import exceptions as auth_errors
 from google.cloud import bigquery
-from google.cloud.bigquery.job.base import _error_result_to_exception
 from psycopg.conninfo import conninfo_to_dict
 
 from sqp_provider.core.errors import (
@@ -25,9 +22,9 @@ from sqp_provider.core.errors import (
     TargetUnreachable,
     TargetUnusable,
 )
-from sqp_provider.hooks.bigquery import explained
 from sqp_provider.hooks.postgres import SqpPostgresHook
 from tests.fixtures import connection_to, settings_for
+from tests.google_server import JOBS, Answer, GoogleServer, failed_job, refusal
 from tests.landing import COLUMNS, WEEK, Landing, report_row
 from tests.stages import Run, Stages
 
@@ -99,41 +96,11 @@ def test_wrong_type(landing: Landing, stages: Stages) -> None:
     assert_failed(stages, run, "extract", SourceUnusable, *said)
 
 
-def test_no_rights_in_bigquery(stages: Stages, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any, **__: Any) -> None:  # stand-in: the emulator knows no rights
-        raise google_errors.Forbidden("Access Denied: User does not have bigquery.jobs.create permission")
-
-    monkeypatch.setattr(bigquery.Client, "query", refuse)
+def test_no_rights_in_bigquery(stages: Stages, google: GoogleServer) -> None:
+    google.answers(JOBS, refusal(403, "accessDenied", "Access Denied: User does not have bigquery.jobs.create"))
     run = stages.sync(WEEK)
-    said = "was refused: Access Denied", "Give the connection's account BigQuery Data Viewer"
+    said = "was refused: ", "Access Denied: User does not", "Give the connection's account BigQuery Data Viewer"
     assert_failed(stages, run, "extract", SourceUnusable, *said)
-
-
-def job_error(reason: str, message: str) -> google_errors.GoogleAPICallError:
-    """The exception that BigQuery's client makes of a failed job's error."""
-    error: google_errors.GoogleAPICallError = _error_result_to_exception({"reason": reason, "message": message})
-    return error
-
-
-@pytest.mark.parametrize(
-    ("raised", "becomes"),
-    [
-        (job_error("backendError", "try later"), SourceUnreachable),
-        (job_error("tableUnavailable", "try later"), SourceUnreachable),
-        (job_error("resourceInUse", "try later"), SourceUnreachable),
-        (job_error("invalidQuery", "syntax"), SourceUnusable),
-        (job_error("bytesBilledLimitExceeded", "too dear"), SourceUnusable),
-        (job_error("accessDenied", "no"), SourceUnusable),
-        (google_errors.ServiceUnavailable("later"), SourceUnreachable),
-        (google_errors.Unauthorized("who?"), SourceUnusable),
-        (auth_errors.TransportError("no route"), SourceUnreachable),
-        (auth_errors.RefreshError("key revoked"), SourceUnusable),
-        (ConnectionResetError("gone"), SourceUnreachable),
-    ],
-)
-def test_an_error_of_bigquery_is_tried_again_only_if_that_can_help(raised: Exception, becomes: type[SyncError]) -> None:
-    with pytest.raises(becomes, match="The target is unchanged"), explained("BigQuery job x"):
-        raise raised
 
 
 def test_a_missing_connection_is_named(stages: Stages, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,22 +130,51 @@ def test_a_snapshot_that_repeats_a_key_fails_as_a_check(stages: Stages, bigquery
     assert_failed(stages, run, "load", ChecksFailed, "the snapshot repeats a key", "is unchanged", "Clear 'extract'")
 
 
-def test_a_quota_that_is_used_up_is_tried_again(stages: Stages, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any, **__: Any) -> None:  # stand-in: the emulator knows no quota
-        raise google_errors.Forbidden("Exceeded rate limits", errors=[{"reason": "rateLimitExceeded"}])
-
-    monkeypatch.setattr(bigquery.Client, "query", refuse)
+def test_a_rate_limit_is_tried_again(stages: Stages, google: GoogleServer) -> None:
+    google.answers(JOBS, refusal(403, "rateLimitExceeded", "Exceeded rate limits"))
     assert_failed(stages, stages.sync(WEEK), "extract", SourceUnreachable, "Exceeded rate limits", AGAIN)
 
 
-def test_a_query_that_costs_too_much_is_refused_by_bigquery(stages: Stages, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any, **__: Any) -> None:  # stand-in: the emulator bills nothing
-        raise job_error("bytesBilledLimitExceeded", "Query exceeded limit for bytes billed: 107374182400.")
+def test_a_query_that_costs_too_much_is_refused_by_bigquery(stages: Stages, google: GoogleServer) -> None:
+    google.answers(JOBS, failed_job("bytesBilledLimitExceeded", "Query exceeded limit for bytes billed: 107374182400."))
+    said = "exceeded limit for bytes billed", "maximum_bytes_billed"
+    assert_failed(stages, stages.sync(WEEK), "extract", SourceUnusable, *said)
 
-    monkeypatch.setattr(bigquery.Client, "query", refuse)
-    assert_failed(
-        stages, stages.sync(WEEK), "extract", SourceUnusable, "exceeded limit for bytes billed", "maximum_bytes_billed"
-    )
+
+def test_a_job_that_somebody_cancels_fails_the_run_and_says_so(stages: Stages, google: GoogleServer) -> None:
+    google.answers(JOBS, failed_job("stopped", "Job execution was cancelled: User requested cancellation"))
+    said = "was cancelled: Job execution was cancelled", "Somebody cancelled the job", "Clear the task"
+    assert_failed(stages, stages.sync(WEEK), "extract", SourceUnusable, *said)
+
+
+def test_a_table_that_is_dropped_and_created_again_before_the_extract_is_synced(
+    landing: Landing, stages: Stages, google: GoogleServer
+) -> None:
+    landing.client.query_and_wait(f"drop table {landing.table}")
+    missing = refusal(404, "notFound", f"Not found: Table sqp-demo:{landing.table}")
+
+    def create_again(_: dict[str, Any]) -> Answer:
+        landing.replace(report_row("created again"))
+        return missing
+
+    table = f"GET /bigquery/v2/projects/sqp-demo/datasets/{landing.table.replace('.', '/tables/')}"
+    google.answers(table, missing, times=3)
+    google.answers(table, create_again, times=1)
+    run = stages.sync(WEEK, max_delete_fraction=1)
+    assert (run.colour, len(google.asked(table))) == ("success", 5)
+    assert [row["query"] for row in stages.target()] == ["created again"]
+
+
+def test_a_table_that_is_dropped_before_its_job_reads_it_is_read_by_another_job(
+    stages: Stages, google: GoogleServer
+) -> None:
+    google.answers(JOBS, failed_job("notFound", "Not found: Table sqp-demo:amazon.sqp"), times=1)
+    google.answers(JOBS, refusal(404, "notFound", "Not found: Table sqp-demo:amazon.sqp"), times=1)
+    run = stages.sync(WEEK)
+    assert run.colour == "success"
+    first, second, third = (seen.body["jobReference"]["jobId"] for seen in google.asked(JOBS))
+    assert [second, third] == [f"{first}_2", f"{first}_3"]
+    assert run["extract"]["job_id"] == third
 
 
 def test_unreachable_bigquery(stages: Stages, monkeypatch: pytest.MonkeyPatch) -> None:

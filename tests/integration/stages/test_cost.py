@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -21,11 +20,13 @@ from sqp_provider.target.encoding import encoded
 from sqp_provider.target.staging import Staging
 from sqp_provider.target.sync_log import SyncLog
 from tests.fixtures import settings_for
+from tests.google_server import GoogleServer
 from tests.landing import WEEK, Landing, report_row
 from tests.stages import Run, Stages
 
 ROWS = 2_000
 CHANGED = 20
+MESSAGES = 25
 PROBED = 7
 
 
@@ -173,15 +174,9 @@ def test_the_number_of_statements_does_not_depend_on_the_number_of_rows(
 
 
 @pytest.fixture
-def many_messages(monkeypatch: pytest.MonkeyPatch) -> None:
-    read_rows = BigQueryReadClient.read_rows
-
-    def again_and_again(self: BigQueryReadClient, name: str) -> Iterator[Any]:
-        for message in read_rows(self, name):  # stand-in: the emulator sends 2,000 rows as one message
-            for _ in range(25):
-                yield message
-
-    monkeypatch.setattr(BigQueryReadClient, "read_rows", again_and_again)
+def many_messages(google: GoogleServer) -> None:
+    """The emulator sends 2,000 rows as one message, Google does not."""
+    google.storage.rows_per_message = ROWS // MESSAGES
 
 
 class Message(bytearray):
@@ -213,8 +208,8 @@ def test_no_more_than_one_message_of_a_stream_is_held_while_rows_are_written(
         columns = staging.copied()
         types = staging.columns.types(columns)
         pieces = reader.accepted(columns, partial(encoded, types=types))
-        assert staging.copy(pieces, columns) == 25 * ROWS
-    assert len(held) >= 25
+        assert staging.copy(pieces, columns) == ROWS
+    assert len(held) >= MESSAGES
     assert max(held) <= 1 + 1  # and the schema, for a moment
     assert not alive
 
