@@ -1,6 +1,6 @@
 {# How the statements read a landed row. `landing` says where each logical column is; a column can have several places, of
    which the first that says something counts. Imported with context. #}
-{% from "macros.sql" import fold %}
+{% from "macros.sql" import ascii_upper, fold %}
 {% macro first_of_all(key, read) -%}
 {% set leaves = landing.leaves[key] %}
 {% if leaves | length > 1 %}coalesce({% for leaf in leaves %}{{ read(leaf) }}{{ ", " if not loop.last }}{% endfor %}){% else %}{{ read(leaves[0]) }}{% endif %}
@@ -58,7 +58,7 @@ if(
         )
 {%- endmacro %}
 {% macro amount(key) %}{{ first_of_all(key, amount_of) }}{% endmacro %}
-{% macro currency(key) %}if(regexp_contains({{ fold(text(key)) }}, r'^[A-Za-z]{3}$'), upper({{ fold(text(key)) }}), null){% endmacro %}
+{% macro currency(key) %}if(regexp_contains({{ fold(text(key)) }}, r'^[A-Za-z]{3}$'), {{ ascii_upper(fold(text(key))) }}, null){% endmacro %}
 {% macro shown_of(leaf) %}{{ folded_or_null(leaf) }}{% endmacro %}
 {# What stands where a value should be that could not be read, such as "clicks 12,5. ". #}
 {% macro unreadable(key, value) %}if({{ value }} is null, ifnull(concat('{{ key }} ', {{ first_of_all(key, shown_of) }}, '. '), ''), ''){% endmacro %}

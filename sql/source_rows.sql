@@ -1,10 +1,8 @@
 {# The clean rows of the source in the shape of the target, and the malformed rows with their reason, for each period
    of the window first_day to last_day. A sync has one period, a check for restatements several.
    Parameters: @first_day and @last_day of the window (both belong to it), @report_period, and those of the landing. #}
-{% from "macros.sql" import decimal, first_of, fold, last_of %}
+{% from "macros.sql" import ascii_upper, decimal, first_of, fold, last_of %}
 {% from "landed.sql" import amount, currency, day, feed, may_belong, moment, number, prunes, report, scanned, text, unclear, unreadable with context %}
-{# Only ASCII letters, because an ASIN has no others, and upper() would turn a dotless i into one. #}
-{% macro ascii_upper(text) %}translate({{ text }}, 'abcdefghijklmnopqrstuvwxyz', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'){% endmacro %}
 {# Whole millionths, rounded half away from zero as Postgres rounds numeric; null if the column cannot hold the rate. #}
 {% macro rate(numerator, denominator) -%}
 case

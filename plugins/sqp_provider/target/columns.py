@@ -81,9 +81,8 @@ class StoredColumns:
             else self.count(column)
             for column in EXTRAS
         )
-        return sql.SQL("concat_ws(e'\\n', query, case when num_nonnulls({}) > 0 then row({})::text end)").format(
-            names, written
-        )
+        whole = "case when num_nonnulls({}) > 0 then query || e'\\n' || row({})::text else query end"
+        return sql.SQL(whole).format(names, written)
 
     def rate(self, column: str, function: sql.Composable) -> sql.Composed:
         """Return a rate with six places, as the source has it.
