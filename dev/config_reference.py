@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from dev.checkout import ROOT
-from sqp_provider.core.contract import SOURCE_COLUMNS
+from sqp_provider.core.contract import PRICES, SOURCE_COLUMNS
 from sqp_provider.core.settings import Settings
 
 PAGE = ROOT / "docs" / "configuration.md"
@@ -29,7 +29,8 @@ this page.
 | `SQP_POSTGRES_DSN` | the database of the command `sqp` |"""
 
 HOW = """
-A count is INT64, or FLOAT, NUMERIC or STRING that holds a whole number. A dot leads into a record, or on into JSON:
+A count is INT64, or FLOAT, NUMERIC or STRING that holds a whole number. An amount is a number, or text such as `12.34`
+or `1,234.50`, of at most four decimal places; `currency` is three letters. A dot leads into a record, or on into JSON:
 `report.clickData.asinClickCount`; `ids[0]` takes an entry of a list. Instead of a name there may be a list of names, of
 which the first that is not empty counts, or what a column needs besides its name:
 
@@ -40,9 +41,14 @@ which the first that is not empty counts, or what a column needs besides its nam
 | `unit: milliseconds` | `ingested_at` that is a number | what it counts since 1970 |
 | `pattern: '(B0[A-Z0-9]{8})'` | texts and dates, `_FILE_NAME` too | the part to take |
 | `weekly: [W, wk]`, `monthly: …` | `report_period` | the source's words, if not `week` or `weekly` and so on |
-| `{value: …}` | `asin`, `report_period` | what all rows have, instead of a column |"""
+| `{value: …}` | `asin`, `report_period`, `currency` | what all rows have, instead of a column |"""
 
-_KINDS = {"period_start": "date", "period_end": "date", "ingested_at": "date and time"}
+_KINDS = {
+    "period_start": "date",
+    "period_end": "date",
+    "ingested_at": "date and time",
+    **dict.fromkeys((price.source.key for price in PRICES), "amount"),
+}
 
 
 def page() -> str:
@@ -108,7 +114,7 @@ def _columns() -> Iterator[str]:
     yield "| key | type | its name in the source, unless mapped |\n|---|---|---|"
     for column in SOURCE_COLUMNS:
         name = Settings.checked({"source": {"table": "a.b"}}, origin="reference").source.places(column.key)
-        kind = "count" if "FLOAT" in column.bigquery_types else _KINDS.get(column.key, "text")
+        kind = _KINDS.get(column.key) or ("count" if "FLOAT" in column.bigquery_types else "text")
         yield f"| `{column.key}` | {kind} | {f'`{name[0].column}`' if name else 'not read'} |"
     needed = [column.key for column in SOURCE_COLUMNS if column.required]
     yield f"\nOnly `{'`, `'.join(needed)}` may not be `null`."

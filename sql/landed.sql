@@ -1,6 +1,6 @@
 {# How the statements read a landed row. `landing` says where each logical column is; a column can have several places, of
    which the first that says something counts. Imported with context. #}
-{% from "macros.sql" import fold %}
+{% from "macros.sql" import ascii_upper, fold %}
 {% macro raw_text(leaf) %}{% if leaf.type == "STRING" %}{{ leaf.sql }}{% else %}cast({{ leaf.sql }} as string){% endif %}{% endmacro %}
 {% macro text_of(leaf) %}{% if leaf.pattern %}regexp_extract({{ raw_text(leaf) }}, {{ leaf.pattern }}){% else %}{{ raw_text(leaf) }}{% endif %}{% endmacro %}
 {% macro folded_or_null(leaf) %}nullif({{ fold(text_of(leaf)) }}, ''){% endmacro %}
@@ -47,6 +47,21 @@ if(
 {%- else %}if({{ leaf.sql }} = trunc({{ leaf.sql }}), safe_cast({{ leaf.sql }} as int64), null){% endif %}
 {%- endmacro %}
 {% macro number(key) %}{% if landing.leaves[key] %}{{ first_of_all(key, number_of) }}{% else %}cast(null as int64){% endif %}{% endmacro %}
+{# A price in ten-thousandths, read from its text, because a number of two powers is not what it says. Commas may only
+   separate thousands of an amount that also has a point: 1,234 is a thousand to some and one to others. #}
+{% macro amount_text(leaf) %}{{ "cast(round(" ~ leaf.sql ~ ", 9) as string)" if leaf.type == "FLOAT" else fold(raw_text(leaf)) }}{% endmacro %}
+{% macro amount_of(leaf) -%}
+if(
+            regexp_contains({{ amount_text(leaf) }}, r'^[+-]?([0-9]+([.][0-9]{1,{{ price_places }}}0*)?|[0-9]{1,3}(,[0-9]{3})+[.][0-9]{1,{{ price_places }}}0*)$'),
+            safe_cast(concat(
+                regexp_extract(replace({{ amount_text(leaf) }}, ',', ''), r'^[^.]+'),
+                rpad(ifnull(regexp_extract({{ amount_text(leaf) }}, r'[.]([0-9]{1,{{ price_places }}})'), ''), {{ price_places }}, '0')
+            ) as int64),
+            null
+        )
+{%- endmacro %}
+{% macro amount(key) %}{{ first_of_all(key, amount_of) }}{% endmacro %}
+{% macro currency(key) %}if(regexp_contains({{ fold(text(key)) }}, r'^[A-Za-z]{3}$'), {{ ascii_upper(fold(text(key))) }}, null){% endmacro %}
 {% macro shown_of(leaf) %}{{ folded_or_null(leaf) }}{% endmacro %}
 {# What stands where a value should be that could not be read, such as "clicks 12,5. ". #}
 {% macro unreadable(key, value) %}if({{ value }} is null, ifnull(concat('{{ key }} ', {{ first_of_all(key, shown_of) }}, '. '), ''), ''){% endmacro %}

@@ -1,10 +1,8 @@
 {# The clean rows of the source in the shape of the target, and the malformed rows with their reason, for each period
    of the window first_day to last_day. A sync has one period, a check for restatements several.
    Parameters: @first_day and @last_day of the window (both belong to it), @report_period, and those of the landing. #}
-{% from "macros.sql" import first_of, fold, last_of %}
-{% from "landed.sql" import day, feed, may_belong, moment, number, prunes, report, scanned, text, unclear, unreadable with context %}
-{# Only ASCII letters, because an ASIN has no others, and upper() would turn a dotless i into one. #}
-{% macro ascii_upper(text) %}translate({{ text }}, 'abcdefghijklmnopqrstuvwxyz', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'){% endmacro %}
+{% from "macros.sql" import ascii_upper, decimal, first_of, fold, last_of %}
+{% from "landed.sql" import amount, currency, day, feed, may_belong, moment, number, prunes, report, scanned, text, unclear, unreadable with context %}
 {# Whole millionths, rounded half away from zero as Postgres rounds numeric; null if the column cannot hold the rate. #}
 {% macro rate(numerator, denominator) -%}
 case
@@ -20,7 +18,7 @@ case
         end
 {%- endmacro %}
 {# A sum that is too large to compute rates with is a reject of its own; the period's other rows are published. #}
-{% macro bounded(rows, name, own) %}
+{% macro bounded(rows, name, further, own) %}
 {{ name }} as (
     select
         period_start,
@@ -39,7 +37,10 @@ case
 {% for metric in metrics %}
         if(is_too_large, 0, {{ metric.column }}_nulls) as {{ metric.column }}_nulls,
 {% endfor %}
-{% for column in texts | map(attribute="column") | list + own %}
+{% for column in further %}
+        if(is_too_large, null, {{ column }}) as {{ column }},
+{% endfor %}
+{% for column in own %}
         {{ column }},
 {% endfor %}
         merged_rows,
@@ -59,7 +60,16 @@ case
 {% set step = period.step | join(" ") %}
 {% set raw_key = "period_first, first_day, last_day, asin, search_query, report_period, unclear, feed" %}
 {% set numbers = figures | map(attribute="source.key") | list %}
-{% set carried = numbers + texts | map(attribute="source.key") | list %}
+{% set prices = landing.prices | map(attribute="source.key") | list %}
+{% set texts = landing.texts | map(attribute="source.key") | list %}
+{% set carried = numbers + prices + texts %}
+{# A sum of weeks has no prices, but a row without a readable one is a reject of the month as of its week. #}
+{% set priced = [] if from_weeks else (landing.prices + landing.texts) | map(attribute="column") | list %}
+{% macro read(key) %}{% if key in numbers %}{{ number(key) }}{% elif key in prices %}{{ amount(key) }}{% elif key in texts %}{{ currency(key) }}{% elif key == "ingested_at" %}{{ moment(key) }}{% else %}{{ day(key) }}{% endif %}{% endmacro %}
+{% macro shown(key) %}{% if key in prices %}concat(if({{ key }} < 0, '-', ''), {{ decimal("abs(" ~ key ~ ")", price_places) }}){% else %}{{ {"period_start": "first_day", "period_end": "last_day"}.get(key, key) }}{% endif %}{% endmacro %}
+{# What all rows that become one say; null where they differ or one does not say. #}
+{% macro agreed(key) %}countif({{ key }} is null) = 0 and min({{ key }}) = max({{ key }}){% endmacro %}
+{% macro one_currency() %}{% for key in texts %} and (countif({{ key }} is null) = count(*) or {{ agreed(key) }}){% endfor %}{% endmacro %}
 {% set has_start = landing.leaves.period_start | length > 0 %}
 {% set has_end = landing.leaves.period_end | length > 0 %}
 {% set start, end = day("period_start") if has_start, day("period_end") if has_end %}
@@ -70,8 +80,8 @@ case
 {% set shift = 6 if from_weeks else 0 %}
 {% set ends_within = end ~ " between date_add(@first_day, interval " ~ shift ~ " day) and date_add(@last_day, interval " ~ shift ~ " day)" %}
 {# What is read as a number or a date and may be neither. #}
-{% set unsure = landing.unsure(numbers) %}
-{% set unsure_dates = unsure and unsure[0] not in numbers %}
+{% set unsure = landing.unsure %}
+{% set unsure_dates = unsure and unsure[0] not in carried %}
 {# No table or step may have the name of a column, because BigQuery would read the name as the whole row. #}
 with mapped as (  -- one scan, pruned on the raw date; columns get their logical names here and keep them
 {% for table in landing.tables %}
@@ -81,16 +91,13 @@ with mapped as (  -- one scan, pruned on the raw date; columns get their logical
         {{ "ifnull(" ~ start ~ ", " ~ from_end ~ ")" if has_start and has_end else start if has_start else from_end }} as placed_on,
         {{ text("asin") }} as asin,
         {{ text("search_query") }} as search_query,
-{% for key in numbers %}
-        {{ number(key) }} as {{ key }},
-{% endfor %}
-{% for text_column in texts %}
-        {{ text(text_column.source.key) if landing.leaves[text_column.source.key] else "cast(null as string)" }} as {{ text_column.source.key }},
+{% for key in carried %}
+        {{ read(key) }} as {{ key }},
 {% endfor %}
 {% if unsure %}
         concat(
 {% for key in unsure %}
-            {{ unreadable(key, number(key) if key in numbers else moment(key) if key == "ingested_at" else day(key)) }}{{ "," if not loop.last }}
+            {{ unreadable(key, read(key)) }}{{ "," if not loop.last }}
 {% endfor %}
         ) as unreadable,
 {% else %}
@@ -207,8 +214,11 @@ checked as (
 {% if unsure %}
             when unreadable != '' then 'not_a_number'
 {% endif %}
-            when least({% for key in numbers %}ifnull({{ key }}, 0){{ ", " if not loop.last }}{% endfor %}) < 0 then 'negative_count'
+            when least({% for key in numbers + prices %}ifnull({{ key }}, 0){{ ", " if not loop.last }}{% endfor %}) < 0 then 'negative_count'
             when greatest({% for key in numbers %}ifnull({{ key }}, 0){{ ", " if not loop.last }}{% endfor %}) > {{ max_count }} then 'count_too_large'
+{% if prices %}
+            when greatest({% for key in prices %}ifnull({{ key }}, 0){{ ", " if not loop.last }}{% endfor %}) > {{ max_price }} then 'count_too_large'
+{% endif %}
             when versions > 1 then 'conflicting_copies'
         end as reject_reason
     from normalised
@@ -224,7 +234,7 @@ keyed as (  -- a malformed row keeps its reason and what landed, the others thei
         if(reject_reason is null, 0, line) as reject_line,
         if(reject_reason is null, null, to_json_string(struct(
 {% for key in landing.shown %}
-            {{ {"period_start": "first_day", "period_end": "last_day"}.get(key, key) }} as {{ key }}{{ "," if not loop.last }}
+            {{ shown(key) }} as {{ key }}{{ "," if not loop.last }}
 {% endfor %}
         ))) as raw,
 {% for key in carried %}
@@ -259,9 +269,14 @@ merged as (  -- rows that normalisation made equal: counts add, the best rank an
         if(reject_reason is null, countif({{ figure.source.key }} is null), 0) as {{ figure.column }}_nulls,
 {% endif %}
 {% endfor %}
-{% for text_column in texts %}
-        max({{ text_column.source.key }}) as {{ text_column.column }},
+{% if priced %}
+{% for price in landing.prices %}
+        if({{ agreed(price.source.key) }}{{ one_currency() }}, min({{ price.source.key }}), null) as {{ price.column }},
 {% endfor %}
+{% for text_column in landing.texts %}
+        if({{ agreed(text_column.source.key) }}, min({{ text_column.source.key }}), null) as {{ text_column.column }},
+{% endfor %}
+{% endif %}
         count(*) - 1 as merged_rows,
         cast(sum(differing) as int64) as differing_rows,
         cast(sum(source_rows) as int64) as source_rows,
@@ -272,7 +287,7 @@ merged as (  -- rows that normalisation made equal: counts add, the best rank an
 ),
 
 {% if from_weeks %}
-{{ bounded("merged", "kept", []) }}
+{{ bounded("merged", "kept", [], []) }}
 
 summed as (  -- the weeks of a month or quarter, as the trigger on weekly_summary adds them
     select
@@ -295,9 +310,6 @@ summed as (  -- the weeks of a month or quarter, as the trigger on weekly_summar
 {% for metric in metrics %}
         {{ "max" if metric.stays_unknown else "sum" }}({{ metric.column }}_nulls) as {{ metric.column }}_nulls,
 {% endfor %}
-{% for text_column in texts %}
-        max({{ text_column.column }}) as {{ text_column.column }},
-{% endfor %}
         count(*) as active_weeks,
         cast(count(*) + sum(merged_rows) as int64) - 1 as merged_rows,
         cast(sum(differing_rows) as int64) as differing_rows,
@@ -308,9 +320,9 @@ summed as (  -- the weeks of a month or quarter, as the trigger on weekly_summar
     group by period_start, query, asin, reject_reason, raw, reject_line
 ),
 
-{{ bounded("summed", "bounded", ["active_weeks"]) }}
+{{ bounded("summed", "bounded", [], ["active_weeks"]) }}
 {% else %}
-{{ bounded("merged", "bounded", []) }}
+{{ bounded("merged", "bounded", priced, []) }}
 {% endif %}
 
 rated as (
@@ -329,10 +341,7 @@ select
     period_start,
     query,
     asin,
-{% for text_column in texts %}
-    {{ text_column.column }},
-{% endfor %}
-    {{ measures | join(",\n    ") }},
+    {{ (measures + extras) | join(",\n    ") }},
 {% for metric in metrics %}
     {{ metric.column }}_nulls,
 {% endfor %}

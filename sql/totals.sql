@@ -1,12 +1,11 @@
 {# The totals of a snapshot: the source side of every check, and the input of the fingerprint. Without a snapshot, the
    same totals of each period of a window, read from the source.
    Postgres computes row_hash again over the staged rows (row_hash() of schema/1_figures.sql). Both texts must be equal,
-   so the figures are written as Postgres writes a row: (1200,34,,0.028333). #}
+   so the figures are written as Postgres writes a row: (1200,34,,0.028333). Extras follow on a line of their own, if the
+   row has any. #}
 {% macro hash_of() %}cast(concat('0x', substr(to_hex(md5(concat({{ caller() }}))), 1, 15)) as int64){% endmacro %}
-{# 65359 millionths as Postgres writes numeric(10,6): 0.065359. #}
-{% macro decimal(millionths) -%}
-concat(cast(div({{ millionths }}, 1000000) as string), '.', lpad(cast(mod({{ millionths }}, 1000000) as string), 6, '0'))
-{%- endmacro %}
+{% from "macros.sql" import decimal %}
+{% macro as_text(column) %}{% if column in price_columns %}{{ decimal(column, price_places) }}{% else %}cast({{ column }} as string){% endif %}{% endmacro %}
 select
 {% if not snapshot %}
     period_start,
@@ -24,9 +23,13 @@ select
         {% call hash_of() %}asin, '('
             {% for column in counts %}, ifnull(cast({{ column }} as string), ''), ','{% endfor %}
 
-            {% for r in rates %}, ifnull({{ decimal(r.column) }}, ''), '{{ ")" if loop.last else "," }}'{% endfor %}
+            {% for r in rates %}, ifnull({{ decimal(r.column, 6) }}, ''), '{{ ")" if loop.last else "," }}'{% endfor %}
 
-            , query{% for text in texts %}, ifnull(concat('|', {{ text.column }}), ''){% endfor %}{% endcall %},
+            , query{% if extras %}, if(
+                coalesce({% for column in extras %}{{ as_text(column) }}{{ ", " if not loop.last }}{% endfor %}) is null,
+                '',
+                concat('\n('{% for column in all_extras %}{% if column in extras %}, ifnull({{ as_text(column) }}, ''){% endif %}, '{{ ")" if loop.last else "," }}'{% endfor %})
+            ){% endif %}{% endcall %},
         0
     )), 0) as row_hash,
     ifnull(bit_xor(if(

@@ -30,6 +30,31 @@ COLUMNS = {
     "ingested_at": "TIMESTAMP",
 }
 
+SHIPPING_COUNTS = {
+    f"total_{speed}_shipping_{event}_count": f"market_{speed}_{event}s"
+    for event in ("click", "cart_add", "purchase")
+    for speed in ("same_day", "one_day", "two_day")
+}
+"""What else Amazon counts: the name of its column, and the one of its logical column, which is that in the target."""
+
+MEDIAN_PRICES = {
+    "total_median_click_price": "market_click_price",
+    "asin_median_click_price": "click_price",
+    "total_median_cart_add_price": "market_cart_add_price",
+    "asin_median_cart_add_price": "cart_add_price",
+    "total_median_purchase_price": "market_purchase_price",
+    "asin_median_purchase_price": "purchase_price",
+}
+"""The same of the median prices. Here each type that an amount can have has two of them."""
+
+EXTRA_COLUMNS = {
+    **dict.fromkeys(SHIPPING_COUNTS, "INT64"),
+    **dict(zip(MEDIAN_PRICES, ("STRING", "FLOAT64", "NUMERIC", "STRING", "FLOAT64", "NUMERIC"), strict=True)),
+    "currency_code": "STRING",
+}
+EVERY_EXTRA = {key: name for name, key in (SHIPPING_COUNTS | MEDIAN_PRICES).items()} | {"currency": "currency_code"}
+"""The mapping of a landing that has all of them."""
+
 
 def report_row(
     search_query: str | None, asin: str | None = "B00TEST001", week: date = WEEK, **other: Any
@@ -52,7 +77,7 @@ def report_row(
         "asin_purchase_count": 5,
         "ingested_at": "2026-11-18T06:00:00Z",
     }
-    assert set(other) <= set(row), f"no such column: {set(other) - set(row)}"
+    assert set(other) <= {*row, *EXTRA_COLUMNS}, f"no such column: {set(other) - set(row)}"
     return row | other
 
 

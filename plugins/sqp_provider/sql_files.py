@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import Any, LiteralString, cast
@@ -12,15 +13,18 @@ from typing import Any, LiteralString, cast
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from sqp_provider.core.contract import (
+    EXTRAS,
     FIGURES,
     LARGEST_RATE,
     MAX_COUNT,
+    MAX_PRICE,
     MAX_QUERY_BYTES,
     MAX_SUM,
     METRICS,
     MILLIONTHS,
+    PRICE_PLACES,
+    PRICES,
     RATES,
-    TEXTS,
     counts_of,
     measures_of,
 )
@@ -74,23 +78,28 @@ def named_statements(file: str) -> dict[str, LiteralString]:
     return {name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)}
 
 
-def bigquery_statement(template: str, sync_type: SyncType, **names: Any) -> str:
+def bigquery_statement(template: str, sync_type: SyncType, extras: Collection[str] = (), **names: Any) -> str:
     """Render ``sql/<template>.sql`` for a type of period; names of columns and tables must already be quoted.
 
+    :param extras: the target names of the extras that the rows have.
     :raises jinja2.UndefinedError: the template asks for a name that was not given.
     """
     contract = {
-        "figures": FIGURES,
-        "texts": TEXTS,
-        "metrics": METRICS,
+        "figures": [figure for figure in FIGURES if not figure.source.is_extra or figure.column in extras],
+        "metrics": [metric for metric in METRICS if not metric.source.is_extra or metric.column in extras],
         "rates": RATES,
-        "measures": measures_of(sync_type),
+        "all_extras": EXTRAS,
+        "extras": [column for column in EXTRAS if column in extras],
+        "price_columns": [price.column for price in PRICES],
+        "measures": list(measures_of(sync_type)),
         "counts": counts_of(sync_type),
         "sync_type": sync_type.value,
         "period": sync_type.period_type,
         "millionths": MILLIONTHS,
         "largest_rate": LARGEST_RATE,
         "max_count": MAX_COUNT,
+        "max_price": MAX_PRICE * 10**PRICE_PLACES,
+        "price_places": PRICE_PLACES,
         "max_sum": MAX_SUM,
         "max_query_bytes": MAX_QUERY_BYTES,
     }

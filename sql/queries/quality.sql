@@ -5,7 +5,7 @@
 -- All totals of the staged rows in one scan.
 select
     count(*) as row_count,
-    coalesce(bit_xor({row_hash}(asin, row({figures})::text, {texts})), 0) as row_hash,
+    coalesce(bit_xor({row_hash}(asin, row({figures})::text, {query_and_extras})), 0) as row_hash,
     {sums},
     {nulls},
     count(*) filter (where {rates_too_large}) as rates_too_large,
@@ -72,6 +72,6 @@ values (
 
 -- name: stored_hash
 -- What a published period holds, to be compared with what was published.
-select count(*) as row_count, coalesce(bit_xor({row_hash}(asin, row({figures})::text, {texts})), 0) as row_hash
+select count(*) as row_count, coalesce(bit_xor({row_hash}(asin, row({figures})::text, {query_and_extras})), 0) as row_hash
 from {target}
 where period_start = {first_day};

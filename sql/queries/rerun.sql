@@ -6,7 +6,7 @@ select count(*) from {table} where period_start = {first_day};
 
 
 -- name: row_hash
-select coalesce(bit_xor({row_hash}(asin, row({figures})::text, {texts})), 0)
+select coalesce(bit_xor({row_hash}(asin, row({figures})::text, {query_and_extras})), 0)
 from {table} where period_start = {first_day};
 
 

@@ -19,6 +19,7 @@ end;
 
 -- The hash of one row; sql/totals.sql has the same for BigQuery. bit_xor of it is the hash of a period.
 --   p_figures: counts and rates as Postgres writes a row, (1200,34,,0.028333)
+--   p_query: on a line of its own, the extras follow as another row, if there are any
 create or replace function row_hash(p_asin text, p_figures text, p_query text) returns bigint
 language sql
 immutable
@@ -32,6 +33,7 @@ return ('x0' || substr(md5(coalesce(p_asin, '') || p_figures || coalesce(p_query
 --   known_sum  null where one of the weeks does not say
 --   min, max
 --   rate       numerator / denominator of the summed counts
+--   unknown    null: medians do not add
 create or replace function summary_figures()
 returns table (name text, type text, rule text, numerator text, denominator text)
 language sql
@@ -49,6 +51,22 @@ as $$
         ('market_purchases', 'bigint', 'known_sum', null, null),
         ('query_score', 'bigint', 'min', null, null),
         ('query_volume', 'bigint', 'known_sum', null, null),
+        ('market_same_day_clicks', 'bigint', 'known_sum', null, null),
+        ('market_one_day_clicks', 'bigint', 'known_sum', null, null),
+        ('market_two_day_clicks', 'bigint', 'known_sum', null, null),
+        ('market_same_day_cart_adds', 'bigint', 'known_sum', null, null),
+        ('market_one_day_cart_adds', 'bigint', 'known_sum', null, null),
+        ('market_two_day_cart_adds', 'bigint', 'known_sum', null, null),
+        ('market_same_day_purchases', 'bigint', 'known_sum', null, null),
+        ('market_one_day_purchases', 'bigint', 'known_sum', null, null),
+        ('market_two_day_purchases', 'bigint', 'known_sum', null, null),
+        ('market_click_price', 'numeric(14, 4)', 'unknown', null, null),
+        ('click_price', 'numeric(14, 4)', 'unknown', null, null),
+        ('market_cart_add_price', 'numeric(14, 4)', 'unknown', null, null),
+        ('cart_add_price', 'numeric(14, 4)', 'unknown', null, null),
+        ('market_purchase_price', 'numeric(14, 4)', 'unknown', null, null),
+        ('purchase_price', 'numeric(14, 4)', 'unknown', null, null),
+        ('currency', 'text', 'unknown', null, null),
         ('avg_ctr', 'numeric(10, 6)', 'rate', 'total_clicks', 'total_impressions'),
         ('avg_cvr', 'numeric(10, 6)', 'rate', 'total_purchases', 'total_clicks'),
         ('impression_share', 'numeric(10, 6)', 'rate', 'total_impressions', 'market_impressions'),
@@ -58,22 +76,23 @@ as $$
 $$;
 
 
--- A figure that is new in the list becomes a column of every summary table, so that it needs no revision of its own.
+-- A figure that is new in the list becomes a column of every summary table, so that it needs no revision of its own. No
+-- row is rewritten.
 do $$
 declare
     v_table text;
-    v_column text;
-    v_type text;
+    v_missing text;
 begin
-    for v_table, v_column, v_type in
-        select t.target_table, f.name, f.type
-        from period_type as t, summary_figures() as f
+    for v_table, v_missing in
+        select t.target_table, string_agg(format('add column %I %s', f.name, f.type), ', ' order by f.position)
+        from period_type as t, summary_figures() with ordinality as f (name, type, rule, numerator, denominator, position)
         where not exists (
             select from pg_attribute
             where attrelid = t.target_table::regclass and attname = f.name and not attisdropped
         )
+        group by t.target_table
     loop
-        execute format('alter table %I add column %I %s', v_table, v_column, v_type);
+        execute format('alter table %I %s', v_table, v_missing);
     end loop;
 end
 $$;

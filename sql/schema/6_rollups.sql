@@ -181,6 +181,7 @@ as $$
                     when 'known_sum' then format(
                         'case when count(week.%1$I) = count(*) then sum(week.%1$I) end::bigint as %1$I', name
                     )
+                    when 'unknown' then format('null::%s as %I', type, name)
                     else format('%1$s(week.%2$I)::%3$s as %2$I', rule, name, split_part(type, ' ', 1))
                 end,
                 ', '

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from sqp_provider.core.contract import ACTIVE_WEEKS, FIGURES, RATES, TEXTS
+from sqp_provider.core.contract import ACTIVE_WEEKS, EXTRAS, FIGURES, PRICES, RATES, TEXTS
 from sqp_provider.core.period import SyncType
 
 _TEXT = ("text", "character varying", "character")
@@ -14,8 +14,8 @@ _NUMBER = ("smallint", "integer", "bigint")
 _DAY = ("date",)
 _MOMENT = ("timestamp with time zone",)
 
-_EMPTY_IN_ROLLUPS = ("bigquery_sync_id", "sync_log_id", "last_synced_at", ACTIVE_WEEKS)
-"""Columns that are null in the rows of a derived or of a synced month."""
+_MAY_BE_EMPTY = ("bigquery_sync_id", "sync_log_id", "last_synced_at", ACTIVE_WEEKS, *EXTRAS)
+"""Columns that are null in the rows of a derived or of a synced month, or that the source may not have."""
 
 _KEY = ("period_start", "period_end", "query", "asin")
 
@@ -154,7 +154,7 @@ def _of_their_column(label: str, column: ColumnFound) -> Iterator[Obstacle]:
 
 
 def _of_our_column(label: str, column: ColumnFound) -> Iterator[Obstacle]:
-    if column.name in _EMPTY_IN_ROLLUPS and column.is_not_null:
+    if column.name in _MAY_BE_EMPTY and column.is_not_null:
         yield Obstacle(
             label,
             "must not be null, but rows that are summed from weeks, or are Amazon's own, leave it empty",
@@ -216,6 +216,7 @@ def _expected(sync_type: SyncType) -> dict[str, tuple[str, ...]]:
         **dict.fromkeys(("query", "asin", "bigquery_sync_id", *(text.column for text in TEXTS)), _TEXT),
         **dict.fromkeys((figure.column for figure in FIGURES), _COUNT),
         **dict.fromkeys((rate.column for rate in RATES), ("double precision", "numeric")),
+        **dict.fromkeys((price.column for price in PRICES), ("numeric",)),
         **dict.fromkeys(numbers, _NUMBER),
         "sync_log_id": ("integer", "bigint"),
         "last_synced_at": _MOMENT,
@@ -224,5 +225,5 @@ def _expected(sync_type: SyncType) -> dict[str, tuple[str, ...]]:
 
 _SUMMARIES = {sync_type.target_table: _expected(sync_type) for sync_type in SyncType}
 _UNITS = {sync_type.target_table: sync_type.period_type.unit for sync_type in SyncType}
-_WRITTEN = {*_KEY[:1], *_KEY[2:], *(figure.column for figure in FIGURES), "sync_log_id", "last_synced_at"}
+_WRITTEN = {*_KEY[:1], *_KEY[2:], *(figure.column for figure in FIGURES), *EXTRAS, "sync_log_id", "last_synced_at"}
 """What must be written as it is. Calendar columns and rates may be generated: they follow from the others."""

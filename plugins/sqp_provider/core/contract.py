@@ -5,6 +5,7 @@ Source of the facts: Amazon's report schema ``sellingPartnerSearchQueryPerforman
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,12 +14,16 @@ from sqp_provider.core.period import SyncType
 
 @dataclass(frozen=True)
 class Column:
-    """A logical source column: its key in the configuration, default name, accepted BigQuery types."""
+    """A logical source column: its key in the configuration, default name, accepted BigQuery types.
+
+    :param is_extra: it is read only where the file maps it, because few landings have it.
+    """
 
     key: str
     source_name: str
     bigquery_types: tuple[str, ...]
     required: bool = True
+    is_extra: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,8 +48,16 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Price:
+    """A median price. Medians do not add: rows that become one keep it where all agree, and a sum of weeks has none."""
+
+    column: str
+    source: Column
+
+
+@dataclass(frozen=True)
 class Text:
-    """A text that a row carries unchanged; of several rows the last in the alphabet stays."""
+    """A text that belongs to the prices, and is kept as they are."""
 
     column: str
     source: Column
@@ -62,17 +75,23 @@ class Rate:
 _DATE = ("DATE", "DATETIME", "TIMESTAMP", "STRING", "INTEGER")
 _TEXT = ("STRING",)
 _COUNT = ("INTEGER", "FLOAT", "NUMERIC", "BIGNUMERIC", "STRING")
+_AMOUNT = _COUNT
 # a CSV lands missing numbers as empty texts, pandas whole numbers as floats: what is no whole number is a reject
 
 PERIOD_START = Column("period_start", "start_date", _DATE, required=False)
 PERIOD_END = Column("period_end", "end_date", _DATE, required=False)
 ASIN = Column("asin", "asin", _TEXT)
 SEARCH_QUERY = Column("search_query", "search_query", _TEXT)
-REPORT_PERIOD = Column("report_period", "report_period", _TEXT, required=False)
-MARKETPLACE = Column("marketplace", "marketplace_id", _TEXT, required=False)
-INGESTED_AT = Column(
-    "ingested_at", "ingested_at", ("TIMESTAMP", "DATETIME", "DATE", "INTEGER", "STRING"), required=False
-)
+REPORT_PERIOD = Column("report_period", "report_period", _TEXT, required=False, is_extra=True)
+MARKETPLACE = Column("marketplace", "marketplace_id", _TEXT, required=False, is_extra=True)
+_MOMENT = ("TIMESTAMP", "DATETIME", "DATE", "INTEGER", "STRING")
+INGESTED_AT = Column("ingested_at", "ingested_at", _MOMENT, required=False, is_extra=True)
+CURRENCY = Column("currency", "currency_code", _TEXT, required=False, is_extra=True)
+
+
+def _extra(key: str, source_name: str, types: tuple[str, ...]) -> Column:
+    return Column(key, source_name, types, required=False, is_extra=True)
+
 
 FIGURES = (
     Figure("total_impressions", Column("impressions", "asin_impression_count", _COUNT), "sum", "sum"),
@@ -100,12 +119,34 @@ FIGURES = (
     ),
     Figure("query_score", Column("query_score", "search_query_score", _COUNT, required=False), "min", "min"),
     Figure("query_volume", Column("query_volume", "search_query_volume", _COUNT, required=False), "max", "known_sum"),
+    *(
+        Figure(key, _extra(key, f"total_{speed}_shipping_{event}_count", _COUNT), "sum", "known_sum")
+        for event in ("click", "cart_add", "purchase")
+        for speed in ("same_day", "one_day", "two_day")
+        for key in (f"market_{speed}_{event}s",)
+    ),
 )
 """The whole numbers of a row in the order they travel. Everything that reads, loads, compares or sums them derives from
 this list; the database has it as ``summary_figures()``, and a test compares both."""
 
-TEXTS: tuple[Text, ...] = ()
-"""The texts that a row carries besides its key."""
+PRICES = tuple(
+    Price(key, _extra(key, f"{whose}_median_{event}_price", _AMOUNT))
+    for event in ("click", "cart_add", "purchase")
+    for whose, key in (("total", f"market_{event}_price"), ("asin", f"{event}_price"))
+)
+"""The median prices: of all that were clicked, added or bought for the query, and of the ASIN."""
+
+TEXTS = (Text("currency", CURRENCY),)
+"""The texts that a row carries besides its key: the currency of its prices, three letters."""
+
+PRICED: tuple[Price | Text, ...] = (*PRICES, *TEXTS)
+"""What a month or quarter has only where it is Amazon's own."""
+
+EXTRAS = (
+    *(figure.column for figure in FIGURES if figure.source.is_extra),
+    *(each.column for each in PRICED),
+)
+"""What a row carries only where the file maps it. A row without any has the hash that it had before there were any."""
 
 METRICS = tuple(figure for figure in FIGURES if figure.merged == "sum")
 """The counts: they add over rows, and both sides compare their sums. An own count that the source lacks loads as 0."""
@@ -127,7 +168,7 @@ SOURCE_COLUMNS = (
     ASIN,
     SEARCH_QUERY,
     *(figure.source for figure in FIGURES),
-    *(text.source for text in TEXTS),
+    *(each.source for each in PRICED),
     REPORT_PERIOD,
     MARKETPLACE,
     INGESTED_AT,
@@ -138,6 +179,10 @@ KEYS = ("period_start", "query", "asin")
 
 MILLIONTHS = 1_000_000
 """Rates travel as whole millionths, so that no binary float ever rounds a tie the wrong way."""
+
+PRICE_PLACES = 4
+"""Prices travel as whole ten-thousandths. Yen have no decimal place, other currencies of Amazon two; the median of an
+even number of prices may lie between two and have one more, and one is to spare for a currency of three."""
 
 LARGEST_RATE = 9_999_999_999
 """9,999.999999 in millionths, the largest that ``numeric(10,6)`` holds; a larger rate is stored as NULL."""
@@ -151,29 +196,35 @@ MAX_SUM = 4 * 10**12
 MAX_COUNT = 10**11
 """A larger count in one row is a mistake of the landing."""
 
+MAX_PRICE = 10**10 - 1
+"""The largest whole price that ``numeric(14,4)`` holds."""
+
 ACTIVE_WEEKS = "active_weeks"
 """How many weeks a month or quarter row was summed from; NULL where the row is Amazon's own. Weeks lack the column."""
 
 
 def counts_of(sync_type: SyncType) -> tuple[str, ...]:
-    """Return the whole numbers of a row; the hash of a row covers them, the rates, the texts and the key."""
-    counts = tuple(figure.column for figure in FIGURES)
+    """Return the whole numbers of every row; the hash of a row covers them, the rates, the extras and the key."""
+    counts = tuple(figure.column for figure in FIGURES if not figure.source.is_extra)
     return counts if sync_type is SyncType.WEEKLY else (*counts, ACTIVE_WEEKS)
 
 
 def measures_of(sync_type: SyncType) -> tuple[str, ...]:
-    """Return the numbers of a row, in the order they travel."""
+    """Return the numbers of every row, in the order they travel."""
     return (*counts_of(sync_type), *(rate.column for rate in RATES))
 
 
 def values_of(sync_type: SyncType) -> tuple[str, ...]:
     """Return what a row carries besides its key, in the order it travels; what a difference compares."""
-    return (*(text.column for text in TEXTS), *measures_of(sync_type))
+    return (*measures_of(sync_type), *EXTRAS)
 
 
-def copied_of(sync_type: SyncType) -> tuple[str, ...]:
-    """Return the columns that differ from row to row and are copied; the others have one value for the whole load."""
-    return ("query", "asin", *values_of(sync_type))
+def copied_of(sync_type: SyncType, extras: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the columns that differ from row to row and are copied; the others have one value for the whole load.
+
+    :param extras: those of :data:`EXTRAS` that the source has.
+    """
+    return ("query", "asin", *measures_of(sync_type), *(column for column in EXTRAS if column in extras))
 
 
 REJECT_REASONS = {
@@ -186,9 +237,10 @@ REJECT_REASONS = {
     "empty_query": "The search query is empty.",
     "nul_character": "The search query has a NUL character, which Postgres cannot store.",
     "query_too_long": f"The search query is longer than {MAX_QUERY_BYTES:,} bytes, too long for the key.",
-    "not_a_number": "A figure is not a whole number.",
+    "not_a_number": "A figure is not a whole number, a price is no amount, or a currency is not three letters.",
     "negative_count": "A figure is negative.",
-    "count_too_large": f"A figure is above {MAX_COUNT:,}, or the sum of rows that belong together above {MAX_SUM:,}.",
+    "count_too_large": f"A figure is above {MAX_COUNT:,}, a price above {MAX_PRICE:,}, or the sum of rows that belong "
+    f"together above {MAX_SUM:,}.",
     "conflicting_copies": "The same key landed with different figures, and nothing says which row is newer.",
 }
 """Why a source row is kept in ``sync_rejects`` instead of the target; in the order they are tested."""

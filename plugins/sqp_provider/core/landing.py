@@ -9,7 +9,15 @@ from zoneinfo import available_timezones
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from sqp_provider.core.contract import ASIN, INGESTED_AT, PERIOD_END, PERIOD_START, REPORT_PERIOD, SEARCH_QUERY
+from sqp_provider.core.contract import (
+    ASIN,
+    CURRENCY,
+    INGESTED_AT,
+    PERIOD_END,
+    PERIOD_START,
+    REPORT_PERIOD,
+    SEARCH_QUERY,
+)
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.section import Section
 
@@ -21,9 +29,9 @@ DATE_FORMAT = r"^[%A-Za-z0-9 /:.,_+-]+$"
 _REPORTS = {sync_type: sync_type.period_type.unit for sync_type in SyncType}
 
 _DATES = {PERIOD_START.key, PERIOD_END.key}
-_TEXTS = {ASIN.key, SEARCH_QUERY.key, REPORT_PERIOD.key, "marketplace"}
+_TEXTS = {ASIN.key, SEARCH_QUERY.key, REPORT_PERIOD.key, CURRENCY.key, "marketplace"}
 _ALLOWED: dict[str, set[str]] = {
-    "value": {ASIN.key, REPORT_PERIOD.key},
+    "value": {ASIN.key, REPORT_PERIOD.key, CURRENCY.key},
     "pattern": {*_DATES, *_TEXTS, INGESTED_AT.key},
     "format": {*_DATES, INGESTED_AT.key},
     "time_zone": {*_DATES, INGESTED_AT.key},
@@ -78,6 +86,8 @@ class Place(Section):
         for name, keys in _ALLOWED.items():
             if getattr(self, name) and key not in keys:
                 raise ValueError(f"columns.{key}: {name} is only for {', '.join(sorted(keys))}")
+        if key == CURRENCY.key and self.value is not None and not re.fullmatch("[A-Za-z]{3}", self.value):
+            raise ValueError(f"columns.{key}: value is {self.value!r}; expected three letters, such as USD")
 
     def report_names(self) -> dict[str, tuple[str, ...]]:
         """Return how the source names each report, in lower case: ``{"week": ("week", "weekly"), …}``."""

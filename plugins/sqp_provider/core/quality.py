@@ -16,7 +16,8 @@ from sqp_provider.core.run import SyncRun
 from sqp_provider.core.settings import CheckSettings
 from sqp_provider.core.snapshot import Snapshot, Totals
 
-UNKNOWN = {rate.denominator: rate.column for rate in RATES if rate.column in SHARES}
+_SHARES = {rate.denominator: f", and so is {rate.column}" for rate in RATES if rate.column in SHARES}
+UNKNOWN = {metric.column: _SHARES.get(metric.column, "") for metric in METRICS if metric.stays_unknown}
 """The market totals, with the share that is unknown where the source lacks the total."""
 
 LARGEST_PCT = Decimal("99999999.99")
@@ -75,7 +76,7 @@ class Staged:
     @classmethod
     def from_row(cls, row: Mapping[str, Any], *, key_count: int) -> Staged:
         """Build it from the row of the statement ``staged_totals``."""
-        columns = [metric.column for metric in METRICS]
+        columns = [metric.column for metric in METRICS if metric.column in row]
         totals = Totals(
             row_count=row["row_count"],
             key_count=key_count,
@@ -162,7 +163,7 @@ def _null_checks(
         elif not landed:
             message = f"{column} is never NULL"
         elif column in UNKNOWN:
-            message = f"{column} is unknown in {landed:,} rows, and so is {UNKNOWN[column]}"
+            message = f"{column} is unknown in {landed:,} rows{UNKNOWN[column]}"
         advice = "; ask whoever lands the report" if status is CheckStatus.WARNING else ""
         yield CheckResult("null_check", status, Decimal(landed), Decimal(staged), message + advice, column)
 

@@ -80,7 +80,7 @@ class PeriodTotals(BaseModel):
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> PeriodTotals:
         """Build the totals from a row of ``sql/totals.sql``."""
-        columns = [metric.column for metric in METRICS]
+        columns = [metric.column for metric in METRICS if metric.column in row]  # an extra only if it is mapped
         totals = Totals(
             row_count=row["row_count"],
             key_count=row["key_count"],
@@ -102,9 +102,10 @@ class PeriodTotals(BaseModel):
 class Snapshot(PeriodTotals):
     """The result of the extract stage. It travels by XCom, so it has only names and counts.
 
-    ``snapshot_at`` is the time at which the job read the source.
+    ``snapshot_at`` is the time at which the job read the source, ``extras`` are those that the table has.
     """
 
+    extras: tuple[str, ...] = ()
     table: str
     job_id: str
     snapshot_at: datetime

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
-from sqp_provider.core.contract import INGESTED_AT, MARKETPLACE, METRICS, REPORT_PERIOD, SOURCE_COLUMNS
+from sqp_provider.core.contract import FIGURES, MARKETPLACE, METRICS, PRICED, REPORT_PERIOD, SOURCE_COLUMNS
 from sqp_provider.core.landing import ColumnPath, Condition, Place, as_condition, as_places
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.presets import PRESETS
@@ -153,13 +153,12 @@ class SourceSettings(Section):
     def places(self, key: str) -> tuple[Place, ...]:
         """Return where the source has a logical column, or nothing where it has none.
 
-        The optional columns ``report_period``, ``marketplace`` and ``ingested_at`` exist only where the file maps them.
+        Extras, such as ``report_period`` or the prices, exist only where the file maps them.
         """
         if key in self.columns:
             return self.columns[key] or ()
         column = _KEYS[key]
-        optional_extra = key in (REPORT_PERIOD.key, MARKETPLACE.key, INGESTED_AT.key)
-        return () if optional_extra else (Place(column=column.source_name),)
+        return () if column.is_extra else (Place(column=column.source_name),)
 
     def mapped(self) -> dict[str, tuple[Place, ...]]:
         """Return where the columns are that the extract reads, by key."""
@@ -184,3 +183,9 @@ class SourceSettings(Section):
     def mapped_metrics(self) -> tuple[str, ...]:
         """The target names of the counts that the source has."""
         return tuple(metric.column for metric in METRICS if self.places(metric.source.key))
+
+    def extras(self, sync_type: SyncType) -> tuple[str, ...]:
+        """Return the target names of the extras that the rows of a type have; a sum of weeks has no prices."""
+        priced = () if self.is_summed_from_weeks(sync_type) else PRICED
+        figures = (figure for figure in FIGURES if figure.source.is_extra)
+        return tuple(each.column for each in (*figures, *priced) if self.places(each.source.key))

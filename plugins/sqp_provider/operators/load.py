@@ -42,8 +42,9 @@ class PostgresStageOperator(SyncStageOperator):
         with self.skipped_for_newer_run(sync), self.postgres.transaction() as database:
             staging = Staging(database, sync)
             staging.create(bigquery_sync_id=snapshot.job_id)
-            types = staging.columns.types(staging.copied)
-            rows = staging.copy(reader.accepted(staging.copied, partial(encoded, types=types)))
+            columns = staging.copied(snapshot.extras)
+            types = staging.columns.types(columns)
+            rows = staging.copy(reader.accepted(columns, partial(encoded, types=types)), columns)
             staging.add_key()
             Target(database, sync).refuse_if_superseded()
         return self.report(rows, rejects_kept, time.monotonic() - started)

@@ -46,9 +46,9 @@ class SyncValidateOperator(SyncStageOperator):
         settings = self.settings
         results = check_period(
             snapshot,
-            checks.staged_totals(),
+            checks.staged_totals(snapshot.extras),
             checks.earlier(settings.checks),
-            settings.source.mapped_metrics,
+            [column for column in settings.source.mapped_metrics if column in snapshot.totals.sums],
             settings.checks,
         )
         checks.record(results)

@@ -14,9 +14,13 @@ from sqp_provider.core.contract import (
     MARKETPLACE,
     PERIOD_END,
     PERIOD_START,
+    PRICED,
+    PRICES,
     SOURCE_COLUMNS,
     TEXTS,
     Column,
+    Price,
+    Text,
 )
 from sqp_provider.core.landing import Condition, Place, tells_feeds_apart
 from sqp_provider.core.source_settings import SourceSettings
@@ -189,10 +193,23 @@ class Landing:
                 names[word] = names.get(word, {}) | dict.fromkeys(own)
         return [(word, tuple(own)) for word, own in names.items()]
 
-    def unsure(self, numbers: Sequence[str]) -> list[str]:
-        """Return the dates, then the numbers, of which some landed value may not be one."""
+    @property
+    def prices(self) -> list[Price]:
+        """Return the prices that the source has."""
+        return [price for price in PRICES if self.settings.places(price.source.key)]
+
+    @property
+    def texts(self) -> list[Text]:
+        """Return the texts that the source has, or that the settings say for all rows."""
+        return [text for text in TEXTS if self.settings.places(text.source.key)]
+
+    @property
+    def unsure(self) -> list[str]:
+        """Return the dates, then the figures, of which some landed value may not be one."""
         dates = [key for key in (*_DATES, INGESTED_AT.key) if self._may_fail(key, {"STRING", "INTEGER"})]
-        return dates + [key for key in numbers if self._may_fail(key, {"STRING", "FLOAT", "NUMERIC", "BIGNUMERIC"})]
+        numbers = [figure.source.key for figure in FIGURES]
+        unsure = [key for key in numbers if self._may_fail(key, {"STRING", "FLOAT", "NUMERIC", "BIGNUMERIC"})]
+        return dates + unsure + [each.source.key for each in PRICED if self.leaves[each.source.key]]
 
     def _may_fail(self, key: str, kinds: set[str]) -> bool:
         return any(leaf.type in kinds for leaf in self.leaves[key])
@@ -201,8 +218,7 @@ class Landing:
     def shown(self) -> list[str]:
         """Return the columns of a step of the statement that show what a malformed row had."""
         mapped = [key for key in self.settings.mapped() if key != MARKETPLACE.key]
-        figures = [figure.source.key for figure in FIGURES] + [text.source.key for text in TEXTS]
-        asked = ["unreadable"] * bool(self.unsure(figures)) + ["unclear"] * bool(self.compared)
+        asked = ["unreadable"] * bool(self.unsure) + ["unclear"] * bool(self.compared)
         return [*mapped, *asked, *["feed"] * bool(self.undecided)]
 
     @property

@@ -119,10 +119,12 @@ class Source:
         """Wait for the job and read the totals of the snapshot that it wrote."""
         snapshot = self.snapshot_table(str(job.job_id))
         self.hook.finish(job)
-        statement = bigquery_statement("totals", sync.period.sync_type, snapshot=snapshot)
+        extras = self.settings.extras(sync.period.sync_type)
+        statement = bigquery_statement("totals", sync.period.sync_type, extras, snapshot=snapshot)
         (row,) = self._rows("totals", sync.period, statement)
         return Snapshot(
             **PeriodTotals.from_row(row).model_dump(),
+            extras=extras,
             table=snapshot,
             job_id=str(job.job_id),
             snapshot_at=job.started or job.created,  # a query reads its tables as they are when it starts
@@ -202,9 +204,8 @@ class Source:
         return (SyncType.WEEKLY if self.settings.is_summed_from_weeks(sync_type) else sync_type).period_type
 
     def _rendered(self, template: str, sync_type: SyncType, **names: Any) -> str:
-        return bigquery_statement(
-            template, sync_type, landing=self.landing, reported=self._reported(sync_type), **names
-        )
+        extras, reported = self.settings.extras(sync_type), self._reported(sync_type)
+        return bigquery_statement(template, sync_type, extras, landing=self.landing, reported=reported, **names)
 
 
 def _labels(period: Period, purpose: str) -> dict[str, str]:

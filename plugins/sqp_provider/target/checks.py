@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from psycopg import sql
 
-from sqp_provider.core.contract import KEYS, METRICS, RATES, SHARES, TEXTS, counts_of
+from sqp_provider.core.contract import KEYS, METRICS, RATES, SHARES, counts_of
 from sqp_provider.core.quality import CheckResult, CheckStatus, Earlier, Staged
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.settings import CheckSettings
@@ -26,10 +26,10 @@ class Checks:
     database: Database
     sync: SyncRun
 
-    def staged_totals(self) -> Staged:
-        """Count and sum the staged rows in one scan."""
+    def staged_totals(self, extras: Collection[str] = ()) -> Staged:
+        """Count and sum the staged rows in one scan; of the extras only these, although the hash covers all."""
         staging = Staging(self.database, self.sync)
-        row = self.database.one("quality", "staged_totals", None, staged=staging.name, **self._expressions())
+        row = self.database.one("quality", "staged_totals", None, staged=staging.name, **self._expressions(extras))
         text = sql.Literal(staging.label)
         if self.database.one("quality", "key_is_enforced", staged_text=text)["enforced"]:
             keys = row["row_count"]
@@ -125,10 +125,11 @@ class Checks:
         )
         return statement.as_string(self.database.connection)
 
-    def _expressions(self) -> dict[str, sql.Composable]:
+    def _expressions(self, extras: Collection[str] = ()) -> dict[str, sql.Composable]:
         sync_type = self.sync.period.sync_type
         columns = StoredColumns.read(self.database, sync_type)
-        expressions = _expressions(columns, counts_of(sync_type), self.database.table("rate"))
+        summed = [metric.column for metric in METRICS if not metric.source.is_extra or metric.column in extras]
+        expressions = _expressions(columns, counts_of(sync_type), summed, self.database.table("rate"))
         return expressions | {"row_hash": self.database.table("row_hash")}
 
     def _target(self) -> sql.Identifier:
@@ -136,17 +137,14 @@ class Checks:
 
 
 def _expressions(
-    columns: StoredColumns, count_columns: Sequence[str], rate_function: sql.Composable
+    columns: StoredColumns, count_columns: Sequence[str], metrics: Sequence[str], rate_function: sql.Composable
 ) -> dict[str, sql.Composable]:
-    metrics = [metric.column for metric in METRICS]
     counts = [columns.count(column) for column in count_columns]
     rates = [columns.rate(rate.column, rate_function) for rate in RATES]
     written = columns.written(rate.column for rate in RATES)
     return {
         "figures": sql.SQL(", ").join([*counts, *rates]),
-        "texts": sql.SQL("concat_ws('|', {})").format(
-            sql.SQL(", ").join(sql.Identifier(text) for text in ("query", *(text.column for text in TEXTS)))
-        ),
+        "query_and_extras": columns.query_and_extras,
         "sums": _each("coalesce(sum({0}::bigint), 0) as {0}", metrics),
         "nulls": _each("count(*) filter (where {0} is null) as {1}", [*KEYS, *metrics]),
         "rates_too_large": _either(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
 from psycopg import sql
 
-from sqp_provider.core.contract import RATES, copied_of
+from sqp_provider.core.contract import EXTRAS, PRICE_PLACES, PRICES, RATES, TEXTS, copied_of
 from sqp_provider.core.period import SyncType
 from sqp_provider.hooks.postgres import Database
 
@@ -56,9 +56,9 @@ class StoredColumns:
         """Return those of the columns that can be written."""
         return tuple(column for column in columns if not self.by_name[column].is_generated)
 
-    def copied(self, sync_type: SyncType) -> tuple[str, ...]:
-        """Return the columns that are copied."""
-        return self.written(copied_of(sync_type))
+    def copied(self, sync_type: SyncType, extras: Collection[str]) -> tuple[str, ...]:
+        """Return the columns that are copied, of the extras only these."""
+        return self.written(copied_of(sync_type, extras))
 
     def types(self, columns: Iterable[str]) -> dict[str, str]:
         """Return the types of columns: ``{"total_clicks": "integer", "avg_ctr": "numeric(10,6)"}``."""
@@ -67,6 +67,22 @@ class StoredColumns:
     def count(self, column: str) -> sql.Composed:
         """Return a whole number as both sides write it: one that is kept as a decimal has no decimal point."""
         return sql.SQL("{}::bigint").format(sql.Identifier(column))
+
+    @property
+    def query_and_extras(self) -> sql.Composed:
+        """Return the end of a row's text as both sides write it; a row without extras has none, not even empty ones."""
+        prices, texts = {price.column for price in PRICES}, {text.column for text in TEXTS}
+        names = sql.SQL(", ").join(map(sql.Identifier, EXTRAS))
+        written = sql.SQL(", ").join(
+            sql.SQL(f"{{}}::numeric(18, {PRICE_PLACES})").format(sql.Identifier(column))
+            if column in prices
+            else sql.Identifier(column)
+            if column in texts
+            else self.count(column)
+            for column in EXTRAS
+        )
+        whole = "case when num_nonnulls({}) > 0 then query || e'\\n' || row({})::text else query end"
+        return sql.SQL(whole).format(names, written)
 
     def rate(self, column: str, function: sql.Composable) -> sql.Composed:
         """Return a rate with six places, as the source has it.

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute
 from pgpq import ArrowToPostgresBinaryEncoder
 
-from sqp_provider.core.contract import LARGEST_RATE, MILLIONTHS, RATES
+from sqp_provider.core.contract import LARGEST_RATE, MILLIONTHS, PRICE_PLACES, PRICES, RATES
 from sqp_provider.core.errors import TargetUnusable
 from sqp_provider.target.columns import too_large_a_rate
 
@@ -23,6 +23,7 @@ END = b"\xff\xff"
 """The last bytes of a binary COPY."""
 
 _MILLIONTHS = pa.decimal128(19, 6)
+_PRICE = pa.decimal128(19, PRICE_PLACES)
 
 _ARROW = {
     "text": pa.string(),
@@ -37,6 +38,7 @@ _ARROW = {
 """Which Arrow type is encoded as which type of Postgres: in a binary COPY it must be the column's own."""
 
 _RATES = frozenset(rate.column for rate in RATES)
+_PRICES = frozenset(price.column for price in PRICES)
 
 
 def encoded(batch: pa.RecordBatch, types: Mapping[str, str]) -> Iterator[bytes]:
@@ -61,14 +63,20 @@ def stored_schema(types: Mapping[str, str]) -> pa.Schema:
 
 def _field(column: str, type_: str) -> pa.Field:
     family = type_.partition("(")[0]
-    arrow = _MILLIONTHS if column in _RATES and family == "numeric" else _ARROW[family]
+    arrow = _ARROW[family]
+    if family == "numeric":
+        arrow = _MILLIONTHS if column in _RATES else _PRICE if column in _PRICES else arrow
     return pa.field(column, arrow, metadata={"type": type_})
 
 
 def as_stored(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """Return the batch in the target's types. Rates become ``numeric``: 7813 millionths are exactly 0.007813."""
     columns = [
-        _rate(field, column) if field.name in _RATES else _count(field, column)
+        _rate(field, column)
+        if field.name in _RATES
+        else _shifted(field, column)
+        if field.name in _PRICES
+        else _count(field, column)
         for field, column in zip(schema, batch.columns, strict=True)
     ]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
@@ -82,8 +90,13 @@ def _rate(field: pa.Field, column: pa.Array) -> pa.Array:
         column = pa.compute.if_else(fits, column, None)
     if field.type != _MILLIONTHS:
         return pa.compute.divide(column.cast(pa.float64()), float(MILLIONTHS))
+    return _shifted(field, column)
+
+
+def _shifted(field: pa.Field, column: pa.Array) -> pa.Array:
+    """Return whole numbers with the decimal point where the field has it, without dividing."""
     whole = column.cast(pa.decimal128(19, 0))
-    return pa.Array.from_buffers(_MILLIONTHS, len(whole), whole.buffers(), whole.null_count, whole.offset)
+    return pa.Array.from_buffers(field.type, len(whole), whole.buffers(), whole.null_count, whole.offset)
 
 
 def _count(field: pa.Field, column: pa.Array) -> pa.Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from contextlib import closing
 from functools import cached_property
 from typing import Any
@@ -12,6 +12,7 @@ import pyarrow as pa
 from psycopg import sql
 from psycopg.errors import UniqueViolation
 
+from sqp_provider.core.contract import EXTRAS
 from sqp_provider.core.errors import ChecksFailed, StagedMissing
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import Snapshot
@@ -44,10 +45,9 @@ class Staging:
         """The columns of the target."""
         return StoredColumns.read(self.database, self.sync.period.sync_type)
 
-    @property
-    def copied(self) -> tuple[str, ...]:
-        """The columns that are copied, in their order."""
-        return self.columns.copied(self.sync.period.sync_type)
+    def copied(self, extras: Collection[str] = ()) -> tuple[str, ...]:
+        """Return the columns that are copied, in their order."""
+        return self.columns.copied(self.sync.period.sync_type, extras)
 
     def create(self, *, bigquery_sync_id: str) -> None:
         """Create the table empty, in place of one that an earlier attempt of this run left."""
@@ -58,15 +58,15 @@ class Staging:
         elif self.target_is_partitioned():
             self._run("create_to_compare", target=self.target)
         else:
-            columns = (*self._constants(bigquery_sync_id), *self.copied)
+            columns = (*self._constants(bigquery_sync_id), *self.copied(EXTRAS))
             self._run("create_plain", target=self.target, columns=self._list(columns))
         constants = self._constants(bigquery_sync_id)
         self._alter(self._action("set_constant", column, value) for column, value in constants.items())
 
-    def copy(self, pieces: Generator[bytes]) -> int:
+    def copy(self, pieces: Generator[bytes], columns: Iterable[str]) -> int:
         """Write encoded rows and return how many Postgres stored. ``pieces`` is always closed, also after an error."""
-        columns = self._list(self.copied)
-        statement = self.database.statement("staging", "copy_rows", {"staged": self.name, "columns": columns})
+        names = {"staged": self.name, "columns": self._list(columns)}
+        statement = self.database.statement("staging", "copy_rows", names)
         with closing(pieces), self.database.connection.cursor() as cursor:
             with cursor.copy(statement) as copy:
                 copy.write(HEADER)

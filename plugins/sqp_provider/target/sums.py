@@ -9,12 +9,14 @@ from functools import cached_property
 
 from psycopg import sql
 
-from sqp_provider.core.contract import ACTIVE_WEEKS, FIGURES, RATES, TEXTS
+from sqp_provider.core.contract import ACTIVE_WEEKS, FIGURES, PRICED, RATES
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.run import SyncRun
 from sqp_provider.hooks.postgres import Database
 from sqp_provider.target.columns import too_large_a_rate
 from sqp_provider.target.target import Target
+
+_PRICED = tuple(each.column for each in PRICED)
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,6 @@ class Sums:
         columns: list[sql.Composable] = [
             sql.SQL("{0}::bigint as {0}").format(sql.Identifier(column)) for column in numbers
         ]
-        columns += [sql.Identifier(text.column) for text in TEXTS]
         columns += [sql.Identifier(rate.column) for rate in RATES] if with_rates else []
         names = {
             "active_weeks": sql.Identifier(ACTIVE_WEEKS) if addend.is_month else sql.SQL("1"),
@@ -136,8 +137,6 @@ class Sums:
         rules = {"sum": added, "known_sum": known, "min": chosen("least"), "max": chosen("greatest")}
         for figure in FIGURES:
             yield sql.SQL("{} as {}").format(rules[figure.over_weeks](figure.column), sql.Identifier(figure.column))
-        for text in TEXTS:
-            yield sql.SQL("{} as {}").format(rules["max"](text.column), sql.Identifier(text.column))
         yield sql.SQL("{} as {}").format(added(ACTIVE_WEEKS), sql.Identifier(ACTIVE_WEEKS))
 
     @staticmethod
@@ -152,7 +151,7 @@ class Sums:
         rate = next((rate for rate in RATES if rate.column == column), None)
         if column in constants:
             value: sql.Composable = sql.Literal(constants[column])
-        elif column in ("bigquery_sync_id", "sync_log_id", "last_synced_at"):
+        elif column in ("bigquery_sync_id", "sync_log_id", "last_synced_at", *_PRICED):
             value = sql.SQL("null")
         elif rate and not copied:
             function, counts = self.database.table("rate"), map(sql.Identifier, (rate.numerator, rate.denominator))

@@ -18,11 +18,16 @@ import duckdb
 import pyarrow as pa
 
 from sqp_provider.core.period import Period, SyncType
-from tests.landing import COLUMNS
+from tests.landing import COLUMNS, MEDIAN_PRICES, SHIPPING_COUNTS
 
 _ARROW = {"DATE": pa.date32(), "STRING": pa.string(), "INT64": pa.int64(), "TIMESTAMP": pa.timestamp("us")}
 _TEXTS = ("query", "clean_asin", "text_problem")
-_SCHEMA = pa.schema([(name, _ARROW[kind]) for name, kind in COLUMNS.items()] + [(name, pa.string()) for name in _TEXTS])
+_SCHEMA = pa.schema(
+    [(name, _ARROW[kind]) for name, kind in COLUMNS.items()]
+    + [(name, pa.int64()) for name in SHIPPING_COUNTS]
+    + [(name, pa.decimal128(30, 4)) for name in MEDIAN_PRICES]
+    + [(name, pa.string()) for name in ("currency_code", "unreadable", *_TEXTS)]
+)
 _SQL = Path(__file__).with_name("recompute.sql").read_text(encoding="utf-8")
 _ROLLUP = Path(__file__).with_name("rollup.sql").read_text(encoding="utf-8")
 _WEEKLY = pa.schema(
@@ -33,6 +38,7 @@ _WEEKLY = pa.schema(
             *("total_impressions", "total_clicks", "total_cart_adds", "total_purchases"),
             *("market_impressions", "market_clicks", "market_cart_adds", "market_purchases"),
             *("query_score", "query_volume"),
+            *SHIPPING_COUNTS.values(),
         )
     ]
 )
@@ -144,10 +150,36 @@ def quotient(count: int, of: int | None) -> Decimal | None:
     return rate if rate <= Decimal("9999.999999") else None
 
 
+def amount(landed: Any) -> Decimal | None:
+    """A price as it landed, exactly; None if nothing landed. A NaN stands for what is no amount."""
+    text = fold(str(landed)) if landed is not None else ""
+    if text == "":
+        return None
+    if re.fullmatch(r"[+-]?[0-9]{1,3}(,[0-9]{3})+\.[0-9]+", text):
+        text = text.replace(",", "")
+    if not re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?", text):
+        return Decimal("NaN")
+    found = Decimal(text)
+    return found if found == round(found, 4) else Decimal("NaN")
+
+
+def _extras(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What is read of the prices and their currency, and what cannot be."""
+    prices = {name: amount(row.get(name)) for name in MEDIAN_PRICES}
+    code = fold(row.get("currency_code") or "")
+    unreadable = [f"{name} {row[name]}" for name, price in prices.items() if price is not None and price.is_nan()]
+    unreadable += [code] if code and not re.fullmatch("[A-Za-z]{3}", code) else []
+    return {
+        **{name: None if price is None or price.is_nan() else price for name, price in prices.items()},
+        "currency_code": code.upper() if re.fullmatch("[A-Za-z]{3}", code) else None,
+        "unreadable": "; ".join(unreadable),
+    }
+
+
 def _typed(row: Mapping[str, Any]) -> dict[str, Any]:
     moments = {
         "start_date": row["start_date"] and date.fromisoformat(row["start_date"]),
         "end_date": row["end_date"] and date.fromisoformat(row["end_date"]),
         "ingested_at": row["ingested_at"] and datetime.fromisoformat(row["ingested_at"]).replace(tzinfo=None),
     }
-    return dict(row) | moments | read_texts(row["search_query"], row["asin"])
+    return dict(row) | _extras(row) | moments | read_texts(row["search_query"], row["asin"])

@@ -34,6 +34,17 @@ judged as (
             when end_date is null then 'missing_period'
             when end_date != $last_day then 'misaligned_period'
             when text_problem is not null then text_problem
+            when unreadable <> '' then 'not_a_number'
+            when least(
+                total_same_day_shipping_click_count, total_one_day_shipping_click_count,
+                total_two_day_shipping_click_count, total_same_day_shipping_cart_add_count,
+                total_one_day_shipping_cart_add_count, total_two_day_shipping_cart_add_count,
+                total_same_day_shipping_purchase_count, total_one_day_shipping_purchase_count,
+                total_two_day_shipping_purchase_count,
+                total_median_click_price, asin_median_click_price,
+                total_median_cart_add_price, asin_median_cart_add_price,
+                total_median_purchase_price, asin_median_purchase_price
+            ) < 0 then 'negative_count'
             when search_query_score < 0 or search_query_volume < 0
                 or total_query_impression_count < 0 or asin_impression_count < 0
                 or total_click_count < 0 or asin_click_count < 0
@@ -43,6 +54,18 @@ judged as (
                 search_query_score, search_query_volume, total_query_impression_count, asin_impression_count,
                 total_click_count, asin_click_count, total_cart_add_count, asin_cart_add_count,
                 total_purchase_count, asin_purchase_count
+            ) then 'count_too_large'
+            when 100000000000 < greatest(
+                total_same_day_shipping_click_count, total_one_day_shipping_click_count,
+                total_two_day_shipping_click_count, total_same_day_shipping_cart_add_count,
+                total_one_day_shipping_cart_add_count, total_two_day_shipping_cart_add_count,
+                total_same_day_shipping_purchase_count, total_one_day_shipping_purchase_count,
+                total_two_day_shipping_purchase_count
+            ) then 'count_too_large'
+            when 9999999999 < greatest(
+                total_median_click_price, asin_median_click_price,
+                total_median_cart_add_price, asin_median_cart_add_price,
+                total_median_purchase_price, asin_median_purchase_price
             ) then 'count_too_large'
             when 1 < (
                 select count(*) from valid_until_replaced as other
@@ -68,7 +91,23 @@ summed as (
         if(bool_or(total_cart_add_count is null), null, sum(total_cart_add_count))::bigint as market_cart_adds,
         if(bool_or(total_purchase_count is null), null, sum(total_purchase_count))::bigint as market_purchases,
         min(search_query_score) as query_score,
-        max(search_query_volume) as query_volume
+        max(search_query_volume) as query_volume,
+        if(bool_or(total_same_day_shipping_click_count is null), null, sum(total_same_day_shipping_click_count))::bigint as market_same_day_clicks,
+        if(bool_or(total_one_day_shipping_click_count is null), null, sum(total_one_day_shipping_click_count))::bigint as market_one_day_clicks,
+        if(bool_or(total_two_day_shipping_click_count is null), null, sum(total_two_day_shipping_click_count))::bigint as market_two_day_clicks,
+        if(bool_or(total_same_day_shipping_cart_add_count is null), null, sum(total_same_day_shipping_cart_add_count))::bigint as market_same_day_cart_adds,
+        if(bool_or(total_one_day_shipping_cart_add_count is null), null, sum(total_one_day_shipping_cart_add_count))::bigint as market_one_day_cart_adds,
+        if(bool_or(total_two_day_shipping_cart_add_count is null), null, sum(total_two_day_shipping_cart_add_count))::bigint as market_two_day_cart_adds,
+        if(bool_or(total_same_day_shipping_purchase_count is null), null, sum(total_same_day_shipping_purchase_count))::bigint as market_same_day_purchases,
+        if(bool_or(total_one_day_shipping_purchase_count is null), null, sum(total_one_day_shipping_purchase_count))::bigint as market_one_day_purchases,
+        if(bool_or(total_two_day_shipping_purchase_count is null), null, sum(total_two_day_shipping_purchase_count))::bigint as market_two_day_purchases,
+        case when count(distinct coalesce(total_median_click_price::varchar, '')) = 1 and count(distinct coalesce(currency_code::varchar, '')) = 1 then any_value(total_median_click_price) end as market_click_price,
+        case when count(distinct coalesce(asin_median_click_price::varchar, '')) = 1 and count(distinct coalesce(currency_code::varchar, '')) = 1 then any_value(asin_median_click_price) end as click_price,
+        case when count(distinct coalesce(total_median_cart_add_price::varchar, '')) = 1 and count(distinct coalesce(currency_code::varchar, '')) = 1 then any_value(total_median_cart_add_price) end as market_cart_add_price,
+        case when count(distinct coalesce(asin_median_cart_add_price::varchar, '')) = 1 and count(distinct coalesce(currency_code::varchar, '')) = 1 then any_value(asin_median_cart_add_price) end as cart_add_price,
+        case when count(distinct coalesce(total_median_purchase_price::varchar, '')) = 1 and count(distinct coalesce(currency_code::varchar, '')) = 1 then any_value(total_median_purchase_price) end as market_purchase_price,
+        case when count(distinct coalesce(asin_median_purchase_price::varchar, '')) = 1 and count(distinct coalesce(currency_code::varchar, '')) = 1 then any_value(asin_median_purchase_price) end as purchase_price,
+        case when count(distinct coalesce(currency_code::varchar, '')) = 1 then any_value(currency_code) end as currency
     from judged
     where reason is null
     group by 1, 2
@@ -106,11 +145,29 @@ where
     row(
         copy.search_query_score, copy.search_query_volume, copy.total_query_impression_count,
         copy.asin_impression_count, copy.total_click_count, copy.asin_click_count, copy.total_cart_add_count,
-        copy.asin_cart_add_count, copy.total_purchase_count, copy.asin_purchase_count
+        copy.asin_cart_add_count, copy.total_purchase_count, copy.asin_purchase_count,
+        copy.total_same_day_shipping_click_count, copy.total_one_day_shipping_click_count,
+        copy.total_two_day_shipping_click_count, copy.total_same_day_shipping_cart_add_count,
+        copy.total_one_day_shipping_cart_add_count, copy.total_two_day_shipping_cart_add_count,
+        copy.total_same_day_shipping_purchase_count, copy.total_one_day_shipping_purchase_count,
+        copy.total_two_day_shipping_purchase_count, copy.total_median_click_price,
+        copy.asin_median_click_price, copy.total_median_cart_add_price,
+        copy.asin_median_cart_add_price, copy.total_median_purchase_price,
+        copy.asin_median_purchase_price,
+        copy.currency_code, copy.unreadable
     ) is distinct from row(
         winner.search_query_score, winner.search_query_volume, winner.total_query_impression_count,
         winner.asin_impression_count, winner.total_click_count, winner.asin_click_count, winner.total_cart_add_count,
-        winner.asin_cart_add_count, winner.total_purchase_count, winner.asin_purchase_count
+        winner.asin_cart_add_count, winner.total_purchase_count, winner.asin_purchase_count,
+        winner.total_same_day_shipping_click_count, winner.total_one_day_shipping_click_count,
+        winner.total_two_day_shipping_click_count, winner.total_same_day_shipping_cart_add_count,
+        winner.total_one_day_shipping_cart_add_count, winner.total_two_day_shipping_cart_add_count,
+        winner.total_same_day_shipping_purchase_count, winner.total_one_day_shipping_purchase_count,
+        winner.total_two_day_shipping_purchase_count, winner.total_median_click_price,
+        winner.asin_median_click_price, winner.total_median_cart_add_price,
+        winner.asin_median_cart_add_price, winner.total_median_purchase_price,
+        winner.asin_median_purchase_price,
+        winner.currency_code, winner.unreadable
     )
 union all by name
 select reason, count(*) as rejects

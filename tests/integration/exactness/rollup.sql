@@ -14,13 +14,29 @@ with summed as (
         if(bool_or(market_cart_adds is null), null, sum(market_cart_adds))::bigint as market_cart_adds,
         if(bool_or(market_purchases is null), null, sum(market_purchases))::bigint as market_purchases,
         min(query_score) as query_score,
-        if(bool_or(query_volume is null), null, sum(query_volume))::bigint as query_volume
+        if(bool_or(query_volume is null), null, sum(query_volume))::bigint as query_volume,
+        if(bool_or(market_same_day_clicks is null), null, sum(market_same_day_clicks))::bigint as market_same_day_clicks,
+        if(bool_or(market_one_day_clicks is null), null, sum(market_one_day_clicks))::bigint as market_one_day_clicks,
+        if(bool_or(market_two_day_clicks is null), null, sum(market_two_day_clicks))::bigint as market_two_day_clicks,
+        if(bool_or(market_same_day_cart_adds is null), null, sum(market_same_day_cart_adds))::bigint as market_same_day_cart_adds,
+        if(bool_or(market_one_day_cart_adds is null), null, sum(market_one_day_cart_adds))::bigint as market_one_day_cart_adds,
+        if(bool_or(market_two_day_cart_adds is null), null, sum(market_two_day_cart_adds))::bigint as market_two_day_cart_adds,
+        if(bool_or(market_same_day_purchases is null), null, sum(market_same_day_purchases))::bigint as market_same_day_purchases,
+        if(bool_or(market_one_day_purchases is null), null, sum(market_one_day_purchases))::bigint as market_one_day_purchases,
+        if(bool_or(market_two_day_purchases is null), null, sum(market_two_day_purchases))::bigint as market_two_day_purchases
     from weeks
     group by query, asin
 )
 
 select
     *,
+    null as market_click_price,
+    null as click_price,
+    null as market_cart_add_price,
+    null as cart_add_price,
+    null as market_purchase_price,
+    null as purchase_price,
+    null as currency,
     quotient(total_clicks, total_impressions) as avg_ctr,
     quotient(total_purchases, total_clicks) as avg_cvr,
     quotient(total_impressions, market_impressions) as impression_share,

@@ -15,9 +15,42 @@ from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.settings import Settings
 from tests.fixtures import settings_for
 from tests.integration.exactness.recompute import recompute
-from tests.integration.exactness.rows import ROWS, TRAPS, with_copies
-from tests.landing import WEEK, Landing
+from tests.integration.exactness.rows import COUNTS, ROWS, TRAPS, with_copies
+from tests.landing import COLUMNS, EVERY_EXTRA, EXTRA_COLUMNS, MEDIAN_PRICES, SHIPPING_COUNTS, WEEK, Landing
 from tests.stages import Run, Stages
+
+AMOUNTS = st.sampled_from(["0", "1", "12.34", "12.34", "19.99", "9.995", "0.0001", "1980", "99999.9999", "0.1"])
+AMOUNTS_AS_TEXT = (
+    AMOUNTS
+    | AMOUNTS
+    | st.sampled_from(
+        [
+            "1,234.50",
+            " 7.5 ",
+            "12.3400",
+            "9999999999.9999",
+            "12,34",
+            "1,234",
+            "$5",
+            "1e3",
+            "-1.50",
+            "1.23456",
+            "10000000000",
+        ]
+    )
+)
+EVERY_FIGURE = ROWS.flatmap(
+    lambda row: st.fixed_dictionaries(
+        {
+            **{name: st.none() | COUNTS for name in SHIPPING_COUNTS},
+            **{
+                name: st.none() | (AMOUNTS_AS_TEXT if EXTRA_COLUMNS[name] == "STRING" else AMOUNTS)
+                for name in MEDIAN_PRICES
+            },
+            "currency_code": st.sampled_from(["USD", "USD", "USD", "usd", "JPY", "", None, "US Dollar"]),
+        }
+    ).map(lambda extras: row | extras)
+)
 
 
 @pytest.fixture
@@ -62,6 +95,28 @@ def test_any_week_over_any_other(
     """Each example replaces the source of the one before, so every publish but the first writes a difference."""
     raw = with_copies(rows)
     landing.replace(*raw)
+    run = tolerant.sync(WEEK, allow_empty=True, force=True)
+    assert run.errors == {}
+    assert_equal_to_recomputation(tolerant, run, raw)
+
+
+@given(rows=st.lists(EVERY_FIGURE, min_size=1, max_size=30))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+def test_any_week_of_a_landing_that_has_every_figure(
+    rows: list[dict[str, Any]], landing: Landing, dataset: str, tolerant: Stages, bigquery_client: bigquery.Client
+) -> None:
+    """Amounts land as text, FLOAT64 and NUMERIC, and none is rounded on the way."""
+    columns = {"ingested_at": "ingested_at"} | EVERY_EXTRA
+    tolerant.settings = settings_for(
+        landing.table,
+        dataset,
+        source={"columns": columns},
+        checks={"reject_rate_fail": 1.0},
+        target={"max_delete_fraction": 1.0},
+    )
+    raw = with_copies(rows)
+    landing.create(COLUMNS | EXTRA_COLUMNS)
+    landing.land(*raw)
     run = tolerant.sync(WEEK, allow_empty=True, force=True)
     assert run.errors == {}
     assert_equal_to_recomputation(tolerant, run, raw)

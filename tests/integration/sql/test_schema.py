@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from sqp_provider.core.contract import FIGURES, RATES, TEXTS
+from sqp_provider.core.contract import FIGURES, PRICE_PLACES, PRICES, RATES, TEXTS
 from sqp_provider.core.period import SyncType
 from sqp_provider.migrations import migrate
 from sqp_provider.revisions import MigrationError
@@ -127,7 +127,8 @@ def test_period_types_and_figures_stand_in_sql_as_in_python(connection: Connecti
             )
             for figure in FIGURES
         ),
-        *((text.column, "text", "max", None, None) for text in TEXTS),
+        *((price.column, f"numeric(14, {PRICE_PLACES})", "unknown", None, None) for price in PRICES),
+        *((text.column, "text", "unknown", None, None) for text in TEXTS),
         *((rate.column, "numeric(10, 6)", "rate", rate.numerator, rate.denominator) for rate in RATES),
     ]
 

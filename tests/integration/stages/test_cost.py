@@ -205,9 +205,10 @@ def test_no_more_than_one_message_of_a_stream_is_held_while_rows_are_written(
         staging = Staging(database, SyncLog(database).read(run["log_start"]))
         staging.create(bigquery_sync_id="test")
         reader = SnapshotReader(stages.operator(run, "load").bigquery, snapshot.table)
-        types = staging.columns.types(staging.copied)
-        pieces = reader.accepted(staging.copied, partial(encoded, types=types))
-        assert staging.copy(pieces) == ROWS
+        columns = staging.copied()
+        types = staging.columns.types(columns)
+        pieces = reader.accepted(columns, partial(encoded, types=types))
+        assert staging.copy(pieces, columns) == ROWS
     assert len(held) >= MESSAGES
     assert max(held) <= 1 + 1  # and the schema, for a moment
     assert not alive

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sqp_provider.core.contract import EXTRAS
 from sqp_provider.core.errors import DeletesRefused
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.hooks.bigquery import SqpBigQueryHook
@@ -107,7 +108,7 @@ def test_a_month_is_summed_from_the_weeks_that_begin_in_it(landing: Landing, sta
         "year": 2026,
         "month": 11,
         "active_weeks": 5,
-    }
+    } | dict.fromkeys(EXTRAS)
     assert (once["active_weeks"], once["query_volume"]) == (1, 7)
     assert (once["total_clicks"], once["total_impressions"]) == (50, 1530)
     assert (unknown["active_weeks"], unknown["query_volume"]) == (2, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
+from sqp_provider.core.contract import EXTRAS
 from tests.landing import Landing, report_row
 from tests.stages import Stages
 
@@ -39,4 +40,5 @@ def test_a_week_arrives_with_amazons_example_figures(landing: Landing, stages: S
             "cart_add_share": Decimal("0.050000"),
             "purchase_share": Decimal("0.050000"),
         }
+        | dict.fromkeys(EXTRAS)
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sqp_provider.core.contract import REJECT_REASONS, counts_of, measures_of, values_of
+from sqp_provider.core.contract import EXTRAS, REJECT_REASONS, copied_of, counts_of, measures_of, values_of
 from sqp_provider.core.period import SyncType
 
 STATEMENT = Path(__file__).parents[3] / "sql" / "source_rows.sql"
@@ -33,7 +33,15 @@ def test_a_row_carries_its_counts_then_its_rates() -> None:
     )
     rates = ("avg_ctr", "avg_cvr", "impression_share", "click_share", "cart_add_share", "purchase_share")
     assert counts_of(SyncType.WEEKLY) == counts
-    assert measures_of(SyncType.WEEKLY) == values_of(SyncType.WEEKLY) == (*counts, *rates)
+    assert measures_of(SyncType.WEEKLY) == (*counts, *rates)
+    assert values_of(SyncType.WEEKLY) == (*counts, *rates, *EXTRAS)
+
+
+def test_an_extra_is_copied_only_where_the_source_has_it() -> None:
+    assert copied_of(SyncType.WEEKLY) == ("query", "asin", *measures_of(SyncType.WEEKLY))
+    found = copied_of(SyncType.WEEKLY, {"currency", "click_price"})
+    assert found == ("query", "asin", *measures_of(SyncType.WEEKLY), "click_price", "currency")
+    assert set(EXTRAS).isdisjoint(counts_of(SyncType.MONTHLY))
 
 
 @pytest.mark.parametrize("sync_type", [SyncType.MONTHLY, SyncType.QUARTERLY])

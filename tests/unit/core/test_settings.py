@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sqp_provider.core.contract import EXTRAS
 from sqp_provider.core.errors import InvalidSettings
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import Settings
@@ -50,7 +51,7 @@ def test_defaults_are_amazons_own_names() -> None:
     )
 
 
-@pytest.mark.parametrize("key", ["report_period", "marketplace", "ingested_at"])
+@pytest.mark.parametrize("key", [*EXTRAS, "report_period", "marketplace", "ingested_at"])
 def test_an_optional_column_exists_only_where_the_file_maps_it(key: str) -> None:
     source = {"table": "amazon.report", "marketplace": "ATVPDKIKX0DER" if key == "marketplace" else None}
     mapped = Settings.checked({"source": source | {"columns": {key: "my column"}}}, origin="test").source
@@ -61,6 +62,16 @@ def test_months_are_summed_from_weeks_where_no_column_says_the_report() -> None:
     summed, own = checked().source, checked(source=MINIMAL["source"] | {"columns": {"report_period": "report"}}).source
     assert [summed.is_summed_from_weeks(sync_type) for sync_type in SyncType] == [False, True, True]
     assert [own.is_summed_from_weeks(sync_type) for sync_type in SyncType] == [False, False, False]
+
+
+def test_a_sum_of_weeks_has_no_extras_but_counts() -> None:
+    columns = {"click_price": "price", "currency": {"value": "USD"}, "market_one_day_clicks": "fast"}
+    summed = checked(source=MINIMAL["source"] | {"columns": columns}).source
+    own = checked(source=MINIMAL["source"] | {"columns": columns | {"report_period": "report"}}).source
+    every = ("market_one_day_clicks", "click_price", "currency")
+    assert [summed.extras(sync_type) for sync_type in SyncType] == [every, every[:1], every[:1]]
+    assert [own.extras(sync_type) for sync_type in SyncType] == [every, every, every]
+    assert checked().source.extras(SyncType.WEEKLY) == ()
 
 
 def test_each_type_that_a_setting_does_not_name_keeps_its_default() -> None:
@@ -141,7 +152,19 @@ def test_a_value_that_does_not_fit_is_named_with_its_key(content: dict[str, Any]
             {"source": {"table": "a.b", "columns": {"klicks": "x"}}},
             "source.columns: unknown column 'klicks'; expected one of period_start, period_end, asin, search_query, "
             "impressions, clicks, cart_adds, purchases, market_impressions, market_clicks, market_cart_adds, "
-            "market_purchases, query_score, query_volume, report_period, marketplace, ingested_at",
+            "market_purchases, query_score, query_volume, market_same_day_clicks, market_one_day_clicks, "
+            "market_two_day_clicks, market_same_day_cart_adds, market_one_day_cart_adds, market_two_day_cart_adds, "
+            "market_same_day_purchases, market_one_day_purchases, market_two_day_purchases, market_click_price, "
+            "click_price, market_cart_add_price, cart_add_price, market_purchase_price, purchase_price, currency, "
+            "report_period, marketplace, ingested_at",
+        ),
+        (
+            {"source": {"table": "a.b", "columns": {"currency": {"value": "dollars"}}}},
+            "source.columns: columns.currency: value is 'dollars'; expected three letters, such as USD",
+        ),
+        (
+            {"source": {"table": "a.b", "columns": {"click_price": {"value": "12"}}}},
+            "source.columns: columns.click_price: value is only for asin, currency, report_period",
         ),
         (
             {"source": {"table": "a.b", "columns": {"asin": None}}},
