@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-FOLDERS = ("tests/compose", "tests/e2e", "tests/integration/package", "tests/integration/status")
-"""Each has one Docker daemon, one Airflow, one application or one installed wheel for all its files."""
+FOLDERS = ("tests/compose", "tests/e2e", "tests/googlesql", "tests/integration/package", "tests/integration/status")
+"""Each has one Docker daemon, Airflow, GoogleSQL, application or installed wheel for all its files."""
 
 ONE_BY_ONE = ("tests/integration/exactness", "tests/integration/stages")
 """Each test prepares what it needs."""
@@ -23,6 +23,7 @@ LONGEST_FIRST = (
     "tests/integration/dev/test_up.py",
     "tests/integration/dev/test_services.py",
     "tests/dags/",
+    "tests/googlesql/",
     "tests/integration/exactness/",
     "tests/integration/test_compose",
     "tests/integration/package/",

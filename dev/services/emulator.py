@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from dev.services.texts import lower_as_bigquery
 from dev.services.translations import remember
 
 PROJECT = "sqp-demo"
@@ -56,6 +57,7 @@ def _adapt() -> None:
     (spatial,) = Path(duckdb_extension_spatial.__file__).parent.rglob("spatial.duckdb_extension")
     duckdb.install_extension(str(spatial))
     read_session._SESSIONS = Newest()
+    lower_as_bigquery()
     remember()
     # It parses a statement some seventy times over. A tree is thousands of objects that die young, and Python's default
     # checks for garbage every few hundred of them: that took a third of its time.

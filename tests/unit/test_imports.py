@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import distribution
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "plugins" / "sqp_provider"
 
@@ -93,3 +95,14 @@ def test_the_table_of_the_documentation_names_every_part() -> None:
     assert parts == MAY_IMPORT.keys() - {"__init__", "get_provider_info"}
     for name in parts:
         assert f"{name}/`" in table or f"`{name}.py`" in table or f"/{name}.py`" in table, name
+
+
+def test_one_folder_of_tests_loads_googlesql_so_that_one_worker_has_it() -> None:
+    folder = "tests/googlesql"
+    assert folder in distribution.FOLDERS
+    loading = {
+        str(file.parent.relative_to(ROOT))
+        for file in (ROOT / "tests").rglob("*.py")
+        if any(name.startswith(("tests.googlesql", "zetasql", "wasmtime")) for name in imported(file))
+    }
+    assert loading == {folder}

@@ -93,8 +93,6 @@ def explain(
         found += _near(period, near, rejected=bool(reject_count))
         if near.misspelled:
             todo = "Write it so under source.where in sqp_config.yaml, or set `fold: true`; then clear 'extract'."
-        elif near.other_reports and not (reject_count or near.elsewhere):
-            todo += " If that is this report, name it: columns.report_period: {column: …, weekly: […]}."
     return " ".join(
         [
             f"{period}: BigQuery table {table} has no usable rows for this period.",

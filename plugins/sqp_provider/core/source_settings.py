@@ -75,7 +75,11 @@ class SourceSettings(Section):
     maximum_bytes_billed: int | None = Field(
         default=100 * 2**30, gt=0, description="an extract of more bytes is refused"
     )
-    retry_seconds: float = Field(default=60, gt=0, description="how long a lost connection is tried again")
+    retry_seconds: float = Field(
+        default=60,
+        gt=0,
+        description="how long a lost connection is tried again, and a missing source table asked for again",
+    )
     snapshot_hours: int = Field(default=48, gt=0, le=24 * 30, description="how long a snapshot can be loaded again")
     read_streams: int = Field(
         default=1,

@@ -1,4 +1,4 @@
-"""The figures once more, by DuckDB, from the raw rows: what the targets are compared with."""
+"""The figures once more, by DuckDB, and the texts by Python, from the raw rows: what the targets are compared with."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ from sqp_provider.core.period import Period, SyncType
 from tests.landing import COLUMNS, MEDIAN_PRICES, SHIPPING_COUNTS
 
 _ARROW = {"DATE": pa.date32(), "STRING": pa.string(), "INT64": pa.int64(), "TIMESTAMP": pa.timestamp("us")}
+_TEXTS = ("query", "clean_asin", "text_problem")
 _SCHEMA = pa.schema(
     [(name, _ARROW[kind]) for name, kind in COLUMNS.items()]
     + [(name, pa.int64()) for name in SHIPPING_COUNTS]
     + [(name, pa.decimal128(30, 4)) for name in MEDIAN_PRICES]
-    + [("currency_code", pa.string()), ("unreadable", pa.string())]
+    + [(name, pa.string()) for name in ("currency_code", "unreadable", *_TEXTS)]
 )
 _SQL = Path(__file__).with_name("recompute.sql").read_text(encoding="utf-8")
 _ROLLUP = Path(__file__).with_name("rollup.sql").read_text(encoding="utf-8")
@@ -96,7 +97,6 @@ def _database() -> duckdb.DuckDBPyConnection:
     """An empty database, made once for the hundreds of questions of a history; it keeps the rows of the last one."""
     connection = duckdb.connect(config={"threads": 1})
     atexit.register(connection.close)  # else its functions outlive it, and Python's end complains
-    connection.create_function("fold", fold, ["VARCHAR"], "VARCHAR")  # type: ignore[list-item, arg-type]
     connection.create_function(
         "quotient",
         quotient,
@@ -119,6 +119,24 @@ def fold(text: str) -> str:
     """White space of any kind to one space, none at the ends."""
     spaced = "".join(" " if c in "\t\n\v\f\r\x85" or unicodedata.category(c).startswith("Z") else c for c in text)
     return " ".join(part for part in spaced.split(" ") if part)
+
+
+def read_texts(search_query: str | None, asin: str | None) -> dict[str, str | None]:
+    """The texts as the target has them, and what is wrong with them.
+
+    Python lowers any text as GoogleSQL does, final sigmas and dotted capital I included: tests/googlesql/test_texts.py.
+    """
+    query, clean_asin = fold(search_query or "").lower(), fold(asin or "").upper()
+    problem = None
+    if not re.fullmatch("[0-9A-Za-z]{10}", fold(asin or "")):
+        problem = "invalid_asin"
+    elif not query:
+        problem = "empty_query"
+    elif "\0" in query:
+        problem = "nul_character"
+    elif len(query.encode()) > 2600:
+        problem = "query_too_long"
+    return dict(zip(_TEXTS, (query, clean_asin, problem), strict=True))
 
 
 def quotient(count: int, of: int | None) -> Decimal | None:
@@ -159,12 +177,9 @@ def _extras(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _typed(row: Mapping[str, Any]) -> dict[str, Any]:
-    return (
-        dict(row)
-        | _extras(row)
-        | {
-            "start_date": row["start_date"] and date.fromisoformat(row["start_date"]),
-            "end_date": row["end_date"] and date.fromisoformat(row["end_date"]),
-            "ingested_at": row["ingested_at"] and datetime.fromisoformat(row["ingested_at"]).replace(tzinfo=None),
-        }
-    )
+    moments = {
+        "start_date": row["start_date"] and date.fromisoformat(row["start_date"]),
+        "end_date": row["end_date"] and date.fromisoformat(row["end_date"]),
+        "ingested_at": row["ingested_at"] and datetime.fromisoformat(row["ingested_at"]).replace(tzinfo=None),
+    }
+    return dict(row) | moments | _extras(row) | read_texts(row["search_query"], row["asin"])

@@ -1,5 +1,6 @@
 -- Every figure of a report from the raw rows, written apart from the project's own SQL: anti-joins instead of windows,
--- decimal instead of integer arithmetic. fold() and quotient() are Python functions (recompute.py).
+-- decimal instead of integer arithmetic. quotient() is a Python function; query, clean_asin and text_problem are columns
+-- that Python computes of a row's texts, because DuckDB's lower() is not GoogleSQL's (recompute.py).
 with arrived as (
     select * from raw
     where
@@ -27,17 +28,12 @@ valid_until_replaced as (
 judged as (
     select
         v.*,
-        lower(fold(search_query)) as query,
-        upper(fold(asin)) as clean_asin,
         case
             when start_date is null then 'missing_period'
             when start_date != $first_day then 'misaligned_period'
             when end_date is null then 'missing_period'
             when end_date != $last_day then 'misaligned_period'
-            when asin is null or not regexp_full_match(fold(asin), '[0-9A-Za-z]{10}') then 'invalid_asin'
-            when search_query is null or fold(search_query) = '' then 'empty_query'
-            when contains(search_query, chr(0)) then 'nul_character'
-            when strlen(lower(fold(search_query))) > 2600 then 'query_too_long'
+            when text_problem is not null then text_problem
             when unreadable <> '' then 'not_a_number'
             when least(
                 total_same_day_shipping_click_count, total_one_day_shipping_click_count,

@@ -7,26 +7,9 @@ from typing import Any
 import pytest
 
 from tests.fixtures import settings_for
+from tests.integration.exactness.rows import MALFORMED, UNTOUCHED
 from tests.landing import COLUMNS, WEEK, Landing, report_row
 from tests.stages import Stages
-
-UNTOUCHED = [
-    'it\'s a "test"',
-    "back\\slash \\n \\.",
-    "emoji 🎧👩‍👩‍👧 flag 🇩🇪",
-    "\ufffc",
-    "سماعات لاسلكية",
-    "אוזניות",
-    "e\u0301 combining",
-    "percent % dollar $1 {braces} ${x}",
-    "'; drop table weekly_summary; --",
-    "<script>alert(1)</script>",
-    "control \x01\x1f\x7f",
-    "zero\u200bwidth",
-    "x" * 2000,
-    "null",
-    "|",
-]
 
 
 @pytest.mark.parametrize("query", UNTOUCHED, ids=lambda query: query[:12])
@@ -51,27 +34,15 @@ def test_forty_spellings_of_a_query_add_up_to_one_row(landing: Landing, stages: 
     assert run["extract"]["source_rows"] == 40
 
 
-@pytest.mark.parametrize(
-    ("reason", "change"),
-    [
-        ("missing_period", {"start_date": None}),
-        ("missing_period", {"end_date": None}),
-        ("misaligned_period", {"start_date": "2026-11-09"}),
-        ("misaligned_period", {"end_date": "2026-11-13"}),
-        ("invalid_asin", {"asin": None}),
-        ("invalid_asin", {"asin": "B00TEST01"}),
-        ("invalid_asin", {"asin": "B00TEST00Ü"}),
-        ("invalid_asin", {"asin": "B00 EST001"}),
-        ("invalid_asin", {"asin": "b00t\u0131st001"}),  # upper() would make an I of it
-        ("empty_query", {"search_query": None}),
-        ("empty_query", {"search_query": " \u00a0\t"}),
-        ("nul_character", {"search_query": "a\0b"}),
-        ("query_too_long", {"search_query": "é" * 1301}),
-        ("negative_count", {"asin_click_count": -1}),
-        ("negative_count", {"search_query_score": -1}),
-        ("count_too_large", {"asin_impression_count": 10**11 + 1}),
-    ],
-)
+def test_queries_are_lowered_as_bigquery_does(landing: Landing, stages: Stages) -> None:
+    """An İ becomes two letters, so it is no i; a Σ at the end of a word is the same letter as ς."""
+    landing.land(*(report_row(query) for query in ("İstanbul", "istanbul", "ΣΑΣ", "σας", "σασ", "ΣΑΣ ΠΟΛΗ")))
+    assert stages.sync(WEEK).errors == {}
+    found = {row["query"]: row["total_clicks"] for row in stages.target()}
+    assert found == {"i\u0307stanbul": 50, "istanbul": 50, "σας": 100, "σασ": 50, "σας πολη": 50}
+
+
+@pytest.mark.parametrize(("reason", "change"), MALFORMED)
 def test_a_malformed_row_is_kept_with_its_reason_and_costs_no_neighbour(
     reason: str, change: dict[str, Any], landing: Landing, stages: Stages
 ) -> None:

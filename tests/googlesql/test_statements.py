@@ -1,0 +1,61 @@
+"""Google's analyzer accepts every statement of every configuration, and its evaluator runs them."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+
+from sqp_provider.core.errors import SourceEmpty
+from sqp_provider.core.period import Period, SyncType
+from sqp_provider.sql_files import sql_folder
+from tests.googlesql.client import GoogleSqlClient
+from tests.googlesql.configurations import Configuration, configurations
+from tests.googlesql.examples import TALLY, many, some
+from tests.googlesql.extracted import source_over, sync_of
+
+DAY = date(2026, 11, 8)
+SENT = ("extract", "totals", "near_misses", "reject_reasons", "totals")
+"""The templates of what is sent of a type, in this order: the first totals are the snapshot's, the last a window's."""
+
+INCLUDED = ("macros", "source_rows")
+
+
+def test_every_template_is_sent() -> None:
+    """Whoever adds a statement has it analyzed too."""
+    assert {path.stem for path in sql_folder().glob("*.sql")} == {*SENT, *INCLUDED}
+
+
+def send_every_statement(configuration: Configuration, sync_type: SyncType) -> GoogleSqlClient:
+    """Over a table with one row, of nulls: a reject of each period, for which everything else is asked too."""
+    client, source = source_over(configuration, [{}])
+    sync = sync_of(Period.containing(sync_type, DAY))
+    snapshot = source.read_totals(sync, source.start_extract(sync, "sqp", 1))
+    assert (snapshot.reject_count, snapshot.totals.row_count, snapshot.source_rows) == (1, 0, 1)
+    with pytest.raises(SourceEmpty, match=r"All 1 rows are malformed: 1 (missing_period|unknown_\w+) \(for example "):
+        source.refuse_if_empty(sync, snapshot)
+    window = [sync.period, Period.starting(sync_type, sync.period.next_first_day)]
+    assert {totals.reject_count for totals in source.window_totals(sync_type, window).values()} == {1}
+    return client
+
+
+def send_for_each_type(configuration: Configuration) -> None:
+    for sync_type in SyncType:
+        sent = send_every_statement(configuration, sync_type).sent
+        assert len(sent) == len(SENT)
+        TALLY["statements"] += len(sent)
+    TALLY["configurations"] += 1
+
+
+@given(configuration=configurations())
+@some(12)
+def test_googlesql_accepts_every_statement_of_any_configuration(configuration: Configuration) -> None:
+    send_for_each_type(configuration)
+
+
+@pytest.mark.long
+@given(configuration=configurations())
+@many(150)
+def test_googlesql_accepts_every_statement_of_many_configurations(configuration: Configuration) -> None:
+    send_for_each_type(configuration)
