@@ -1,22 +1,25 @@
 {# How the statements read a landed row. `landing` says where each logical column is; a column can have several places, of
    which the first that says something counts. Imported with context. #}
 {% from "macros.sql" import ascii_upper, fold %}
-{% macro first_of_all(key, read) -%}
-{% set leaves = landing.leaves[key] %}
-{% if leaves | length > 1 %}coalesce({% for leaf in leaves %}{{ read(leaf) }}{{ ", " if not loop.last }}{% endfor %}){% else %}{{ read(leaves[0]) }}{% endif %}
-{%- endmacro %}
 {% macro raw_text(leaf) %}{% if leaf.type == "STRING" %}{{ leaf.sql }}{% else %}cast({{ leaf.sql }} as string){% endif %}{% endmacro %}
 {% macro text_of(leaf) %}{% if leaf.pattern %}regexp_extract({{ raw_text(leaf) }}, {{ leaf.pattern }}){% else %}{{ raw_text(leaf) }}{% endif %}{% endmacro %}
 {% macro folded_or_null(leaf) %}nullif({{ fold(text_of(leaf)) }}, ''){% endmacro %}
-{% macro text(key) -%}
-{% if key in landing.fixed %}@{{ landing.fixed[key] }}
-{%- elif landing.leaves[key] | length > 1 %}{{ first_of_all(key, folded_or_null) }}
-{%- else %}{{ first_of_all(key, text_of) }}{% endif %}
+{% macro says_something(leaf) %}{{ folded_or_null(leaf) if leaf.type == "STRING" or leaf.pattern else leaf.sql }} is not null{% endmacro %}
+{# Not the first that can be read: what cannot be read is a reject, and no reason to take another column's value. #}
+{% macro first_of_all(key, read) -%}
+{% set leaves = landing.leaves[key] %}
+{% if leaves | length > 1 %}case{% for leaf in leaves[:-1] %} when {{ says_something(leaf) }} then {{ read(leaf) }}{% endfor %} else {{ read(leaves[-1]) }} end{% else %}{{ read(leaves[0]) }}{% endif %}
+{%- endmacro %}
+{% macro text(key) %}{{ first_of_all(key, text_of) }}{% endmacro %}
+{# Some landings write 0001-01-01 or 9999-12-31 for a missing date. In another time zone that is a day that BigQuery does
+   not know, and one such row would fail the statement for every period. #}
+{% macro within_all_zones(leaf) -%}
+if({{ leaf.sql }} between cast('0001-01-02' as {{ leaf.type | lower }}) and cast('9999-12-30' as {{ leaf.type | lower }}), {{ leaf.sql }}, null)
 {%- endmacro %}
 {% macro day_of(leaf) -%}
 {% if leaf.type == "DATE" %}{{ leaf.sql }}
 {%- elif leaf.type == "DATETIME" %}date({{ leaf.sql }})
-{%- elif leaf.type == "TIMESTAMP" %}date({{ leaf.sql }}, '{{ leaf.time_zone }}')
+{%- elif leaf.type == "TIMESTAMP" %}date({{ within_all_zones(leaf) }}, '{{ leaf.time_zone }}')
 {%- else %}safe.parse_date('{{ leaf.format }}', trim({{ text_of(leaf) }})){% endif %}
 {%- endmacro %}
 {% macro day(key) %}{{ first_of_all(key, day_of) }}{% endmacro %}
@@ -24,11 +27,11 @@
 {% macro counted(leaf, number) %}safe.timestamp_{{ {"seconds": "seconds", "milliseconds": "millis", "microseconds": "micros"}[leaf.unit] }}({{ number }}){% endmacro %}
 {% macro moment_of(leaf) -%}
 {% if leaf.type == "TIMESTAMP" %}{{ leaf.sql }}
-{%- elif leaf.type in ("DATETIME", "DATE") %}timestamp({{ leaf.sql }}{{ zone(leaf) }})
+{%- elif leaf.type in ("DATETIME", "DATE") %}timestamp({{ within_all_zones(leaf) if leaf.time_zone else leaf.sql }}{{ zone(leaf) }})
 {%- elif leaf.type == "INTEGER" %}{{ counted(leaf, leaf.sql) }}
-{%- elif leaf.unit %}{{ counted(leaf, "safe_cast(" ~ text_of(leaf) ~ " as int64)") }}
-{%- elif leaf.format %}safe.parse_timestamp('{{ leaf.format }}', {{ text_of(leaf) }}{{ zone(leaf) }})
-{%- else %}safe_cast({{ text_of(leaf) }} as timestamp){% endif %}
+{%- elif leaf.unit %}{{ counted(leaf, "safe_cast(trim(" ~ text_of(leaf) ~ ") as int64)") }}
+{%- elif leaf.format %}safe.parse_timestamp('{{ leaf.format }}', trim({{ text_of(leaf) }}){{ zone(leaf) }})
+{%- else %}safe_cast(trim({{ text_of(leaf) }}) as timestamp){% endif %}
 {%- endmacro %}
 {% macro moment(key) %}{{ first_of_all(key, moment_of) }}{% endmacro %}
 {# A number that landed as text or float; null if it is missing or not a whole number. Commas may separate thousands,
@@ -65,7 +68,7 @@ if(
 {% macro report_of(leaf) %}lower({{ fold(text_of(leaf)) }}){% endmacro %}
 {# Which report a row is of: week, month or quarter, else what it says. #}
 {% macro report() -%}
-{% if "report_period" in landing.fixed %}'{{ landing.fixed.report_period }}'
+{% if landing.fixed_report %}'{{ landing.fixed_report }}'
 {%- elif not landing.leaves.report_period %}@report_period
 {%- else %}case{% for word, names in landing.report_names.items() %}
 
@@ -86,15 +89,15 @@ if(
 {# Whether a row may belong to the feed. One that does not say is kept, because it may not vanish: it is rejected. #}
 {% macro may_belong(compared) -%}
 {% set values = values_of(compared) %}
-{% if compared.leaf.type == "STRING" %}ifnull({{ value_of(compared) }} in ({{ values }}{{ ", " if values }}''), true)
+{% if compared.leaf.type == "STRING" %}ifnull({{ value_of(compared) ~ " in (" ~ values ~ ") or " if values }}{{ does_not_say(compared) }}, true)
 {%- elif values %}ifnull({{ value_of(compared) }} in ({{ values }}), true)
 {%- else %}{{ value_of(compared) }} is null{% endif %}
 {%- endmacro %}
-{% macro does_not_say(compared) %}{% if compared.leaf.type == "STRING" %}ifnull({{ value_of(compared) }}, '') = ''{% else %}{{ value_of(compared) }} is null{% endif %}{% endmacro %}
+{% macro does_not_say(compared) %}{% if compared.leaf.type == "STRING" %}ifnull({{ fold(text_of(compared.leaf)) }}, '') = ''{% else %}{{ value_of(compared) }} is null{% endif %}{% endmacro %}
 {# The columns that source.where compares and that are empty in this row. #}
 {% macro unclear() -%}
 {% set asked = landing.compared | rejectattr("condition.takes_empty") | list %}
-{% if asked %}concat({% for compared in asked %}if({{ does_not_say(compared) }}, '{{ compared.leaf.path }}. ', ''){{ ", " if not loop.last }}{% endfor %}){% else %}''{% endif %}
+{% if asked %}concat({% for compared in asked %}if({{ does_not_say(compared) }}, '{{ compared.leaf.label }}. ', ''){{ ", " if not loop.last }}{% endfor %}){% else %}''{% endif %}
 {%- endmacro %}
 {# What may tell feeds apart, and nobody has said whether it does: "country US, account 7". #}
 {% macro feed() -%}

@@ -29,7 +29,7 @@ with landed as (
         {{ report() }} as report_period,
         {{ unclear() }} as unclear,
 {% if landing.compared %}
-        concat({% for compared in landing.compared %}if({{ may_belong(compared) }}, '', concat('{{ compared.leaf.path }} ', ifnull({{ raw_text(compared.leaf) }}, 'null'), '. ')){{ ", " if not loop.last }}{% endfor %}) as other,
+        concat({% for compared in landing.compared %}if({{ may_belong(compared) }}, '', concat('{{ compared.leaf.label }} ', ifnull({{ raw_text(compared.leaf) }}, 'null'), '. ')){{ ", " if not loop.last }}{% endfor %}) as other,
         {{ compared_folded() }} as is_misspelled
 {% else %}
         '' as other,

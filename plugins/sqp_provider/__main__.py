@@ -6,10 +6,15 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from sqp_provider import __version__
+from sqp_provider.core.doctor import as_json, as_table, has_failed
 from sqp_provider.core.errors import SyncError
 from sqp_provider.core.settings import Settings
 from sqp_provider.landings.command import add_landings
@@ -20,23 +25,26 @@ DONE, FAILED, MISUSED = 0, 1, 2
 """Exit codes: it is done; it could not be done, and standard error says why; the command line is wrong."""
 
 
+_PROCESS_CONTEXT = "_AIRFLOW_PROCESS_CONTEXT"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand and return its exit code."""
     asked = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
-        asked.run(asked)
+        return asked.run(asked) or DONE
     except (MigrationError, SyncError) as error:
         print(error, file=sys.stderr)
         return FAILED
-    return DONE
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sqp",
-        description="SQP Sync without Airflow: prepare the target's schema, load exports into BigQuery.",
+        description="SQP Sync on the command line: prepare the target's schema, check all that a sync needs, load "
+        "exports into BigQuery.",
         epilog="Exit codes: 0 done, 1 failed (standard error says why), 2 wrong arguments.",
     )
     parser.add_argument("--version", action="version", version=f"airflow-provider-sqp {__version__}")
@@ -51,6 +59,14 @@ def _parser() -> argparse.ArgumentParser:
     _add_database(migrating)
     migrating.set_defaults(run=_migrate)
 
+    _add_take_over(commands)
+    landings = commands.add_parser("landings", help="load Amazon's CSV exports into BigQuery")
+    add_landings(landings.add_subparsers(required=True, metavar="command"))
+    _add_doctor(commands)
+    return parser
+
+
+def _add_take_over(commands: Any) -> None:
     taking_over = commands.add_parser(
         "take-over",
         help="make another Airflow the owner of the schema",
@@ -67,9 +83,30 @@ def _parser() -> argparse.ArgumentParser:
     )
     taking_over.set_defaults(run=lambda asked: take_over(asked.dsn, _schema(asked), asked.airflow))
 
-    landings = commands.add_parser("landings", help="load Amazon's CSV exports into BigQuery")
-    add_landings(landings.add_subparsers(required=True, metavar="command"))
-    return parser
+
+def _add_doctor(commands: Any) -> None:
+    doctor = commands.add_parser(
+        "doctor",
+        help="check all that a sync needs, and change nothing",
+        description="Check connections, rights, source table, cost and target, and say what to do. Run it where "
+        "Airflow's connections are visible. Nothing is changed anywhere.",
+        epilog="Example: sqp doctor --config dags/sqp_config.yaml --price-per-tib 6.25. "
+        "Exit codes: 0 nothing failed, though there may be warnings; 1 a check failed.",
+    )
+    _add_config(doctor)
+    doctor.add_argument("--price-per-tib", type=float, help="what BigQuery asks for a TiB, to say what syncs cost")
+    doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
+    doctor.add_argument(
+        "--table", help="propose a sqp_config.yaml for project.dataset.table instead, without reading one"
+    )
+    doctor.add_argument("--conn-id", default="sqp_bigquery", help="with --table: the connection; default: sqp_bigquery")
+    doctor.add_argument(
+        "--maximum-bytes",
+        type=int,
+        default=2**30,
+        help="with --table: a statement that would read more is not run; default: 1 GiB",
+    )
+    doctor.set_defaults(run=_doctor)
 
 
 def _owner(name: str) -> str:
@@ -82,15 +119,74 @@ def _owner(name: str) -> str:
 def _add_database(parser: argparse.ArgumentParser) -> None:
     dsn = os.environ.get("SQP_POSTGRES_DSN")
     parser.add_argument("--dsn", default=dsn, required=dsn is None, help="the database; default: $SQP_POSTGRES_DSN")
+    _add_config(parser)
+    parser.add_argument("--schema", help="default: target.schema of the configuration, else sqp")
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
     config = os.environ.get("SQP_CONFIG")
     parser.add_argument(
         "--config", type=Path, default=config and Path(config), help="sqp_config.yaml; default: $SQP_CONFIG, if set"
     )
-    parser.add_argument("--schema", help="default: target.schema of the configuration, else sqp")
 
 
 def _migrate(asked: argparse.Namespace) -> None:
     migrate(asked.dsn, _schema(asked), _settings(asked))
+
+
+def _doctor(asked: argparse.Namespace) -> int:
+    with _beside_airflow():
+        return _propose(asked) if asked.table else _examine(asked)
+
+
+@contextmanager
+def _beside_airflow() -> Iterator[None]:
+    """See the connections of Airflow's own database, and keep what Airflow and the hooks log out of the result."""
+    import structlog
+
+    def drop(logger: Any, method: str, event: Any) -> Any:
+        raise structlog.DropEvent
+
+    # Airflow gives its own connections only to a process that says it is none of a task.
+    before = os.environ.get(_PROCESS_CONTEXT)
+    os.environ.setdefault(_PROCESS_CONTEXT, "server")
+    logging.disable(logging.CRITICAL)
+    import_module("sqp_provider.doctor")  # with Airflow, which sets its own processors
+    processors: Any = structlog.get_config()["processors"]  # each logger that there is already shares this list
+    processors.insert(0, drop)
+    try:
+        yield
+    finally:
+        processors.remove(drop)
+        logging.disable(logging.NOTSET)
+        if before is None:
+            del os.environ[_PROCESS_CONTEXT]
+
+
+def _propose(asked: argparse.Namespace) -> int:
+    from sqp_provider.doctor import PATIENCE_SECONDS
+    from sqp_provider.hooks.bigquery import SqpBigQueryHook
+    from sqp_provider.source.survey import Survey
+
+    survey = Survey(
+        SqpBigQueryHook(asked.conn_id, retry_seconds=PATIENCE_SECONDS),
+        asked.table,
+        asked.maximum_bytes,
+        datetime.now(UTC).date(),
+    )
+    print(survey.report(), end="")
+    return FAILED if survey.problems else DONE
+
+
+def _examine(asked: argparse.Namespace) -> int:
+    from sqp_provider.doctor import Doctor
+    from sqp_provider.operators.airflow_name import airflow_name
+    from sqp_provider.status.config import config_path
+
+    settings = Settings.load(asked.config or config_path())
+    findings = Doctor(settings, airflow_name(settings), datetime.now(UTC), asked.price_per_tib).findings()
+    print(as_json(findings) if asked.json else as_table(findings))
+    return FAILED if has_failed(findings) else DONE
 
 
 def _settings(asked: argparse.Namespace) -> Settings | None:

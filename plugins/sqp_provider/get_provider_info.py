@@ -10,6 +10,7 @@ INTEGRATION = "Amazon Search Query Performance"
 
 OPERATORS = (
     "airflow_name",
+    "doctor",
     "extract",
     "freshness",
     "lineage",

@@ -110,21 +110,39 @@ def _reached(libpq_dsn: str) -> Iterator[None]:
         ) from error
 
 
+def is_pooled(dsn: str) -> bool:
+    """Return whether a pooler gives each transaction another session of the server. Nothing is changed there.
+
+    :raises MigrationError: database unreachable.
+    """
+    libpq_dsn = _for_libpq(dsn)
+    with _reached(libpq_dsn), closing(_connect(libpq_dsn)) as connection:
+        return _own_process(connection, libpq_dsn) is None
+
+
 def _refuse_pooler(connection: Connection, libpq_dsn: str) -> int:
-    """Return the process of the session, after other connections were not given it between two transactions.
+    """Return the process that serves the session and no other one."""
+    driver: Any = connection.connection.driver_connection
+    pid = _own_process(driver, libpq_dsn)
+    if pid is None:
+        raise MigrationError(_POOLED.format(address(libpq_dsn), "The target is unchanged."))
+    return pid
+
+
+def _own_process(session: Session, libpq_dsn: str) -> int | None:
+    """Return the process of a session, or None if other connections were given it between two transactions.
 
     A pooler answers a login in the server's place, with a number that is not the server's; then more are tried.
     """
-    driver: Any = connection.connection.driver_connection
-    mine = {_pid(driver)}
-    is_direct = driver.info.backend_pid in mine
+    mine = {_pid(session)}
+    is_direct = session.info.backend_pid in mine
     for _ in range(_PROBES if is_direct else _PROBES_BEHIND_A_PROXY):
         with closing(_connect(libpq_dsn)) as other:
             theirs = _pid(other, keep_open=True)
             if theirs not in mine:
-                mine.add(_pid(driver))
+                mine.add(_pid(session))
             if theirs in mine or len(mine) > 1:
-                raise MigrationError(_POOLED.format(address(libpq_dsn), "The target is unchanged."))
+                return None
     return mine.pop()
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 from sqlalchemy import Connection
 
@@ -14,6 +14,7 @@ from sqp_provider.core.adoption import (
     ColumnFound,
     DatabaseFound,
     KeyFound,
+    Obstacle,
     OthersFound,
     TableFound,
     obstacles,
@@ -29,13 +30,21 @@ _ADOPTABLE = ("sync_log", "data_quality_checks", *(sync_type.target_table for sy
 """Tables that may be there before the first migration."""
 
 
+Ask = Callable[[LiteralString, dict[str, Any]], Sequence[Mapping[Any, Any]]]
+"""Runs a statement and returns its rows by column, over whatever connection the caller has."""
+
+
 def refuse_obstacles(connection: Connection, schema: str) -> None:
     """Read the catalogue, and stop if something there would keep the sync from working.
 
     :raises MigrationError: names every object, what was found, and what to do.
     """
+
+    def ask(statement: LiteralString, values: dict[str, Any]) -> Sequence[Mapping[Any, Any]]:
+        return connection.exec_driver_sql(statement, values).mappings().all()
+
     with connection.begin():
-        found = obstacles(_found(connection, schema))
+        found = find_obstacles(ask, schema)
     if found:
         listed = "".join(f"\n- {schema}.{obstacle}" for obstacle in found)
         raise MigrationError(
@@ -44,10 +53,14 @@ def refuse_obstacles(connection: Connection, schema: str) -> None:
         )
 
 
-def _found(connection: Connection, schema: str) -> DatabaseFound:
+def find_obstacles(ask: Ask, schema: str) -> list[Obstacle]:
+    """Return what in the schema would keep the sync from working; ``[]`` if nothing would."""
+    return obstacles(_found(ask, schema))
+
+
+def _found(ask: Ask, schema: str) -> DatabaseFound:
     def rows(statement: str, **values: Any) -> Sequence[Mapping[Any, Any]]:
-        result = connection.exec_driver_sql(named_statements("adoption")[statement], {"schema": schema} | values)
-        return result.mappings().all()
+        return ask(named_statements("adoption")[statement], {"schema": schema} | values)
 
     others = [OthersFound(**row) for statement in _OF_OTHERS for row in rows(statement)]
     if not rows("migrated"):

@@ -110,6 +110,19 @@ def migrate_params() -> dict[str, Param]:
     }
 
 
+def doctor_params() -> dict[str, Param]:
+    """Return the form of the doctor."""
+    return {
+        "price_per_tib": Param(
+            None,
+            type=["null", "number"],
+            minimum=0,
+            title="Price per TiB",
+            description="What BigQuery asks for a TiB that a query reads. Empty: bytes only.",
+        ),
+    }
+
+
 def restatement_params() -> dict[str, Param]:
     """Return the form for a check for restatements that a person starts."""
     sync_types = [sync_type.value for sync_type in SyncType]

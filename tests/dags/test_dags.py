@@ -31,6 +31,7 @@ def test_every_file_parses_to_the_dag_of_its_name(airflow: AirflowRuns) -> None:
     assert bag.import_errors == {}
     assert sorted(bag.dags) == [path.stem for path in DAG_FILES]
     assert sorted(bag.dags) == [
+        "sqp_doctor",
         "sqp_freshness",
         "sqp_migrate",
         "sqp_monthly_sync",

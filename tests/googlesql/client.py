@@ -29,17 +29,22 @@ class GoogleSqlClient:
 
     :param tables: the columns of each table, by its full name.
     :param rows: what they hold.
+    :param described: what BigQuery says of each table besides its columns.
     :param sent: each statement that was asked for, with the kinds of its parameters.
     """
 
     tables: dict[str, Columns]
     rows: dict[str, Rows] = field(default_factory=dict)
+    described: Mapping[str, Any] = field(default_factory=dict)
     sent: list[tuple[str, dict[str, Kind]]] = field(default_factory=list)
     project: str = PROJECT
 
     def get_table(self, name: str, **_: Any) -> bigquery.Table:
         """Return a table with its schema, whose types are called as BigQuery's API calls them."""
-        return bigquery.Table(name, schema=list(_schema(self.tables[name])))
+        table = bigquery.Table(name, schema=list(_schema(self.tables[name])))
+        for what, value in self.described.items():
+            setattr(table, what, value)
+        return table
 
     def query_and_wait(self, sql: str, *, job_config: bigquery.QueryJobConfig, **_: Any) -> list[dict[str, Any]]:
         """Analyze and evaluate a query."""
@@ -81,6 +86,8 @@ class GoogleSqlHook(SqpBigQueryHook):
 
 def _schema(columns: Columns) -> Iterator[bigquery.SchemaField]:
     for name, kind in columns.items():
+        if name.startswith("_PARTITION"):
+            continue  # a pseudo column is in no schema
         mode, inner = ("REPEATED", kind[0]) if isinstance(kind, list) else ("NULLABLE", kind)
         if isinstance(inner, Mapping):
             yield bigquery.SchemaField(name, "RECORD", mode, fields=tuple(_schema(inner)))

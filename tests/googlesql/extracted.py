@@ -31,7 +31,8 @@ class Extracted:
 
 def source_over(configuration: Configuration, rows: Rows) -> tuple[GoogleSqlClient, Source]:
     """Return a source that has these rows, and its client."""
-    client = GoogleSqlClient({configuration.table: configuration.columns}, {configuration.table: rows})
+    tables = dict.fromkeys(configuration.tables, configuration.columns)
+    client = GoogleSqlClient(tables, {configuration.table: rows}, configuration.described)
     source = Source(GoogleSqlHook(client), configuration.settings)
     source.location = "EU"
     source.refuse_if_unusable()

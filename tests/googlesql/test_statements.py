@@ -16,10 +16,11 @@ from tests.googlesql.examples import TALLY, many, some
 from tests.googlesql.extracted import source_over, sync_of
 
 DAY = date(2026, 11, 8)
-SENT = ("extract", "totals", "near_misses", "reject_reasons", "totals")
-"""The templates of what is sent of a type, in this order: the first totals are the snapshot's, the last a window's."""
+SENT = ("extract", "totals", "near_misses", "reject_reasons", "totals", "reject_reasons", "dates", "dates")
+"""The templates of what is sent of a type, in this order: the first totals and reasons are the snapshot's, the second a
+window's; the dates are those of all rows and of a window."""
 
-INCLUDED = ("macros", "source_rows")
+INCLUDED = ("landed", "macros", "source_rows")
 
 
 def test_every_template_is_sent() -> None:
@@ -29,7 +30,7 @@ def test_every_template_is_sent() -> None:
 
 def send_every_statement(configuration: Configuration, sync_type: SyncType) -> GoogleSqlClient:
     """Over a table with one row, of nulls: a reject of each period, for which everything else is asked too."""
-    client, source = source_over(configuration, [{}])
+    client, source = source_over(configuration, [configuration.landed({})])
     sync = sync_of(Period.containing(sync_type, DAY))
     snapshot = source.read_totals(sync, source.start_extract(sync, "sqp", 1))
     assert (snapshot.reject_count, snapshot.totals.row_count, snapshot.source_rows) == (1, 0, 1)
@@ -37,6 +38,11 @@ def send_every_statement(configuration: Configuration, sync_type: SyncType) -> G
         source.refuse_if_empty(sync, snapshot)
     window = [sync.period, Period.starting(sync_type, sync.period.next_first_day)]
     assert {totals.reject_count for totals in source.window_totals(sync_type, window).values()} == {1}
+    parameters = source.parameters(sync.period)
+    (reason,) = source.hook.rows(source.reject_reasons_statement(sync_type), parameters)
+    assert reason["row_count"] == 1
+    for recent in (False, True):
+        source.hook.rows(source.dates_statement([], recent=recent), parameters)
     return client
 
 
@@ -56,6 +62,6 @@ def test_googlesql_accepts_every_statement_of_any_configuration(configuration: C
 
 @pytest.mark.long
 @given(configuration=configurations())
-@many(150)
+@many(60)
 def test_googlesql_accepts_every_statement_of_many_configurations(configuration: Configuration) -> None:
     send_for_each_type(configuration)

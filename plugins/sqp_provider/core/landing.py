@@ -21,7 +21,7 @@ from sqp_provider.core.contract import (
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.section import Section
 
-ColumnPath = Annotated[str, StringConstraints(pattern=r"^[^`\\'\"\x00-\x1f]+$", min_length=1, max_length=300)]
+ColumnPath = Annotated[str, StringConstraints(pattern=r"^[^`\\\"\x00-\x1f]+$", min_length=1, max_length=300)]
 """``asin``, ``Search Query``; ``clickData.asinClickCount`` for a field, ``marketplaceIds[0]`` for an entry."""
 
 DATE_FORMAT = r"^[%A-Za-z0-9 /:.,_+-]+$"
@@ -169,15 +169,17 @@ def as_condition(found: Any) -> Any:
 
 
 _FEED_WORDS = re.compile(
-    r"(market_?place|country|account|seller|merchant|client|company|customer|vendor|tenant|store|profile)"
-    r"(_?(id|ids|name|code|key|number|country|country_code))*|scope(_type)?"
+    r"(.+_)?(market_?place|country|account|seller|merchant|client|company|customer|vendor|tenant|store|shop|profile|"
+    r"selling_partner|partner|advertiser|organi[sz]ation|workspace)s?"
+    r"(_?(id|ids|name|code|key|number|label|token|country|country_code))*|(.+_)?scope(_type)?"
 )
 
 
 def tells_feeds_apart(path: str) -> bool:
     """Return whether a column looks as if its values were different sellers, clients or marketplaces.
 
-    ``True`` for ``Client Name``, ``marketplace_country_code`` and ``account_id``, ``False`` for ``asin``.
+    ``True`` for ``Client Name``, ``marketplace_country_code``, ``ob_seller_id`` and ``account.id``, ``False`` for
+    ``asin`` and ``account_manager``.
     """
-    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", path.rsplit(".", 1)[-1])
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", path)
     return _FEED_WORDS.fullmatch(re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")) is not None

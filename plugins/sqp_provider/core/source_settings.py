@@ -100,10 +100,14 @@ class SourceSettings(Section):
         name = content.get("landing") if isinstance(content, dict) else None
         if name is None:
             return content
-        if name not in PRESETS:
+        if not isinstance(name, str) or name not in PRESETS:
             raise ValueError(f"landing {name!r} is not known; expected one of {', '.join(PRESETS)}")
         preset = PRESETS[name]
-        merged = {key: (preset.get(key) or {}) | (content.get(key) or {}) for key in ("columns", "where")}
+        merged = {
+            key: (preset.get(key) or {}) | found
+            for key in ("columns", "where")
+            if isinstance(found := content.get(key) or {}, dict)
+        }
         return preset | content | merged
 
     @field_validator("columns")
@@ -116,6 +120,8 @@ class SourceSettings(Section):
                 raise ValueError(f"column {key!r} is required and cannot be null")
             for place in places or ():
                 place.refuse_unless_for(key)
+            if any(place.value for place in (places or ())[:-1]):
+                raise ValueError(f"columns.{key}: a fixed value is never empty; expected it last in the list")
         return columns
 
     @model_validator(mode="after")

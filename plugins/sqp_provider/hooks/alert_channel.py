@@ -31,6 +31,11 @@ class AlertChannel(AppriseHook):
             self.log.warning("Connection %s: %s did not accept it: %s", self.apprise_conn_id, name, alert.title)
         return len(refusing) < len(services)
 
+    def service_names(self) -> list[tuple[str, bool]]:
+        """Return each service by a name that is no secret, and whether Apprise knows its address. Nothing is sent."""
+        with _silenced():
+            return [(name, service is not None) for name, service in self._services()]
+
     def _services(self) -> list[tuple[str, Any]]:
         """Return each service by a name that is no secret, ``service 2 of 3 (Slack)``.
 

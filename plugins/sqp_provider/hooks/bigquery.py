@@ -52,6 +52,12 @@ class SqpBigQueryHook(BigQueryHook):
         return super().get_client_options(api_endpoint_override or self._get_field("api_endpoint", None))
 
     @property
+    def doubt(self) -> str:
+        """What to add where an answer says that a right is there: an emulator may know no rights."""
+        endpoint = self._get_field("api_endpoint", None)
+        return f", by {endpoint}, which may check no rights" if endpoint and ".googleapis.com" not in endpoint else ""
+
+    @property
     def client(self) -> bigquery.Client:
         """A client with the connection's project and location."""
         return self.get_client(project_id=self.project_id, location=self.location)
@@ -172,6 +178,24 @@ class SqpBigQueryHook(BigQueryHook):
                 statement, job_config=config, location=location, retry=self.retry, job_retry=self.job_retry
             )
             return [dict(row.items()) for row in found]
+
+    def bytes_of(
+        self, statement: str, parameters: Mapping[str, Value] | None = None, location: str | None = None
+    ) -> int:
+        """Return how many bytes a statement would read, by a dry run, which costs nothing and changes nothing.
+
+        BigQuery checks the statement, its tables and the rights on them, that to create a table included. Of clustered
+        tables it returns the most that could be read.
+        """
+        config = bigquery.QueryJobConfig(
+            query_parameters=[_parameter(name, value) for name, value in (parameters or {}).items()],
+            dry_run=True,
+            use_query_cache=False,
+        )
+        with explained("BigQuery dry run"):
+            client = self.client
+            job = client.query(statement, job_config=config, location=location, retry=self.retry, job_retry=None)
+            return int(job.total_bytes_processed or 0)
 
     def facts_of(self, table: str) -> TableFacts:
         """Return what BigQuery says of a table or view.

@@ -31,8 +31,10 @@ _SAME_TYPE = {"INT64": "INTEGER", "FLOAT64": "FLOAT", "BOOL": "BOOLEAN", "STRUCT
 _COLUMNS = {column.key: column for column in SOURCE_COLUMNS}
 _DATES = (PERIOD_START.key, PERIOD_END.key)
 _ENTRY = re.compile(r"(?P<name>.+?)\[(?P<number>[0-9]+)\]")
+_NUMBER = re.compile(r"\[[0-9]+\]")
 _SIMPLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_MATCHING = {"STRING": str, "INTEGER": int, "BOOLEAN": bool}
+_MATCHING = {"STRING": str, "BOOLEAN": bool, **dict.fromkeys(("INTEGER", "FLOAT", "NUMERIC", "BIGNUMERIC"), int)}
+_SHOWN = ("STRING", "INTEGER", "FLOAT", "NUMERIC", "BIGNUMERIC")
 _WORDS = {str: "a text", int: "a whole number", bool: "true or false"}
 
 
@@ -56,6 +58,11 @@ class Leaf:
     format: str = ""
     time_zone: str = ""
     unit: str = ""
+
+    @property
+    def label(self) -> str:
+        """The path inside a literal of the statement. It has no backslash."""
+        return self.path.replace("'", r"\'")
 
 
 @dataclass(frozen=True)
@@ -100,7 +107,10 @@ class Landing:
         """Return by key the values of which the first known one counts; a key that is not mapped has none."""
         mapped = self.settings.mapped()
         return {
-            column.key: [self._leaf(place) for place in mapped.get(column.key, ()) if place.column]
+            column.key: [
+                self._leaf(place) if place.column else Leaf("", f"@fixed_{column.key}", "STRING")
+                for place in mapped.get(column.key, ())
+            ]
             for column in SOURCE_COLUMNS
         }
 
@@ -119,23 +129,34 @@ class Landing:
     @cached_property
     def undecided(self) -> list[Leaf]:
         """Return the columns that look as if they told feeds apart, and of which the settings say nothing."""
-        places = [place for places in self.settings.mapped().values() for place in places]
-        places += [place for place, _ in self.settings.conditions()]
-        decided = {str(place.column).lower() for place in places} | {path.lower() for path in self.settings.same_feed}
-        if self.settings.columns.get(MARKETPLACE.key, ()) is None:  # all rows are of one
-            decided |= {path.lower() for path in self.facts.columns if "market" in path.lower()}
+        paths = dict.fromkeys(path for table in self.tables for path in table.columns if tells_feeds_apart(path))
         return [
-            leaf
-            for path in self.facts.columns
-            if tells_feeds_apart(path) and path.lower() not in decided and (leaf := self._scalar(path))
+            leaf for path in paths if path.lower() not in self._decided and (leaf := self._told_apart(path)) is not None
         ]
 
-    def _scalar(self, path: str) -> Leaf | None:
+    @cached_property
+    def _decided(self) -> set[str]:
+        """The columns of which the settings say what their values mean, in lower case.
+
+        A condition that lists several values says which rows to read, and not that their keys are the same.
+        """
+        read = [place for places in self.settings.mapped().values() for place in places]
+        read += [place for place, condition in self.settings.conditions() if len(set(condition.compared)) < 2]
+        paths = [_NUMBER.sub("", str(place.column)) for place in read] + list(self.settings.same_feed)
+        decided = {path.lower() for path in paths}
+        decided |= {path[: dot.start()] for path in decided for dot in re.finditer(r"\.", path)}  # JSON around it
+        if self.settings.columns.get(MARKETPLACE.key, ()) is None:  # all rows are of one
+            decided |= {path.lower() for table in self.tables for path in table.columns if "market" in path.lower()}
+        return decided
+
+    def _told_apart(self, path: str) -> Leaf | None:
         try:
-            leaf = self._leaf(Place(column=path))
-        except (Unreadable, ValueError):
-            return None
-        return leaf if leaf.type in ("STRING", "INTEGER") else None
+            sql, kind, mode, _ = self._walk(path)
+        except Unreadable:
+            return None  # inside a list whose entries are not rows
+        if kind == "JSON" or (mode == "REPEATED" and kind in _SHOWN):
+            return Leaf(path, f"to_json_string({sql})", "STRING")
+        return Leaf(path, sql, kind) if kind in _SHOWN else None
 
     @property
     def parameters(self) -> dict[str, Value]:
@@ -143,7 +164,7 @@ class Landing:
         found: dict[str, Value] = {}
         for key, places in self.settings.mapped().items():
             for place in places:
-                if place.value and key != "report_period":
+                if place.value and not (key == "report_period" and self.fixed_report):
                     found[f"fixed_{key}"] = place.value
         for word, names in self._reports:
             found |= dict(zip(self.report_names[word], names, strict=True))
@@ -164,10 +185,13 @@ class Landing:
 
     @property
     def _reports(self) -> list[tuple[str, tuple[str, ...]]]:
-        places = self.settings.places("report_period")
-        if not self.leaves["report_period"]:
+        if self.fixed_report:
             return []
-        return list(places[0].report_names().items())
+        names: dict[str, dict[str, None]] = {}
+        for place in self.settings.places("report_period"):
+            for word, own in place.report_names().items():
+                names[word] = names.get(word, {}) | dict.fromkeys(own)
+        return [(word, tuple(own)) for word, own in names.items()]
 
     @property
     def prices(self) -> list[Price]:
@@ -198,14 +222,10 @@ class Landing:
         return [*mapped, *asked, *["feed"] * bool(self.undecided)]
 
     @property
-    def fixed(self) -> dict[str, str]:
-        """Return the columns that have one value: by key the name of its parameter, or the report itself."""
-        places = {key: next((p for p in places if p.value), None) for key, places in self.settings.mapped().items()}
-        return {
-            key: str(place.fixed_report) if key == "report_period" else f"fixed_{key}"
-            for key, place in places.items()
-            if place
-        }
+    def fixed_report(self) -> str | None:
+        """The report that all rows are of, if the settings say so: ``week``."""
+        places = self.settings.places("report_period")
+        return places[0].fixed_report if places else None
 
     @cached_property
     def entries(self) -> str:
@@ -217,7 +237,8 @@ class Landing:
             return sql
         if kind not in ("JSON", "STRING"):
             raise Unreadable(f"source.unnest is `{self.settings.unnest}`, which is {kind} {mode}, expected a list")
-        return f"json_query_array({sql}, '{_json_path(rest)}')"
+        none = f"[cast(null as {kind.lower()})]"  # a row without a list is one entry that says nothing: a reject
+        return f"ifnull(json_query_array({sql}, '{_json_path(rest)}'), {none})"
 
     def pruned(self, table: TableFacts, shift: int) -> Pruned | None:
         """Return what the scan of a table may say of its partitioning column alone, so that no row is lost.
@@ -227,10 +248,7 @@ class Landing:
         column = table.partitioned_by
         if column is None:
             return None
-        if column == "_PARTITIONTIME":
-            leaf = Leaf(column, "landed_row._PARTITIONTIME", "TIMESTAMP")
-        else:
-            leaf = self._leaf(Place(column=column))
+        leaf = self._partition(table, column)
         start, end = (self.leaves[key] for key in _DATES)
         first = (start or end)[0]
         if _reads(first, leaf):
@@ -239,6 +257,23 @@ class Landing:
         if start and len(start) == 1 and len(end) == 1 and _reads(end[0], leaf):
             return Pruned(leaf, shift=shift, margin=31)
         return Pruned(leaf) if table.requires_filter else None
+
+    def required_filter(self, table: TableFacts) -> Pruned | None:
+        """Return what a scan of all rows has to say where BigQuery refuses one without a condition."""
+        column = table.partitioned_by
+        return Pruned(self._partition(table, column)) if column and table.requires_filter else None
+
+    def _partition(self, table: TableFacts, column: str) -> Leaf:
+        if column == "_PARTITIONTIME":
+            return Leaf(column, "landed_row._PARTITIONTIME", "TIMESTAMP")
+        return Landing(self.settings, [table])._leaf(Place(column=column))  # the other tables may lack it
+
+    def leaf_of(self, path: str) -> Leaf:
+        """Return how a statement reads a path that is not mapped.
+
+        :raises Unreadable: there is none, or it is a list.
+        """
+        return self._leaf(Place(column=path))
 
     def problems(self) -> Iterator[str]:
         """Yield what does not fit, each with what was found and what was expected."""
@@ -249,7 +284,7 @@ class Landing:
         for place, condition in self.settings.conditions():
             yield from self._misfit(place, condition)
         for path in self.settings.same_feed:
-            if self.facts.column(path) is None:
+            if not any(table.column(path) for table in self.tables):
                 yield f"column `{path}` (in same_feed) is missing; the table has {self._known}"
         try:
             _ = self.entries
@@ -287,21 +322,31 @@ class Landing:
             ):
                 yield (
                     f"column `{place.column}` (in where) is {leaf.type}, but {value!r} is {_WORDS[type(value)]}; "
-                    "expected a STRING, INTEGER or BOOLEAN column and a value of its type"
+                    "expected a column of texts, numbers or true and false, and a value of its type"
                 )
 
     def _disagreements(self) -> Iterator[str]:
+        """Yield what is not the same in all tables, of what is read or may tell feeds apart."""
         read = {str(place.column) for places in self.settings.mapped().values() for place in places if place.column}
-        read |= {str(place.column) for place, _ in self.settings.conditions()}
+        read |= {str(place.column) for place, _ in self.settings.conditions()} | {self.settings.unnest or ""} - {""}
+        feeds = {path for table in self.tables for path in table.columns if tells_feeds_apart(path)}
+        feeds = {path for path in feeds if path.lower() not in self._decided}
         for table in self.tables[1:]:
-            for path in sorted(read):
-                here, there = self.facts.column(path), table.column(path)
-                if here and (not there or here[1:] != there[1:]):
-                    found = " ".join(there[1:]) if there else "missing"
+            other = Landing(self.settings, [table])
+            for path in sorted(read | feeds):
+                here, there = self._kind(path), other._kind(path)
+                if here != there and (path in feeds or here != "missing"):
                     yield (
-                        f"column `{path}` is {' '.join(here[1:])} in {self.facts.name}, but {found} in {table.name}; "
+                        f"column `{path}` is {here} in {self.facts.name}, but {there} in {table.name}; "
                         "expected tables of one shape"
                     )
+
+    def _kind(self, path: str) -> str:
+        try:
+            _, kind, mode, rest = self._walk(path)
+        except Unreadable:
+            return "missing"
+        return "JSON" if rest else f"{kind} REPEATED" if mode == "REPEATED" else kind
 
     @property
     def _known(self) -> str:
@@ -320,6 +365,8 @@ class Landing:
             raise Unreadable(
                 f"column `{path}` is {kind} REPEATED, expected one value; write `{path}[0]`, or set unnest"
             )
+        elif kind == "JSON":
+            raise Unreadable(f"column `{path}` is JSON; add the path inside it, `{path}.clickData.asinClickCount`")
         return Leaf(
             path,
             sql,
@@ -338,9 +385,9 @@ class Landing:
         unnest = None if stop else self.settings.unnest
         parts, sql, walked = path.split("."), "landed_row", ""
         if unnest and path.lower().startswith(f"{unnest.lower()}."):
-            _, kind, mode, rest = self._walk(unnest, stop=True)
-            parts, sql, walked = path[len(unnest) + 1 :].split("."), "entry", f"{unnest}."
-            if rest or mode != "REPEATED":
+            _, kind, _, rest = self._walk(unnest, stop=True)
+            parts, sql, walked = path[len(unnest) + 1 :].split("."), "entry", f"{_NUMBER.sub('', unnest)}."
+            if rest or kind != "RECORD":
                 return sql, "JSON", "NULLABLE", parts
         for number, part in enumerate(parts):
             entry = _ENTRY.fullmatch(part)
@@ -357,8 +404,6 @@ class Landing:
                 rest = [f"[{entry['number']}]", *rest]
             if kind in ("JSON", "STRING") and mode != "REPEATED" and rest:
                 return sql, kind, mode, rest
-            if kind == "JSON" and not rest and not stop:
-                raise Unreadable(f"column `{path}` is JSON; add the path inside it, `{path}.clickData.asinClickCount`")
             if mode == "REPEATED" and rest:
                 raise Unreadable(f"column `{path}` leads through the list `{walked[:-1]}`; set unnest, or write `[0]`")
         return sql, kind, mode, []
@@ -378,9 +423,11 @@ def _json_path(parts: Sequence[str]) -> str:
             path += name
             continue
         path += (f".{name}" if _SIMPLE.fullmatch(name) else f'."{name}"') + number
-    return path
+    return path.replace("'", r"\'")
 
 
 def _reads(leaf: Leaf, column: Leaf) -> bool:
     """Whether a date is just what the partitioning column says."""
-    return leaf.sql == column.sql and not leaf.pattern and leaf.type in ("DATE", "DATETIME", "TIMESTAMP")
+    return (
+        leaf.sql.lower() == column.sql.lower() and not leaf.pattern and leaf.type in ("DATE", "DATETIME", "TIMESTAMP")
+    )

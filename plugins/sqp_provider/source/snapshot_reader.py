@@ -30,6 +30,9 @@ RECONNECTS = 20
 _SILENT = (google_errors.ServiceUnavailable, google_errors.DeadlineExceeded)
 """Nobody answers: a firewall, a private endpoint of another network, or an outage."""
 
+NO_STORAGE = (google_errors.PermissionDenied, google_errors.RetryError, *_SILENT)
+"""A read session cannot be opened, and REST is used instead."""
+
 _CUT = (*_SILENT, google_errors.InternalServerError, google_errors.Unknown)
 """The connection was lost. Google's client goes on by itself after some of these, and not after a bare INTERNAL."""
 
@@ -127,10 +130,10 @@ class SnapshotReader:
                 retry=retry,
                 timeout=OPENING_SECONDS,
             )
-        except (google_errors.PermissionDenied, google_errors.RetryError, *_SILENT) as error:
+        except NO_STORAGE as error:
             client.transport.close()
             self.storage_usable = False
-            log.warning(_WITHOUT_STORAGE, said_by(error), _remedy(error))
+            log.warning(_WITHOUT_STORAGE, said_by(error), storage_remedy(error))
             return None
 
     def _over_rest(self, columns: Sequence[str], *, rejected: bool) -> Iterator[pa.RecordBatch]:
@@ -145,7 +148,7 @@ class SnapshotReader:
             yield kept.select(list(columns))
 
 
-def _remedy(error: google_errors.GoogleAPIError) -> str:
+def storage_remedy(error: google_errors.GoogleAPIError) -> str:
     """Return what makes the Storage Read API usable."""
     if not isinstance(error, google_errors.PermissionDenied):
         return (

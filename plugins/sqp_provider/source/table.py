@@ -74,6 +74,23 @@ class Source:
             "extract", sync.period.sync_type, snapshot=snapshot, snapshot_hours=self.settings.snapshot_hours
         )
 
+    def totals_statement(self, sync_type: SyncType) -> str:
+        """Render the statement that reads the totals of a window of periods."""
+        return self._rendered("totals", sync_type, snapshot=None)
+
+    def reject_reasons_statement(self, sync_type: SyncType) -> str:
+        """Render the statement that reads why rows of a window of periods are rejected."""
+        return self._rendered("reject_reasons", sync_type, snapshot=None)
+
+    def dates_statement(self, feeds: Sequence[str], *, recent: bool) -> str:
+        """Render the statement that reads which periods rows are of.
+
+        :param feeds: columns whose values it reads along, by path.
+        :param recent: only rows of a window of periods, else all.
+        """
+        leaves = [self.landing.leaf_of(path) for path in feeds]
+        return self._rendered("dates", SyncType.WEEKLY, feeds=leaves, recent=recent)
+
     def parameters(self, first: Period, last: Period | None = None) -> dict[str, Value]:
         """Return the values of a statement's parameters, for one period or for a window of periods."""
         parameters: dict[str, Value] = {
@@ -120,7 +137,7 @@ class Source:
         :param periods: periods of that type, in any order. Periods between them are read too, but not returned.
         """
         first, last = min(periods), max(periods)
-        statement = self._rendered("totals", sync_type, snapshot=None)
+        statement = self.totals_statement(sync_type)
         rows = self.hook.asked_again(
             lambda _: self._rows("restatements", first, statement, self.parameters(first, last))
         )

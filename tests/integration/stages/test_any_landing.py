@@ -16,7 +16,7 @@ from tests.fixtures import settings_for
 from tests.landing import COLUMNS, WEEK, Landing, report_row
 from tests.stages import Run, Stages
 
-NEWER = {"ingested_at": "2026-11-19T06:00:00Z"}
+NEWER: dict[str, Any] = {"ingested_at": "2026-11-19T06:00:00Z"}
 DATES = {"ingested_at": "ingested_at"}
 
 
@@ -47,6 +47,7 @@ def impressions(stages: Stages) -> dict[str, int]:
         ("sellerId", ("A1", "A2")),
         ("scope_type", ("asin", "brand")),
         ("account_id", (1, 2)),
+        ("selling_partner_id", ("A1", "A2")),
     ],
 )
 def test_rows_of_two_feeds_are_refused_until_somebody_decides(
@@ -64,6 +65,46 @@ def test_rows_of_two_feeds_are_refused_until_somebody_decides(
     assert (run.errors, impressions(own)) == ({}, {"wireless mouse": 100})
     own, run = sync_with(landing, dataset, stages, columns=DATES, same_feed=[column])
     assert (run.errors, impressions(own)) == ({}, {"wireless mouse": 999})  # a re-landing, as somebody said
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "shown", "where"),
+    [
+        ("FLOAT64", (1.0, 2.0), "account 1", {"account": 1}),
+        ("NUMERIC", (1, 2), "account 1", {"account": 1}),
+        ("JSON", ('{"id": 1}', '{"id": 2}'), 'account {"id":', {"account.id": "1"}),
+        ("struct<id string>", ({"id": "A1"}, {"id": "A2"}), "account.id A1", {"account.id": "A1"}),
+    ],
+)
+def test_a_column_of_any_type_tells_feeds_apart(
+    kind: str,
+    values: tuple[Any, Any],
+    shown: str,
+    where: dict[str, Any],
+    landing: Landing,
+    dataset: str,
+    stages: Stages,
+) -> None:
+    landing.create(COLUMNS | {"account": kind})
+    landing.land(report_row("wireless mouse") | {"account": values[0]})
+    landing.land(report_row("wireless mouse", asin_impression_count=999, **NEWER) | {"account": values[1]})
+    _, run = sync_with(landing, dataset, stages, columns=DATES)
+    assert f"some have {shown}" in str(run.errors["extract"])
+    own, run = sync_with(landing, dataset, stages, columns=DATES, where=where)
+    assert (run.errors, impressions(own)) == ({}, {"wireless mouse": 765})
+
+
+def test_rows_of_two_feeds_that_a_condition_names_are_refused_until_they_are_one(
+    landing: Landing, dataset: str, stages: Stages
+) -> None:
+    landing.create(COLUMNS | {"country": "STRING"})
+    landing.land(report_row("wireless mouse") | {"country": "US"})
+    landing.land(report_row("wireless mouse", asin_impression_count=999, **NEWER) | {"country": "CA"})
+    both = {"country": ["US", "CA"]}
+    _, run = sync_with(landing, dataset, stages, columns=DATES, where=both)
+    assert "some have country CA, others country US" in str(run.errors["extract"])
+    own, run = sync_with(landing, dataset, stages, columns=DATES, where=both, same_feed=["country"])
+    assert (run.errors, impressions(own)) == ({}, {"wireless mouse": 999})
 
 
 def test_two_clients_with_the_same_figures_and_no_ingestion_time_are_refused(
@@ -106,7 +147,7 @@ def test_conditions_are_compared_exactly_and_all_must_hold(landing: Landing, dat
     own, run = sync_with(landing, dataset, stages, columns=DATES, where=where)
     assert (run.errors, list(impressions(own))) == ({}, ["q 0"])
     folded = where | {"client_name": {"values": ["ACME"], "fold": True}, "scope_type": ["asin", "brand"]}
-    own, run = sync_with(landing, dataset, stages, columns=DATES, where=folded)
+    own, run = sync_with(landing, dataset, stages, columns=DATES, where=folded, same_feed=["scope_type"])
     assert (run.errors, sorted(impressions(own))) == ({}, ["q 0", "q 1", "q 2"])
 
 
@@ -114,16 +155,21 @@ def test_a_row_that_does_not_say_whose_it_is_is_a_reject_unless_that_is_listed(
     landing: Landing, dataset: str, stages: Stages
 ) -> None:
     landing.create(COLUMNS | {"client_name": "STRING", "shop": "INT64"})
-    good = [report_row(f"good {n}") | {"client_name": "Acme", "shop": 1} for n in range(200)]
-    odd = [{"client_name": None, "shop": 1}, {"client_name": "Acme", "shop": None}]
+    good = [report_row(f"good {n}") | {"client_name": "Acme", "shop": 1} for n in range(400)]
+    odd = [
+        {"client_name": None, "shop": 1},
+        {"client_name": "", "shop": 1},
+        {"client_name": " ", "shop": 1},
+        {"client_name": "Acme", "shop": None},
+    ]
     landing.land(*good, *(report_row(f"good {n}", **NEWER) | change for n, change in enumerate(odd)))
     own, run = sync_with(landing, dataset, stages, columns=DATES, where={"client_name": "Acme", "shop": 1})
-    assert (run.errors, len(own.target())) == ({}, 200)
+    assert (run.errors, len(own.target())) == ({}, 400)
     rejects = own.query("select reason, raw ->> 'unclear' as what from sync_rejects order by what")
-    assert rejects == [{"reason": "unknown_feed", "what": f"{column}. "} for column in ("client_name", "shop")]
+    assert rejects == [{"reason": "unknown_feed", "what": f"{column}. "} for column in (*["client_name"] * 3, "shop")]
     named = {"client_name": ["Acme", None], "shop": [1, None]}
     own, run = sync_with(landing, dataset, stages, columns=DATES, where=named)
-    assert (run.errors, run["extract"]["reject_count"], len(own.target())) == ({}, 0, 200)
+    assert (run.errors, run["extract"]["reject_count"], len(own.target())) == ({}, 0, 400)
 
 
 def test_a_condition_of_another_type_is_refused(landing: Landing, dataset: str) -> None:
@@ -257,6 +303,9 @@ def test_a_date_column_that_needs_more_than_its_name_is_refused_with_what_to_wri
         ("STRING", "2026-11-18T06:00:00Z", "2026-11-18T06:00:01Z", {}),
         ("STRING", "9", "10", {"unit": "seconds"}),
         ("STRING", "18.11.2026 06:00", "19.11.2026 05:00", {"format": "%d.%m.%Y %H:%M"}),
+        ("STRING", " 2026-11-18T06:00:00Z", "2026-11-18T06:00:01Z ", {}),
+        ("STRING", " 18.11.2026", "19.11.2026 ", {"format": "%d.%m.%Y"}),
+        ("STRING", " 9", "10 ", {"unit": "seconds"}),
     ],
 )
 def test_the_newest_landing_is_found_by_an_ingestion_time_of_any_type(
@@ -268,6 +317,30 @@ def test_the_newest_landing_is_found_by_an_ingestion_time_of_any_type(
     columns = {"ingested_at": {"column": "ingested_at"} | how}
     own, run = sync_with(landing, dataset, stages, columns=columns)
     assert (run.errors, impressions(own)) == ({}, {"q": 2})
+
+
+@pytest.mark.parametrize(
+    ("zero", "zone"),
+    [("0001-01-01T00:00:00", "America/Los_Angeles"), ("9999-12-31T23:59:59", "Asia/Tokyo")],
+)
+def test_a_date_that_stands_for_none_is_a_reject_in_any_time_zone(
+    zero: str, zone: str, landing: Landing, dataset: str, stages: Stages
+) -> None:
+    """BigQuery has no day before the year 1 nor after 9999, and fails the whole statement that asks for one."""
+    landing.create(COLUMNS | {"start_date": "TIMESTAMP", "end_date": "DATETIME", "ingested_at": "DATETIME"})
+    ends: dict[str, Any] = {"end_date": "2026-11-14T00:00:00"}
+    at: dict[str, Any] = {"ingested_at": "2026-11-18T06:00:00"}
+    landing.land(*(report_row(f"q {n}", start_date="2026-11-08T12:00:00Z", **ends, **at) for n in range(200)))
+    landing.land(report_row("no start", start_date=f"{zero}Z", **ends, **at))
+    landing.land(report_row("no time", start_date="2026-11-08T12:00:00Z", **ends, ingested_at=zero))
+    columns = {
+        "period_start": {"column": "start_date", "time_zone": zone},
+        "ingested_at": {"column": "ingested_at", "time_zone": "Asia/Tokyo" if zero < "2" else "America/Los_Angeles"},
+    }
+    own, run = sync_with(landing, dataset, stages, columns=columns)
+    assert (run.errors, len(own.target())) == ({}, 201)
+    rejects = own.query("select reason, raw ->> 'search_query' as query from sync_rejects")
+    assert rejects == [{"reason": "missing_period", "query": "no start"}]
 
 
 def test_a_week_that_starts_on_monday_shows_the_day_that_was_found(
@@ -293,6 +366,48 @@ def test_the_first_column_that_says_something_counts(landing: Landing, dataset: 
     assert run.errors == {}
     found = sorted((row["asin"], row["total_clicks"]) for row in own.target())
     assert found == [("B00CHILD01", 7), ("B00PARENT2", 7), ("B00PARENT3", 7)]
+
+
+def test_a_fixed_value_at_the_end_of_a_choice_is_for_rows_that_say_nothing(
+    landing: Landing, dataset: str, stages: Stages
+) -> None:
+    landing.create(COLUMNS | {"report": "STRING"})
+    for asin, report in (("B00TEST001", "WEEK"), (None, None), (" ", " "), ("B00TEST004", "MONTH")):
+        landing.land(report_row("q", asin=asin, ingested_at=None) | {"report": report})
+    columns = {"asin": ["asin", {"value": "B00TEST009"}], "report_period": ["report", {"value": "weekly"}]}
+    own, run = sync_with(landing, dataset, stages, columns=DATES | columns)
+    assert (run.errors, [row["asin"] for row in own.target()]) == ({}, ["B00TEST001", "B00TEST009"])
+    assert not own.settings.source.is_summed_from_weeks(SyncType.MONTHLY)
+
+
+def test_a_choice_of_report_names_passes_over_empty_ones_and_knows_the_words_of_each(
+    landing: Landing, dataset: str, stages: Stages
+) -> None:
+    landing.create(COLUMNS | {"kind": "STRING", "report": "STRING"})
+    for kind, report in (("7d", "MONTH"), ("", "wk"), (None, "wk"), ("30d", "wk")):
+        landing.land(report_row(f"of {kind}") | {"kind": kind, "report": report})
+    places = [{"column": "kind", "weekly": ["7d"], "monthly": ["30d"]}, {"column": "report", "weekly": ["wk"]}]
+    own, run = sync_with(landing, dataset, stages, columns=DATES | {"report_period": places})
+    assert (run.errors, list(impressions(own))) == ({}, ["of", "of 7d", "of none"])
+
+
+def test_a_value_that_cannot_be_read_is_a_reject_whatever_the_next_column_says(
+    landing: Landing, dataset: str, stages: Stages
+) -> None:
+    landing.create(COLUMNS | {"text": "STRING", "day": "STRING"})
+    landing.land(*(report_row(f"q {n}") | {"text": None, "day": " "} for n in range(400)))
+    landing.land(report_row("clicks") | {"text": "12,5"}, report_row("day") | {"day": "8.11.26"})
+    columns = {
+        "clicks": ["text", "asin_click_count"],
+        "period_start": [{"column": "day", "format": "%Y-%m-%d"}, "start_date"],
+    }
+    own, run = sync_with(landing, dataset, stages, columns=DATES | columns)
+    assert (run.errors, len(own.target())) == ({}, 400)
+    rejects = own.query("select reason, raw ->> 'unreadable' as what from sync_rejects order by reason")
+    assert rejects == [
+        {"reason": "not_a_number", "what": "clicks 12,5. "},
+        {"reason": "unreadable_date", "what": "period_start 8.11.26. "},
+    ]
 
 
 def test_one_asin_can_be_the_tables_or_stand_in_a_files_name(landing: Landing, dataset: str, stages: Stages) -> None:
@@ -385,6 +500,50 @@ def test_amazons_own_report_file_landed_whole(kind: str, landing: Landing, datas
     expect_example(*sync_with(landing, dataset, stages, **source), rows=2)
 
 
+@pytest.mark.parametrize("kind", ["JSON", "STRING"])
+def test_a_report_without_a_list_of_rows_is_a_reject_and_an_empty_list_is_none(
+    kind: str, landing: Landing, dataset: str, stages: Stages
+) -> None:
+    """The emulator fails at a JSON null, an object, or text that is no JSON, of which BigQuery makes no list either."""
+    landing.create({"report": kind, "ingested_at": "TIMESTAMP"})
+    entries = [ITEM | {"asin": f"B00TEST{n:03}"} for n in range(900)]
+    reports: list[dict[str, Any]] = [
+        {"dataByAsin": entries},
+        {"dataByAsin": []},
+        {"dataByASIN": [ITEM]},
+        {"errors": []},
+    ]
+    for report in reports:
+        landing.land({"report": json.dumps(report), "ingested_at": "2026-11-18T06:00:00Z"})
+    landing.land({"report": None, "ingested_at": "2026-11-18T06:00:00Z"})
+    columns = DATES | below("report.dataByAsin", format="%Y-%m-%d")
+    own, run = sync_with(landing, dataset, stages, columns=columns, unnest="report.dataByAsin")
+    assert (run.errors, len(own.target())) == ({}, 900)
+    assert {row["reason"] for row in own.query("select reason from sync_rejects")} == {"missing_period"}
+    rows = own.log(run)["sync_metadata"]["rows"]
+    assert (rows["landed"], rows["published"]) == (903, 900)
+
+
+@pytest.mark.parametrize("kind", ["array<json>", "array<string>"])
+def test_a_list_of_json_is_a_row_an_entry(kind: str, landing: Landing, dataset: str, stages: Stages) -> None:
+    landing.create({"entries": kind, "ingested_at": "TIMESTAMP"})
+    entries = [json.dumps(ITEM | {"asin": f"B00TEST00{n}"}) for n in range(3)]
+    landing.land({"entries": entries, "ingested_at": "2026-11-18T06:00:00Z"})
+    columns = DATES | below("entries", format="%Y-%m-%d")
+    expect_example(*sync_with(landing, dataset, stages, columns=columns, unnest="entries"), rows=3)
+
+
+def test_a_list_inside_an_entry_of_another_list_is_a_row_an_entry(
+    landing: Landing, dataset: str, stages: Stages
+) -> None:
+    landing.create({"reports": f"array<struct<name string, dataByAsin array<{RECORD}>>>", "ingested_at": "TIMESTAMP"})
+    items = [ITEM | {"asin": f"B00TEST00{n}"} for n in range(2)]
+    for reports in ([{"name": "sqp", "dataByAsin": items}], []):
+        landing.land({"reports": reports, "ingested_at": "2026-11-18T06:00:00Z"})
+    path = "reports[0].dataByAsin"
+    expect_example(*sync_with(landing, dataset, stages, columns=DATES | below(path), unnest=path), rows=2)
+
+
 def test_a_json_column_is_read_by_path(landing: Landing, dataset: str, stages: Stages) -> None:
     landing.create({"data": "JSON", "ingested_at": "TIMESTAMP"})
     landing.land({"data": json.dumps(ITEM), "ingested_at": "2026-11-18T06:00:00Z"})
@@ -413,7 +572,7 @@ def test_tables_of_one_shape_are_read_as_one(landing: Landing, dataset: str, sta
         assert (run.errors, impressions(own)) == ({}, {"in both": 999, "first": 765, "second": 765})
     other.create(COLUMNS | {"asin_click_count": "STRING"})
     run = sync_with(landing, dataset, stages, columns=DATES, table=f"{landing.table}*")[1]
-    assert "column `asin_click_count` is INTEGER NULLABLE in" in str(run.errors["extract"])
+    assert "column `asin_click_count` is INTEGER in" in str(run.errors["extract"])
     assert "expected tables of one shape" in str(run.errors["extract"])
     run = sync_with(landing, dataset, stages, columns=DATES, table=f"{landing.table}_none*")[1]
     assert "has no table whose name begins with" in str(run.errors["extract"])

@@ -171,8 +171,16 @@ def test_a_value_that_does_not_fit_is_named_with_its_key(content: dict[str, Any]
             "source.columns: column 'asin' is required and cannot be null",
         ),
         (
+            {"source": {"table": "a.b", "columns": {"asin": [{"value": "B00TEST001"}, "asin"]}}},
+            "source.columns: columns.asin: a fixed value is never empty; expected it last in the list",
+        ),
+        (
             {"source": {"table": "a.b", "columns": {"period_start": None, "period_end": None}}},
             "source: columns.period_start and columns.period_end are both null; expected at least one",
+        ),
+        (
+            {"source": {"table": "a.b", "landing": "daton", "where": ["US"]}},
+            "source.where: Input should be a valid dictionary, found [US]",
         ),
         (
             {"source": {"table": "a.b", "columns": {"marketplace": "marketplace_id"}}},
