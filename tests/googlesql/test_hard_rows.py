@@ -40,7 +40,7 @@ WEEKLY = Period.starting(SyncType.WEEKLY, WEEK)
 
 def raw_of(row: Mapping[str, Any]) -> Row:
     """How a reject is written down: integers that JSON cannot hold exactly as texts."""
-    figures = {figure.source.key: row[figure.source.source_name] for figure in FIGURES}
+    figures = {figure.source.key: row[figure.source.source_name] for figure in FIGURES if not figure.source.is_extra}
     return {
         "period_start": row["start_date"],
         "period_end": row["end_date"],

@@ -182,4 +182,4 @@ def _typed(row: Mapping[str, Any]) -> dict[str, Any]:
         "end_date": row["end_date"] and date.fromisoformat(row["end_date"]),
         "ingested_at": row["ingested_at"] and datetime.fromisoformat(row["ingested_at"]).replace(tzinfo=None),
     }
-    return dict(row) | _extras(row) | moments | read_texts(row["search_query"], row["asin"])
+    return dict(row) | moments | _extras(row) | read_texts(row["search_query"], row["asin"])

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.landing import report_row
+from tests.landing import EXTRA_COLUMNS, MEDIAN_PRICES, SHIPPING_COUNTS, report_row
 
 EVERY_CHARACTER = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
 WHITE_SPACE = st.sampled_from([" ", "  ", "\t", "\n", "\u00a0", "\u2003", "\u3000", "\x85", "\v"])
@@ -47,6 +47,39 @@ ROWS = st.fixed_dictionaries(
         "asin_purchase_count": COUNTS_WITH_HOLES,
         "ingested_at": LANDINGS,
     }
+)
+
+AMOUNTS = st.sampled_from(["0", "1", "12.34", "12.34", "19.99", "9.995", "0.0001", "1980", "99999.9999", "0.1"])
+AMOUNTS_AS_TEXT = (
+    AMOUNTS
+    | AMOUNTS
+    | st.sampled_from(
+        [
+            "1,234.50",
+            " 7.5 ",
+            "12.3400",
+            "9999999999.9999",
+            "12,34",
+            "1,234",
+            "$5",
+            "1e3",
+            "-1.50",
+            "1.23456",
+            "10000000000",
+        ]
+    )
+)
+EVERY_FIGURE = ROWS.flatmap(
+    lambda row: st.fixed_dictionaries(
+        {
+            **{name: st.none() | COUNTS for name in SHIPPING_COUNTS},
+            **{
+                name: st.none() | (AMOUNTS_AS_TEXT if EXTRA_COLUMNS[name] == "STRING" else AMOUNTS)
+                for name in MEDIAN_PRICES
+            },
+            "currency_code": st.sampled_from(["USD", "USD", "USD", "usd", "JPY", "", None, "US Dollar"]),
+        }
+    ).map(lambda extras: row | extras)
 )
 
 

@@ -15,42 +15,9 @@ from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.settings import Settings
 from tests.fixtures import settings_for
 from tests.integration.exactness.recompute import recompute
-from tests.integration.exactness.rows import COUNTS, ROWS, TRAPS, with_copies
-from tests.landing import COLUMNS, EVERY_EXTRA, EXTRA_COLUMNS, MEDIAN_PRICES, SHIPPING_COUNTS, WEEK, Landing
+from tests.integration.exactness.rows import EVERY_FIGURE, ROWS, TRAPS, with_copies
+from tests.landing import COLUMNS, EVERY_EXTRA, EXTRA_COLUMNS, WEEK, Landing
 from tests.stages import Run, Stages
-
-AMOUNTS = st.sampled_from(["0", "1", "12.34", "12.34", "19.99", "9.995", "0.0001", "1980", "99999.9999", "0.1"])
-AMOUNTS_AS_TEXT = (
-    AMOUNTS
-    | AMOUNTS
-    | st.sampled_from(
-        [
-            "1,234.50",
-            " 7.5 ",
-            "12.3400",
-            "9999999999.9999",
-            "12,34",
-            "1,234",
-            "$5",
-            "1e3",
-            "-1.50",
-            "1.23456",
-            "10000000000",
-        ]
-    )
-)
-EVERY_FIGURE = ROWS.flatmap(
-    lambda row: st.fixed_dictionaries(
-        {
-            **{name: st.none() | COUNTS for name in SHIPPING_COUNTS},
-            **{
-                name: st.none() | (AMOUNTS_AS_TEXT if EXTRA_COLUMNS[name] == "STRING" else AMOUNTS)
-                for name in MEDIAN_PRICES
-            },
-            "currency_code": st.sampled_from(["USD", "USD", "USD", "usd", "JPY", "", None, "US Dollar"]),
-        }
-    ).map(lambda extras: row | extras)
-)
 
 
 @pytest.fixture
