@@ -38,7 +38,7 @@ def propose(facts: TableFacts, rows: Sequence[Mapping[str, Any]]) -> Proposal:
             found.columns.append(Line(column.key, each.path, _seen(each)))
         elif column.required:
             found.columns.append(_not_found(column.key))
-        else:
+        elif not column.is_extra:
             found.columns.append(Line(column.key, None, "optional; no column has such a name"))
     found.columns += [*_report_lines(usable), *_ingested_lines(usable)]
     _decide_feeds(found, usable)

@@ -6,6 +6,9 @@ Fivetran's, Daton's, Hevo's, Stitch's and dlt's documentation of the columns tha
 
 from __future__ import annotations
 
+from sqp_provider.core.contract import SOURCE_COLUMNS
+from sqp_provider.core.fields import normalised
+
 PREFIXES = ("searchquerydata", "impressiondata", "clickdata", "cartadddata", "purchasedata")
 """The records of Amazon's JSON, which some connectors write before the names of their fields."""
 
@@ -32,6 +35,7 @@ def _counts() -> dict[str, tuple[str, ...]]:
 
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
+    **{column.key: (normalised(column.source_name),) for column in SOURCE_COLUMNS if column.is_extra},
     "period_start": (
         "startdate",
         "periodstart",
