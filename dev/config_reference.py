@@ -41,7 +41,7 @@ which the first that is not empty counts, or what a column needs besides its nam
 | `unit: milliseconds` | `ingested_at` that is a number | what it counts since 1970 |
 | `pattern: '(B0[A-Z0-9]{8})'` | texts and dates, `_FILE_NAME` too | the part to take |
 | `weekly: [W, wk]`, `monthly: …` | `report_period` | the source's words, if not `week` or `weekly` and so on |
-| `{value: …}` | `asin`, `report_period`, `currency` | what all rows have, instead of a column |"""
+| `{value: …}` | `asin`, `report_period`, `currency` | what all rows have; last in a list, those that say nothing |"""
 
 _KINDS = {
     "period_start": "date",

@@ -62,10 +62,14 @@ SEEDED = {
         "landed_row.`start_date` as",
         "No matching signature for function REGEXP_REPLACE",
     ),
-    "a group": ("    group by period_first, row_first, clean_query, clean_asin", "", "neither grouped nor aggregated"),
+    "a group": (
+        "    group by period_first, row_first, kept_query, kept_asin, reject_reason, raw, reject_line",
+        "",
+        "neither grouped nor aggregated",
+    ),
     "a parameter": ("@last_day", "@lastday", "Query parameter 'lastday' not found"),
     "an option": ("expiration_timestamp", "expires_at", "Unknown option: expires_at"),
-    "a column of the union": ("    cast(source_rows as int64),\n", "", "UNION ALL"),
+    "a column of a later step": ("        kept_query as query,\n", "", "Unrecognized name: query"),
 }
 
 

@@ -9,11 +9,13 @@ from hypothesis import given
 
 from sqp_provider.core.errors import SourceEmpty
 from sqp_provider.core.period import Period, SyncType
-from sqp_provider.sql_files import sql_folder
+from sqp_provider.landings.columns import TABLE
+from sqp_provider.sql_files import bigquery_statement, sql_folder
 from tests.googlesql.client import GoogleSqlClient
 from tests.googlesql.configurations import Configuration, configurations
 from tests.googlesql.examples import TALLY, many, some
 from tests.googlesql.extracted import source_over, sync_of
+from tests.googlesql.googlesql import analyze
 
 DAY = date(2026, 11, 8)
 SENT = ("extract", "totals", "near_misses", "reject_reasons", "totals", "reject_reasons", "dates", "dates")
@@ -25,7 +27,12 @@ INCLUDED = ("landed", "macros", "source_rows")
 
 def test_every_template_is_sent() -> None:
     """Whoever adds a statement has it analyzed too."""
-    assert {path.stem for path in sql_folder().glob("*.sql")} == {*SENT, *INCLUDED}
+    assert {path.stem for path in sql_folder().glob("*.sql")} == {*SENT, *INCLUDED, "landed_files"}
+
+
+def test_googlesql_accepts_the_question_for_loaded_files() -> None:
+    statement = bigquery_statement("landed_files", SyncType.WEEKLY, table="sqp-demo.amazon.report")
+    analyze(statement, {"sqp-demo.amazon.report": TABLE}, {"files": ["STRING"]})
 
 
 def send_every_statement(configuration: Configuration, sync_type: SyncType) -> GoogleSqlClient:

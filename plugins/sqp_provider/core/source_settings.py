@@ -58,7 +58,8 @@ class SourceSettings(Section):
     )
     where: dict[ColumnPath, FixedCondition] = Field(
         default_factory=dict,
-        description="what columns must have, so that a row belongs here: a value, a list of values, or "
+        description="what columns must have, so that a row belongs here: a value, a list of values (of sellers or "
+        "marketplaces with `same_feed` too), or "
         "`{values: [us], fold: true}` where case makes no difference",
         examples=[{"Client Name": "Acme", "scope_type": ["asin"]}],
     )

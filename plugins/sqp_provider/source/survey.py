@@ -48,6 +48,7 @@ class Survey:
     today: date
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    location: str = ""
 
     def report(self) -> str:
         """Return the proposed file; what was found comes first, as comments."""
@@ -84,9 +85,9 @@ class Survey:
         return self.hook.rows(statement, parameters, self.maximum_bytes)
 
     def _locate(self, proposal: Proposal, facts: TableFacts) -> None:
-        location = facts.location or self.hook.location_of(facts.name.rpartition(".")[0])
+        self.location = facts.location or self.hook.location_of(facts.name.rpartition(".")[0])
         proposal.staging = Line(
-            "staging_dataset", "sqp_staging", f"for snapshots; a dataset in {location}, like the table"
+            "staging_dataset", "sqp_staging", f"for snapshots; a dataset in {self.location}, like the table"
         )
 
     def _of_table(self, facts: TableFacts, proposal: Proposal) -> Iterator[str]:
@@ -140,6 +141,7 @@ class Survey:
         """Return the source as it is proposed, unless it is not usable."""
         try:
             source = Source(self.hook, Settings.checked(proposal.content(), origin="proposal").source)
+            source.location = self.location  # the dataset for snapshots may not be there yet
             problems = source.problems()
         except SyncError as error:
             problems = [str(error)]
