@@ -12,7 +12,7 @@ from sqp_provider.core.period import Period, SyncType
 from sqp_provider.landings.columns import TABLE
 from sqp_provider.sql_files import bigquery_statement, sql_folder
 from tests.googlesql.client import GoogleSqlClient
-from tests.googlesql.configurations import Configuration, configurations
+from tests.googlesql.configurations import KINDS, Configuration, configurations
 from tests.googlesql.examples import TALLY, many, some
 from tests.googlesql.extracted import source_over, sync_of
 from tests.googlesql.googlesql import analyze
@@ -32,7 +32,8 @@ def test_every_template_is_sent() -> None:
 
 def test_googlesql_accepts_the_question_for_loaded_files() -> None:
     statement = bigquery_statement("landed_files", SyncType.WEEKLY, table="sqp-demo.amazon.report")
-    analyze(statement, {"sqp-demo.amazon.report": TABLE}, {"files": ["STRING"]})
+    columns = {name: KINDS.get(kind, kind) for name, kind in TABLE.items()}
+    analyze(statement, {"sqp-demo.amazon.report": columns}, {"files": ["STRING"]})
 
 
 def send_every_statement(configuration: Configuration, sync_type: SyncType) -> GoogleSqlClient:
