@@ -8,6 +8,7 @@ import pytest
 
 from sqp_provider.core.settings import Settings
 from sqp_provider.core.table_facts import TableFacts
+from sqp_provider.source.fit import problems
 from sqp_provider.source.landing import Landing
 
 COUNTS = ("impression", "click", "cart_add", "purchase")
@@ -39,7 +40,7 @@ def landing(kinds: dict[str, str] | None = None, facts: dict[str, Any] | None = 
 
 
 def test_the_default_table_fits_without_a_word() -> None:
-    assert list(landing().problems()) == []
+    assert list(problems(landing())) == []
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_the_default_table_fits_without_a_word() -> None:
     ],
 )
 def test_a_path_that_is_no_value_is_refused_with_what_to_write(source: dict[str, Any], said: str) -> None:
-    assert said in "; ".join(landing(MORE, **source).problems())
+    assert said in "; ".join(problems(landing(MORE, **source)))
 
 
 @pytest.mark.parametrize(
@@ -132,9 +133,9 @@ def test_tables_are_of_one_shape_if_the_same_can_be_read_from_each(
 ) -> None:
     settings = landing().settings
     own = Landing(settings, [TableFacts("p.a.b", columns=FLAT | first), TableFacts("p.a.c", columns=FLAT | second)])
-    problems = "; ".join(own.problems())
-    assert said in problems
-    assert bool(said) == bool(problems)
+    found = "; ".join(problems(own))
+    assert said in found
+    assert bool(said) == bool(found)
 
 
 def test_no_marketplace_column_is_asked_about_where_all_rows_are_of_one() -> None:

@@ -16,6 +16,7 @@ from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import PeriodTotals, Snapshot
 from sqp_provider.core.source_settings import SourceSettings
 from sqp_provider.hooks.bigquery import SqpBigQueryHook, Value, qualified
+from sqp_provider.source.fit import problems
 from sqp_provider.source.landing import Landing
 from sqp_provider.sql_files import bigquery_statement
 
@@ -50,7 +51,7 @@ class Source:
 
     def problems(self) -> list[str]:
         """Return what the settings say that does not fit the tables, each with what was found and expected."""
-        return list(self.landing.problems())
+        return list(problems(self.landing))
 
     def refuse_if_unusable(self) -> None:
         """Compare the mapped columns with the columns of the table.
