@@ -129,7 +129,7 @@ def test_any_rows(rows: list[Row]) -> None:
 
 @pytest.mark.long
 @given(rows=st.lists(MOSTLY_SOUND, min_size=10, max_size=60))
-@many(60)
+@many(20)
 def test_many_rows(rows: list[Row]) -> None:
     assert_equal_to_recomputation(with_copies(rows))
 

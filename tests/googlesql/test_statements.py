@@ -70,6 +70,6 @@ def test_googlesql_accepts_every_statement_of_any_configuration(configuration: C
 
 @pytest.mark.long
 @given(configuration=configurations())
-@many(60)
+@many(20)
 def test_googlesql_accepts_every_statement_of_many_configurations(configuration: Configuration) -> None:
     send_for_each_type(configuration)

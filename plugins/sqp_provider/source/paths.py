@@ -63,7 +63,7 @@ class Paths:
         path = str(place.column)
         sql, kind, mode, rest = self.walk(path)
         if rest:
-            sql, kind = f"json_value({sql}, '{_json_path(rest)}')", "STRING"
+            sql, kind = f"json_value({_as_json(sql, kind)}, '{_json_path(rest)}')", "STRING"
         elif mode == "REPEATED":
             raise Unreadable(
                 f"column `{path}` is {kind} REPEATED, expected one value; write `{path}[0]`, or set unnest"
@@ -88,10 +88,10 @@ class Paths:
         unnest = None if stop else self.unnest
         parts, sql, walked = path.split("."), "landed_row", ""
         if unnest and path.lower().startswith(f"{unnest.lower()}."):
-            _, kind, _, rest = self.walk(unnest, stop=True)
+            _, kind, mode, rest = self.walk(unnest, stop=True)
             parts, sql, walked = path[len(unnest) + 1 :].split("."), "entry", f"{NUMBER.sub('', unnest)}."
             if rest or kind != "RECORD":
-                return sql, "JSON", "NULLABLE", parts
+                return sql, kind if mode == "REPEATED" and not rest else "JSON", "NULLABLE", parts
         for number, part in enumerate(parts):
             entry = _ENTRY.fullmatch(part)
             name = entry["name"] if entry else part
@@ -121,8 +121,8 @@ class Paths:
             return sql
         if kind not in ("JSON", "STRING"):
             raise Unreadable(f"source.unnest is `{self.unnest}`, which is {kind} {mode}, expected a list")
-        none = f"[cast(null as {kind.lower()})]"  # a row without a list is one entry that says nothing: a reject
-        return f"ifnull(json_query_array({sql}, '{_json_path(rest)}'), {none})"
+        # a row without a list is one entry that says nothing: a reject
+        return f"ifnull(json_query_array({_as_json(sql, kind)}, '{_json_path(rest)}'), [cast(null as json)])"
 
     def kind_of(self, path: str) -> str:
         """Return type and mode of what a path leads to, in one word where that is enough; ``missing``."""
@@ -136,6 +136,11 @@ class Paths:
     def known(self) -> str:
         """The columns of the table, for messages."""
         return ", ".join(sorted(self.facts.columns))
+
+
+def _as_json(sql: str, kind: str) -> str:
+    """Return a text as JSON: of a text, json_value would read an escaped emoji as two unknown characters."""
+    return sql if kind == "JSON" else f"safe.parse_json({sql}, wide_number_mode => 'round')"
 
 
 def _json_path(parts: Sequence[str]) -> str:
