@@ -13,8 +13,7 @@ import yaml
 from sqp_provider.__main__ import main
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import Settings
-from sqp_provider.hooks.bigquery import SqpBigQueryHook
-from sqp_provider.source.survey import Survey
+from tests import surveys
 from tests.landing import COLUMNS, WEEK, Landing, report_row
 from tests.stages import Stages
 
@@ -24,8 +23,7 @@ TODAY = date(2026, 11, 19)
 
 def surveyed(table: str, maximum_bytes: int = GIB) -> tuple[str, dict[str, Any], list[str]]:
     """The text, the section source in it, and what keeps it from being used."""
-    survey = Survey(SqpBigQueryHook(retry_seconds=1), table, maximum_bytes, TODAY)
-    text = survey.report()
+    survey, text = surveys.surveyed(table, maximum_bytes, TODAY)
     return text, yaml.safe_load(text)["source"], survey.problems
 
 

@@ -11,17 +11,12 @@ import yaml
 from google.cloud import bigquery
 
 from sqp_provider.core.settings import Settings
-from sqp_provider.hooks.bigquery import SqpBigQueryHook
-from sqp_provider.source.survey import Survey
 from tests.shapes import EXPECTED, PUBLISHED, SHAPES, WEEK, Shape
 from tests.stages import Stages
+from tests.surveys import surveyed
 
 ONE_GIB = 2**30
 TODAY = date(2026, 11, 19)
-
-
-def surveyed(table: str, maximum_bytes: int = ONE_GIB) -> Survey:
-    return Survey(SqpBigQueryHook(retry_seconds=1), table, maximum_bytes, TODAY)
 
 
 def published(proposed: str, dataset: str, stages: Stages) -> list[tuple[Any, ...]]:
@@ -41,7 +36,6 @@ def test_the_proposal_for_a_public_landing_syncs_without_a_change_by_hand(
 ) -> None:
     table = f"{dataset}.proposed_{uuid4().hex[:8]}"
     shape.create(bigquery_client, table)
-    survey = surveyed(table)
-    proposed = survey.report()
+    survey, proposed = surveyed(table, ONE_GIB, TODAY)
     assert survey.problems == []
     assert published(proposed, dataset, stages) == EXPECTED
