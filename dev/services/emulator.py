@@ -58,10 +58,32 @@ def _adapt() -> None:
     duckdb.install_extension(str(spatial))
     read_session._SESSIONS = Newest()
     lower_as_bigquery()
+    _fetch_undisturbed()
     remember()
     # It parses a statement some seventy times over. A tree is thousands of objects that die young, and Python's default
     # checks for garbage every few hundred of them: that took a third of its time.
     gc.set_threshold(10_000, 10, 10)
+
+
+def _fetch_undisturbed() -> None:
+    """Let no thread use the one connection to DuckDB between another's statement and the reading of its result.
+
+    Without this a query is now and then answered with the columns or the rows of another.
+    """
+    from bqemulator.storage.engine import DuckDBEngine
+
+    turn = threading.RLock()
+    execute, fetch_arrow = DuckDBEngine.execute, DuckDBEngine.fetch_arrow
+
+    def execute_in_turn(*arguments: Any, **named: Any) -> Any:
+        with turn:
+            return execute(*arguments, **named)
+
+    def fetch_in_turn(*arguments: Any, **named: Any) -> Any:
+        with turn:
+            return fetch_arrow(*arguments, **named)
+
+    DuckDBEngine.execute, DuckDBEngine.fetch_arrow = execute_in_turn, fetch_in_turn
 
 
 def _end_with_input() -> None:
