@@ -66,24 +66,22 @@ def _adapt() -> None:
 
 
 def _fetch_undisturbed() -> None:
-    """Let no thread use the one connection to DuckDB between another's statement and the reading of its result.
+    """Give each reading statement a cursor of its own, so that no other thread takes its result away.
 
-    Without this a query is now and then answered with the columns or the rows of another.
+    The emulator has one connection to DuckDB for all threads. A query was now and then answered with the columns or
+    the rows of another. Writing statements stay there: some read what is registered with that connection alone.
     """
     from bqemulator.storage.engine import DuckDBEngine
 
-    turn = threading.RLock()
-    execute, fetch_arrow = DuckDBEngine.execute, DuckDBEngine.fetch_arrow
+    execute = DuckDBEngine.execute
 
-    def execute_in_turn(*arguments: Any, **named: Any) -> Any:
-        with turn:
-            return execute(*arguments, **named)
+    def read_apart(engine: Any, sql: str, parameters: list[Any] | None = None) -> Any:
+        if not sql.lstrip(" \n(").lower().startswith(("select", "with", "describe")):
+            return execute(engine, sql, parameters)
+        cursor = engine.connection.cursor().execute("set TimeZone = 'UTC'")  # a cursor does not inherit it
+        return cursor.execute(sql, parameters) if parameters is not None else cursor.execute(sql)
 
-    def fetch_in_turn(*arguments: Any, **named: Any) -> Any:
-        with turn:
-            return fetch_arrow(*arguments, **named)
-
-    DuckDBEngine.execute, DuckDBEngine.fetch_arrow = execute_in_turn, fetch_in_turn
+    DuckDBEngine.execute = read_apart
 
 
 def _end_with_input() -> None:
