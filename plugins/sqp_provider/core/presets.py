@@ -10,6 +10,30 @@ from typing import Any
 
 _ISO = "%Y-%m-%d"
 
+
+def _entries(before: str = "") -> dict[str, Any]:
+    """Return where an entry of Amazon's dataByAsin has its figures."""
+    paths = {
+        "asin": "asin",
+        "search_query": "searchQueryData.searchQuery",
+        "query_score": "searchQueryData.searchQueryScore",
+        "query_volume": "searchQueryData.searchQueryVolume",
+        "market_impressions": "impressionData.totalQueryImpressionCount",
+        "impressions": "impressionData.asinImpressionCount",
+        "market_clicks": "clickData.totalClickCount",
+        "clicks": "clickData.asinClickCount",
+        "market_cart_adds": "cartAddData.totalCartAddCount",
+        "cart_adds": "cartAddData.asinCartAddCount",
+        "market_purchases": "purchaseData.totalPurchaseCount",
+        "purchases": "purchaseData.asinPurchaseCount",
+    }
+    return {
+        "period_start": {"column": f"{before}startDate", "format": _ISO},
+        "period_end": {"column": f"{before}endDate", "format": _ISO},
+        **{key: before + path for key, path in paths.items()},
+    }
+
+
 PRESETS: dict[str, dict[str, Any]] = {
     # The names of Amazon's report in snake_case, one column a figure; the defaults of source.columns.
     "sp-api": {},
@@ -20,44 +44,14 @@ PRESETS: dict[str, dict[str, Any]] = {
     "sp-api-json": {
         "unnest": "dataByAsin",
         "columns": {
-            "period_start": {"column": "dataByAsin.startDate", "format": _ISO},
-            "period_end": {"column": "dataByAsin.endDate", "format": _ISO},
-            "asin": "dataByAsin.asin",
-            "search_query": "dataByAsin.searchQueryData.searchQuery",
-            "query_score": "dataByAsin.searchQueryData.searchQueryScore",
-            "query_volume": "dataByAsin.searchQueryData.searchQueryVolume",
-            "market_impressions": "dataByAsin.impressionData.totalQueryImpressionCount",
-            "impressions": "dataByAsin.impressionData.asinImpressionCount",
-            "market_clicks": "dataByAsin.clickData.totalClickCount",
-            "clicks": "dataByAsin.clickData.asinClickCount",
-            "market_cart_adds": "dataByAsin.cartAddData.totalCartAddCount",
-            "cart_adds": "dataByAsin.cartAddData.asinCartAddCount",
-            "market_purchases": "dataByAsin.purchaseData.totalPurchaseCount",
-            "purchases": "dataByAsin.purchaseData.asinPurchaseCount",
+            **_entries("dataByAsin."),
             "report_period": "reportSpecification.reportOptions.reportPeriod",
             "marketplace": "reportSpecification.marketplaceIds[0]",
         },
     },
     # The entries of dataByAsin, one a row, with Amazon's records. The marketplace is not in an entry.
     # Source: the same schema, definition SearchQueryPerformanceData.
-    "sp-api-records": {
-        "columns": {
-            "period_start": {"column": "startDate", "format": _ISO},
-            "period_end": {"column": "endDate", "format": _ISO},
-            "asin": "asin",
-            "search_query": "searchQueryData.searchQuery",
-            "query_score": "searchQueryData.searchQueryScore",
-            "query_volume": "searchQueryData.searchQueryVolume",
-            "market_impressions": "impressionData.totalQueryImpressionCount",
-            "impressions": "impressionData.asinImpressionCount",
-            "market_clicks": "clickData.totalClickCount",
-            "clicks": "clickData.asinClickCount",
-            "market_cart_adds": "cartAddData.totalCartAddCount",
-            "cart_adds": "cartAddData.asinCartAddCount",
-            "market_purchases": "purchaseData.totalPurchaseCount",
-            "purchases": "purchaseData.asinPurchaseCount",
-        },
-    },
+    "sp-api-records": {"columns": _entries()},
     # A table in an agency's BigQuery with the names as titles, several clients in one. Date is a TIMESTAMP, the Sunday.
     # Say which client with where: {Client Name: …}, and which marketplace.
     # https://github.com/neverMEH/amzatlas  src/config/column-mappings.ts, docs/weekly-sync-setup.md

@@ -13,6 +13,7 @@ from sqp_provider.core.period import Period, SyncType
 from sqp_provider.hooks.bigquery import SqpBigQueryHook
 from sqp_provider.source.table import Source
 from tests.fixtures import settings_for
+from tests.integration.stages.test_landings import NESTED_COLUMNS
 from tests.landing import COLUMNS, WEEK, Landing, report_row
 from tests.stages import Run, Stages
 
@@ -431,22 +432,7 @@ ITEM: dict[str, Any] = {
     "cartAddData": {"totalCartAddCount": 200, "asinCartAddCount": 10},
     "purchaseData": {"totalPurchaseCount": 100, "asinPurchaseCount": 5},
 }
-PATHS = {
-    "period_start": "startDate",
-    "period_end": "endDate",
-    "asin": "asin",
-    "search_query": "searchQueryData.searchQuery",
-    "query_score": "searchQueryData.searchQueryScore",
-    "query_volume": "searchQueryData.searchQueryVolume",
-    "market_impressions": "impressionData.totalQueryImpressionCount",
-    "impressions": "impressionData.asinImpressionCount",
-    "market_clicks": "clickData.totalClickCount",
-    "clicks": "clickData.asinClickCount",
-    "market_cart_adds": "cartAddData.totalCartAddCount",
-    "cart_adds": "cartAddData.asinCartAddCount",
-    "market_purchases": "purchaseData.totalPurchaseCount",
-    "purchases": "purchaseData.asinPurchaseCount",
-}
+PATHS = {"asin": "asin", **NESTED_COLUMNS}
 RECORD = (
     "struct<startDate date, endDate date, asin string, "
     "searchQueryData struct<searchQuery string, searchQueryScore int64, searchQueryVolume int64>, "
