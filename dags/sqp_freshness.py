@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 
 from airflow.sdk import DAG
 
-from sqp_provider.sync import check_freshness, read_config  # absent: install airflow-provider-sqp
+from sqp_provider.sync import check_freshness, read_feeds  # absent: install airflow-provider-sqp
 
-settings = read_config(__file__)
+feeds = read_feeds(__file__)
 
 with DAG(
     dag_id="sqp_freshness",
@@ -27,7 +27,7 @@ with DAG(
     rerun_with_latest_version=True,  # a cleared run reads the corrected configuration
     doc_md=__doc__,
     tags=["sqp", "freshness"],
-    default_args={"owner": settings.owner},
-    owner_links=settings.owner_links,
+    default_args={"owner": feeds.defaults.owner},
+    owner_links=feeds.defaults.owner_links,
 ):
-    check_freshness(settings)
+    check_freshness(feeds)

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from airflow.sdk import DAG
 
 from sqp_provider.operators.migrate import SchemaMigrateOperator  # absent: install airflow-provider-sqp
-from sqp_provider.sync import migrate_params, read_config
+from sqp_provider.sync import migrate_params, of_each, read_feeds
 
-settings = read_config(__file__)
+feeds = read_feeds(__file__)
 
 with DAG(
     dag_id="sqp_migrate",
@@ -26,7 +26,7 @@ with DAG(
     rerun_with_latest_version=True,  # a cleared run reads the corrected configuration
     doc_md=__doc__,
     tags=["sqp", "schema"],
-    default_args={"owner": settings.owner},
-    owner_links=settings.owner_links,
+    default_args={"owner": feeds.defaults.owner},
+    owner_links=feeds.defaults.owner_links,
 ):
-    SchemaMigrateOperator(task_id="migrate", settings=settings)
+    of_each(feeds, SchemaMigrateOperator, task_id="migrate")

@@ -17,24 +17,23 @@ from datetime import UTC, datetime
 from airflow.sdk import DAG
 
 from sqp_provider.core.period import SyncType  # absent: install airflow-provider-sqp
-from sqp_provider.sync import overdue, read_config, sync_params, sync_period
+from sqp_provider.sync import each_feed, overdue, sync_params, sync_period
 from sqp_provider.timetables.period import PeriodTimetable
 
-settings = read_config(__file__)
-
-with DAG(
-    dag_id="sqp_monthly_sync",
-    description="One month of Search Query Performance, BigQuery to Postgres",
-    schedule=PeriodTimetable(SyncType.MONTHLY, settings.schedule.delay(SyncType.MONTHLY)),
-    start_date=datetime(2025, 1, 1, tzinfo=UTC),
-    catchup=False,
-    max_active_runs=4,
-    params=sync_params(SyncType.MONTHLY),
-    deadline=overdue(settings),
-    rerun_with_latest_version=True,  # a cleared run reads the corrected configuration
-    doc_md=__doc__,
-    tags=["sqp", "monthly"],
-    default_args={"owner": settings.owner},
-    owner_links=settings.owner_links,
-):
-    sync_period(SyncType.MONTHLY, settings)
+for settings in each_feed(__file__, "sqp_monthly_sync"):
+    with DAG(
+        dag_id=settings.dag_id(SyncType.MONTHLY),
+        description="One month of Search Query Performance, BigQuery to Postgres",
+        schedule=PeriodTimetable(SyncType.MONTHLY, settings.schedule.delay(SyncType.MONTHLY), settings.spread),
+        start_date=datetime(2025, 1, 1, tzinfo=UTC),
+        catchup=False,
+        max_active_runs=4,
+        params=sync_params(SyncType.MONTHLY),
+        deadline=overdue(settings),
+        rerun_with_latest_version=True,  # a cleared run reads the corrected configuration
+        doc_md=settings.worded(__doc__),
+        tags=["sqp", "monthly", *settings.tags],
+        default_args={"owner": settings.owner},
+        owner_links=settings.owner_links,
+    ):
+        sync_period(SyncType.MONTHLY, settings)

@@ -15,23 +15,22 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG
 
-from sqp_provider.sync import read_config, restatement_params, sync_restatements  # absent: install airflow-provider-sqp
+from sqp_provider import sync  # absent: install airflow-provider-sqp
 
-settings = read_config(__file__)
-
-with DAG(
-    dag_id="sqp_restatements",
-    description="Find periods that differ from the source, and sync them",
-    schedule="0 6 * * *",
-    start_date=datetime(2025, 1, 5, tzinfo=UTC),
-    catchup=False,
-    max_active_runs=1,
-    dagrun_timeout=timedelta(hours=23),  # without it, a sync whose run was deleted would wait for ever
-    params=restatement_params(),
-    rerun_with_latest_version=True,  # a cleared run reads the corrected configuration
-    doc_md=__doc__,
-    tags=["sqp", "restatements"],
-    default_args={"owner": settings.owner},
-    owner_links=settings.owner_links,
-):
-    sync_restatements(settings)
+for settings in sync.each_feed(__file__, "sqp_restatements"):
+    with DAG(
+        dag_id=settings.named("sqp_restatements"),
+        description="Find periods that differ from the source, and sync them",
+        schedule=sync.every_day(6, settings),
+        start_date=datetime(2025, 1, 5, tzinfo=UTC),
+        catchup=False,
+        max_active_runs=1,
+        dagrun_timeout=timedelta(hours=23),  # without it, a sync whose run was deleted would wait for ever
+        params=sync.restatement_params(),
+        rerun_with_latest_version=True,  # a cleared run reads the corrected configuration
+        doc_md=settings.worded(__doc__),
+        tags=["sqp", "restatements", *settings.tags],
+        default_args={"owner": settings.owner},
+        owner_links=settings.owner_links,
+    ):
+        sync.sync_restatements(settings)

@@ -28,6 +28,32 @@ this page.
 | `SQP_SQL_DIR` | where `sql/` is, if neither in the wheel nor beside `plugins/` |
 | `SQP_POSTGRES_DSN` | the database of the command `sqp` |"""
 
+FEEDS = """
+## `feeds`
+
+A feed is one marketplace of a seller, or one client of an agency. Without `feeds` the file describes one. With it, the
+sections say what all feeds have in common, and each feed what differs: a setting that is a mapping (`where`, `columns`,
+`delay_days`) adds its keys, everything else takes the default's place, and `null` takes a mapping away.
+
+```yaml
+source: {table: amazon.report, where: {scope: asin}}
+feeds:
+  acme_us: {source: {where: {marketplace_id: ATVPDKIKX0DER}}}
+  acme_de: {source: {where: {marketplace_id: A1PA6795UKMFR9}}, schedule: {delay_days: {weekly: 5}}}
+  beta: {source: {table: beta.report}, target: {conn_id: beta_postgres}, owner: beta-team}
+```
+
+| of feed `acme_us` | is called |
+|---|---|
+| schema | `sqp_acme_us`: `target.schema` of the defaults, then the name; `target.schema` of the feed itself says otherwise |
+| Dags | `sqp_weekly_sync__acme_us`, …, `sqp_restatements__acme_us` |
+| tag of its Dags, metrics and BigQuery jobs | `feed` |
+| its rows in the views over all feeds | `sqp_all.weekly_summary where feed = 'acme_us'` |
+
+A name has lower-case letters, digits and underscores. `all`, and what ends in `_staging`, is reserved. `airflow` is the
+same for all feeds. A feed with a mistake has no Dags until that is corrected, and an import error of `sqp_feeds.py` says
+what it is; the others work. `${NAME}` stands for a variable of the environment. The file holds no secrets."""
+
 HOW = """
 A count is INT64, or FLOAT, NUMERIC or STRING that holds a whole number. An amount is a number, or text such as `12.34`
 or `1,234.50`, of at most four decimal places; `currency` is three letters. A dot leads into a record, or on into JSON:
@@ -54,8 +80,8 @@ _KINDS = {
 def page() -> str:
     """Return the whole page."""
     schema = Settings.model_json_schema(by_alias=True)
-    own = {name: field for name, field in schema["properties"].items() if not _section(name)}
-    parts = [HEAD, *_table("The file itself", "", own, schema)]
+    own = {name: field for name, field in schema["properties"].items() if not _section(name) and name != "feed"}
+    parts = [HEAD, *_table("The file itself", "", own, schema), FEEDS]
     for name in schema["properties"]:
         if section := _section(name):
             properties = schema["$defs"][section.__name__]["properties"]

@@ -123,10 +123,10 @@ def main() -> int:
     with output_to(LOG):
         from airflow.dag_processing.dagbag import DagBag  # slow to import, and it logs
 
-        from sqp_provider.core.settings import Settings
+        from sqp_provider.core.feeds import Feeds
 
         bag = DagBag(ROOT / "dags")
-        settings = Settings.load(ROOT / "dags" / "sqp_config.yaml")
+        settings = Feeds.load(ROOT / "dags" / "sqp_config.yaml").of(None)
     if bag.import_errors:
         print("\n".join(bag.import_errors.values()), file=sys.stderr)
         return 1

@@ -19,8 +19,8 @@ from dev.services.lock import locked
 from dev.services.progress import progress
 from dev.up.client import Client, wait_until
 from dev.up.sample import land
+from sqp_provider.core.feeds import Feeds
 from sqp_provider.core.period import SyncType
-from sqp_provider.core.settings import Settings
 
 SYNCS = tuple(sync_type.dag_id for sync_type in SyncType)
 # After the syncs of the newest periods: a check beside them would start the same periods once more.
@@ -39,7 +39,7 @@ triggerer. What they say is in {logs}. sqp_restatements syncs the older weeks an
 
 def up() -> None:
     """Start what is missing, switch the Dags on, and say where everything is."""
-    settings = Settings.load(ROOT / "dags" / "sqp_config.yaml")
+    settings = Feeds.load(ROOT / "dags" / "sqp_config.yaml").of(None)
     with locked(), progress("Sample data") as report:
         report(land(emulator.client(), settings, datetime.now(UTC)))
     started = subprocess.run([STATE / "venv" / "bin" / "python", "-m", "dev.services", "airflow"], cwd=ROOT)

@@ -17,6 +17,7 @@ from dev.checkout import ROOT
 from dev.sample_data.market import Market
 from dev.sample_data.scenario import Scenario
 from dev.sample_data.source import SampleSource
+from sqp_provider.core.feeds import Feeds
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.settings import Settings
 
@@ -58,7 +59,7 @@ def main() -> None:
     """Land the sample in the emulator that BIGQUERY_EMULATOR_HOST names, into the table of the configuration file."""
     parser = argparse.ArgumentParser(prog="python -m dev.up.sample", description="Land the weeks that are due today.")
     parser.add_argument("--config", type=Path, default=ROOT / "dags" / "sqp_config.yaml", help="default: %(default)s")
-    settings = Settings.load(parser.parse_args().config)
+    settings = Feeds.load(parser.parse_args().config).of(None)
     print(f"Sample data: {land(emulator.client(), settings, datetime.now(UTC))}", flush=True)
 
 

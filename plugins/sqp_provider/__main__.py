@@ -16,6 +16,8 @@ from typing import Any
 from sqp_provider import __version__
 from sqp_provider.core.doctor import as_json, as_table, has_failed
 from sqp_provider.core.errors import SyncError
+from sqp_provider.core.feeds import Feeds
+from sqp_provider.core.ownership import Owner
 from sqp_provider.core.settings import Settings
 from sqp_provider.landings.command import add_landings
 from sqp_provider.migrations import migrate, take_over
@@ -81,7 +83,8 @@ def _add_take_over(commands: Any) -> None:
         type=_owner,
         help="what the new owner is called: its setting airflow, else its [api] base_url",
     )
-    taking_over.set_defaults(run=lambda asked: take_over(asked.dsn, _schema(asked), asked.airflow))
+    taking_over.add_argument("--feed", help="the feed of it; default: the only one of its configuration")
+    taking_over.set_defaults(run=lambda asked: take_over(asked.dsn, _schema(asked), Owner(asked.airflow, asked.feed)))
 
 
 def _add_doctor(commands: Any) -> None:
@@ -180,17 +183,17 @@ def _propose(asked: argparse.Namespace) -> int:
 
 def _examine(asked: argparse.Namespace) -> int:
     from sqp_provider.doctor import Doctor
-    from sqp_provider.operators.airflow_name import airflow_name
+    from sqp_provider.operators.owner import owner_of
     from sqp_provider.status.config import config_path
 
-    settings = Settings.load(asked.config or config_path())
-    findings = Doctor(settings, airflow_name(settings), datetime.now(UTC), asked.price_per_tib).findings()
+    settings = Feeds.load(asked.config or config_path(), os.environ).of(None)
+    findings = Doctor(settings, owner_of(settings), datetime.now(UTC), asked.price_per_tib).findings()
     print(as_json(findings) if asked.json else as_table(findings))
     return FAILED if has_failed(findings) else DONE
 
 
 def _settings(asked: argparse.Namespace) -> Settings | None:
-    return Settings.load(asked.config) if asked.config else None
+    return Feeds.load(asked.config, os.environ).of(None) if asked.config else None
 
 
 def _schema(asked: argparse.Namespace) -> str:

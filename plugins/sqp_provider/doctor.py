@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from sqp_provider.core.doctor import Answer, Check, Finding, examine, failed, good, warning
 from sqp_provider.core.errors import TargetUnusable
+from sqp_provider.core.ownership import Owner
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.settings import Settings
 from sqp_provider.hooks.alert_channel import AlertChannel
@@ -33,13 +34,13 @@ _GOOGLE_TYPES = ("google_cloud_platform", "gcpbigquery")
 class Doctor:
     """All questions about one configuration.
 
-    :param airflow: the name of this Airflow, which a schema may belong to.
+    :param asking: this Airflow and feed, which a schema may belong to.
     :param now: decides which periods are due.
     :param price_per_tib: what BigQuery asks for a TiB, if money is wanted.
     """
 
     settings: Settings
-    airflow: str
+    asking: Owner
     now: datetime
     price_per_tib: float | None = None
 
@@ -62,7 +63,7 @@ class Doctor:
         target = self.settings.target
         week = Period.latest_due(SyncType.WEEKLY, self.now, self.settings.schedule.delay(SyncType.WEEKLY))
         migrating = SqpPostgresHook(target, target.migrate_conn_id)
-        return TargetDoctor(SqpPostgresHook(target), migrating, self.settings, self.airflow, week)
+        return TargetDoctor(SqpPostgresHook(target), migrating, self.settings, self.asking, week)
 
     def _connections(self) -> Sequence[Check]:
         source, target = self.settings.source, self.settings.target

@@ -9,9 +9,9 @@ from sqp_provider import __version__
 INTEGRATION = "Amazon Search Query Performance"
 
 OPERATORS = (
-    "airflow_name",
     "doctor",
     "extract",
+    "feed",
     "freshness",
     "lineage",
     "links",
@@ -20,6 +20,7 @@ OPERATORS = (
     "log_start",
     "metrics",
     "migrate",
+    "owner",
     "publish",
     "restatements",
     "retention",

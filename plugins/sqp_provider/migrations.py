@@ -17,6 +17,7 @@ from alembic import command
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
+from sqp_provider.core.ownership import Owner
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import Settings
 from sqp_provider.migration_session import first_line, migration_session, turn
@@ -56,8 +57,8 @@ def migrate(dsn: str, schema: str = "sqp", settings: Settings | None = None) -> 
     return applied
 
 
-def take_over(dsn: str, schema: str, airflow: str) -> None:
-    """Make an Airflow the owner of a schema, whoever was.
+def take_over(dsn: str, schema: str, owner: Owner) -> None:
+    """Make an Airflow and feed the owner of a schema, whoever was.
 
     :raises MigrationError: database unreachable, rights missing, or the schema was never migrated.
     """
@@ -67,8 +68,8 @@ def take_over(dsn: str, schema: str, airflow: str) -> None:
         connection.commit()
         if not found:
             raise MigrationError(f"Schema {schema} was never migrated, so it has no owner. Run 'sqp migrate' first.")
-        _run_named(connection, schema, "take_over", {"airflow": airflow})
-    log.info("Schema %s belongs to Airflow %s.", schema, airflow)
+        _run_named(connection, schema, "take_over", {"airflow": owner.airflow, "feed": owner.feed})
+    log.info("Schema %s belongs to %s.", schema, owner)
 
 
 def _refuse_name(schema: str) -> None:

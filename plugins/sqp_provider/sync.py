@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import Param, chain
+from airflow.sdk import Param, chain, get_parsing_context
 from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert
 
 from sqp_provider.assets import outlet
+from sqp_provider.core.feeds import Feeds
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import Settings
 from sqp_provider.deadlines import RunCreated
@@ -35,9 +37,26 @@ NOTIFIED = {"on_failure_callback": notify_task_failed, "on_success_callback": no
 """The arguments of a task whose failure is in no row of sync_log, so that it needs alerts of its own."""
 
 
-def read_config(dag_file: str) -> Settings:
+def read_feeds(dag_file: str) -> Feeds:
     """Read ``$SQP_CONFIG``, or ``sqp_config.yaml`` beside the Dag's own file."""
-    return Settings.load(Path(os.environ.get("SQP_CONFIG") or Path(dag_file).with_name("sqp_config.yaml")))
+    return Feeds.load(Path(os.environ.get("SQP_CONFIG") or Path(dag_file).with_name("sqp_config.yaml")), os.environ)
+
+
+def each_feed(dag_file: str, dag_id: str) -> Iterator[Settings]:
+    """Return the settings of each feed of which the Dag is wanted: of all, or of the one whose task is about to run.
+
+    :param dag_id: as a single feed has it, ``sqp_weekly_sync``.
+    """
+    wanted = get_parsing_context().dag_id  # None where the Dag processor parses
+    for settings in read_feeds(dag_file).settings.values():
+        if wanted in (None, settings.named(dag_id)):
+            yield settings
+
+
+def every_day(hour: int, settings: Settings) -> str:
+    """Return the schedule of a feed's daily Dag: ``0 6 * * *``; several feeds follow each other."""
+    minutes = hour * 60 + int(settings.spread / timedelta(minutes=1))
+    return f"{minutes % 60} {minutes // 60 % 24} * * *"
 
 
 def sync_params(sync_type: SyncType) -> dict[str, Param]:
@@ -173,13 +192,22 @@ def _sync_each(sync_type: SyncType, check: RestatementCheckOperator, settings: S
     ).expand_kwargs(check.output)
 
 
-def check_freshness(settings: Settings) -> None:
+def check_freshness(feeds: Feeds) -> None:
     """Add a freshness check for each table, the closing of dead runs' rows, and retention to the current Dag."""
-    common = _common_arguments(settings) | {"on_failure_callback": notify_unread}
-    close_stale_runs = StaleRunsOperator(task_id="close_stale_runs", **common | NOTIFIED)
-    close_stale_runs >> RetentionOperator(task_id="delete_old", **common | NOTIFIED)
+    common = _common_arguments(feeds.defaults) | {"on_failure_callback": notify_unread}
     for sync_type in SyncType:
-        FreshnessCheckOperator(task_id=sync_type.target_table, table_name=sync_type.target_table, **common)
+        table = sync_type.target_table
+        of_each(feeds, FreshnessCheckOperator, task_id=table, table_name=table, **common)
+    of_each(feeds, StaleRunsOperator, task_id="close_stale_runs", **common | NOTIFIED)
+    of_each(feeds, RetentionOperator, task_id="delete_old", **common | NOTIFIED)
+
+
+def of_each(feeds: Feeds, operator: type[Any], **arguments: Any) -> Any:
+    """Add the task of a single feed, or one mapped over the names of several, so that a feed that fails fails alone."""
+    if feeds.is_single:
+        return operator(**arguments | {"settings": feeds.of(None)})
+    mapped = operator.partial(**arguments | {"settings": feeds, "map_index_template": "{{ task.feed }}"})
+    return mapped.expand(feed=feeds.names)
 
 
 def overdue(settings: Settings) -> DeadlineAlert | None:
@@ -187,7 +215,7 @@ def overdue(settings: Settings) -> DeadlineAlert | None:
     alerts = settings.alerts
     if alerts.conn_id is None or "late" not in alerts.causes:
         return None
-    sections = settings.model_dump(mode="json", by_alias=True, include={"source", "target", "alerts"})
+    sections = settings.model_dump(mode="json", by_alias=True, include={"feed", "source", "target", "alerts"})
     return DeadlineAlert(
         reference=RunCreated(),
         interval=timedelta(minutes=alerts.runs_longer_than_minutes),

@@ -16,5 +16,6 @@ select
     last_sync_log_id,
     last_status,
     last_finished_at,
-    last_error
+    last_error,
+    (select feed from schema_state) as feed
 from table_freshness();

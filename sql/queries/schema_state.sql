@@ -1,18 +1,18 @@
--- The Airflow that owns the schema, and the days that the settings give each period type.
+-- The Airflow and the feed that own the schema, and the days that the settings give each period type.
 
 
 -- name: claim
--- The first Airflow that syncs becomes the owner.
-update schema_state set airflow = %(airflow)s, airflow_since = clock_timestamp()
-where airflow is null;
+-- The first Airflow that syncs becomes the owner, and so does the first named feed of what was an only one.
+update schema_state set airflow = %(airflow)s, feed = %(feed)s, airflow_since = clock_timestamp()
+where airflow is null or (airflow = %(airflow)s and feed is null and %(feed)s::text is not null);
 
 
 -- name: owner
-select airflow, airflow_since from schema_state;
+select airflow, feed, airflow_since from schema_state;
 
 
 -- name: take_over
-update schema_state set airflow = %(airflow)s, airflow_since = clock_timestamp();
+update schema_state set airflow = %(airflow)s, feed = %(feed)s, airflow_since = clock_timestamp();
 
 
 -- name: write_days

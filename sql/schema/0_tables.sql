@@ -141,17 +141,18 @@ comment on table sent_alert is
 'The alerts that were sent. An open cause (resolved_at is null) is not sent again, unless its row is deleted.';
 
 
--- One row: which code the schema fits, and which Airflow it belongs to.
+-- One row: which code the schema fits, and which Airflow and feed it belongs to.
 create table schema_state (
     only_row boolean primary key default true constraint schema_state_only_row_check check (only_row),
     files text,                          -- hash of the files of sql/schema that are in force
     schema_name text,                    -- what the schema was called when they were put in force
     airflow text,                        -- the one Airflow whose syncs may write here; null until the first one
-    airflow_since timestamptz
+    feed text,                           -- which of its feeds; null for the only one of a configuration
+    airflow_since timestamptz            -- since when
 );
 
 comment on table schema_state is
-'Which files of sql/schema are in force, and which Airflow this schema belongs to. "sqp take-over" changes the owner.';
+'Which files of sql/schema are in force, and which Airflow and feed this schema belongs to. "sqp take-over" changes both.';
 
 insert into schema_state
 default values;

@@ -15,14 +15,14 @@ import httpx
 import pytest
 
 from dev.checkout import ROOT
+from sqp_provider.core.feeds import Feeds
 from sqp_provider.core.period import Period, SyncType
-from sqp_provider.core.settings import Settings
 from tests.compose.conftest import NewProject
 from tests.compose.project import UID, Project
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(7200)]  # the first test waits for the images
 
-DELAY = Settings.load(ROOT / "dags" / "sqp_config.yaml").schedule.delay(SyncType.WEEKLY)
+DELAY = Feeds.load(ROOT / "dags" / "sqp_config.yaml").of(None).schedule.delay(SyncType.WEEKLY)
 NEWEST = Period.latest_due(SyncType.WEEKLY, datetime.now(UTC), DELAY).first_day
 """The week of the scheduled run, which starts as soon as the Dag is unpaused."""
 

@@ -167,7 +167,7 @@ def test_a_database_that_is_down_fails_and_is_tried_again(
     run = airflow.run("sqp_freshness")
     tries = {(ti.task_id, ti.state, ti.try_number) for ti in run.get_task_instances()}
     failed = {("close_stale_runs", "failed", 2), *((f"{each}_summary", "failed", 2) for each in SyncType)}
-    assert tries == {*failed, ("delete_old", "upstream_failed", 0)}
+    assert tries == {*failed, ("delete_old", "failed", 2)}
 
 
 def test_an_unknown_mode_is_refused_when_the_dag_is_parsed() -> None:

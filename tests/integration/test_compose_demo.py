@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from sqp_provider.core.settings import Settings
+from sqp_provider.core.feeds import Feeds
 from tests.conftest import new_database
 from tests.e2e.airflow_server import airflow, free_ports
 from tests.fixtures import connection_to
@@ -138,7 +138,7 @@ def test_the_demo_lands_what_is_due_unpauses_the_syncs_and_a_week_syncs(
     connections["sqp_postgres"] = json.loads(connection_to(emulator.target))
     for name, connection in connections.items():
         monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(connection))
-    stages = Stages(Settings.load(ROOT / "dags" / "sqp_config.yaml"), emulator.target)
+    stages = Stages(Feeds.load(ROOT / "dags" / "sqp_config.yaml").of(None), emulator.target)
     run = stages.sync()  # without a period, as its schedule does: the newest that is due
     assert run.colour == "success", run.errors
     assert stages.log(run)["sync_status"] == "completed"

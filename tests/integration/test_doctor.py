@@ -19,6 +19,7 @@ from google.cloud import bigquery
 
 from sqp_provider.__main__ import main
 from sqp_provider.core.doctor import Finding
+from sqp_provider.core.ownership import Owner
 from sqp_provider.core.settings import Settings
 from sqp_provider.doctor import Doctor
 from sqp_provider.migrations import migrate, take_over
@@ -274,7 +275,7 @@ def test_an_older_schema_and_another_owner_fail(
     database: str, settings: Settings, target: Callable[[str], None]
 ) -> None:
     target(database)
-    take_over(database, "sqp", "https://other.example.com")
+    take_over(database, "sqp", Owner("https://other.example.com"))
     owner = examined(settings)["owner of the schema"]
     assert owner.verdict == "failed"
     assert "belongs to Airflow https://other.example.com" in owner.found

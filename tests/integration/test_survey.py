@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from sqp_provider.__main__ import main
+from sqp_provider.core.feeds import Feeds
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import Settings
 from tests import surveys
@@ -151,7 +152,7 @@ def test_the_command_prints_a_file_that_loads_or_says_what_is_missing(
     assert told.err == ""
     file = tmp_path / "sqp_config.yaml"
     file.write_text(told.out)
-    assert Settings.load(file).source.tables == (f"sqp-demo.{landing.table}",)
+    assert Feeds.load(file).of(None).source.tables == (f"sqp-demo.{landing.table}",)
     assert "# Partitions: none, so each sync reads the whole table; better by start_date" in told.out
 
     landing.create({name: kind for name, kind in COLUMNS.items() if name != "asin"})

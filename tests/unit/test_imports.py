@@ -55,7 +55,7 @@ MAY_IMPORT = {
         "doctor",
         "hooks.bigquery",
         "source.survey",
-        "operators.airflow_name",
+        "operators.owner",
         "status.config",
         "migrations",
         "revisions",

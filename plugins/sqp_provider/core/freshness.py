@@ -33,11 +33,13 @@ class Freshness:
     last_status: str | None
     last_finished_at: datetime | None
     last_error: str | None
+    feed: str | None = None
+    """Whose table it is; None: of the only feed."""
 
     @property
     def remedy(self) -> str:
         """What to do about a stale table."""
-        dag_id = SyncType(self.sync_type).dag_id
+        dag_id = SyncType(self.sync_type).dag_id + (f"__{self.feed}" if self.feed else "")
         failed = f"Do what the error of the last sync of {dag_id} says"
         cause = failed if self.last_status == "failed" else f"Check whether {dag_id} runs"
         return f"The target is unchanged. {cause}, or trigger the Dag."

@@ -1,24 +1,53 @@
-"""Check that the schema belongs to this Airflow. Two would undo each other's syncs and close each other's runs."""
+"""Check that a schema belongs to this Airflow and feed. Two would undo each other's syncs and close their runs."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqp_provider.core.errors import SchemaOwned
 
 
-def refuse_other_airflow(schema: str, airflow: str, owner: str, since: datetime) -> None:
-    """Stop a task of an Airflow that does not own the schema.
+@dataclass(frozen=True)
+class Owner:
+    """Who syncs into a schema.
 
-    ``refuse_other_airflow("sqp", "https://airflow.example.com", "https://airflow.example.com", since)`` passes.
+    :param airflow: the name of an Airflow, ``https://airflow.example.com``.
+    :param feed: one of its feeds, or None for the only one.
+    """
+
+    airflow: str
+    feed: str | None = None
+
+    def __str__(self) -> str:
+        return f"feed {self.feed} of Airflow {self.airflow}" if self.feed else f"Airflow {self.airflow}"
+
+    @property
+    def as_arguments(self) -> str:
+        """``--airflow https://airflow.example.com --feed acme_us``."""
+        return f"--airflow {self.airflow}" + (f" --feed {self.feed}" if self.feed else "")
+
+
+def refuse_other_owner(schema: str, asking: Owner, owner: Owner, since: datetime) -> None:
+    """Stop a task of an Airflow or a feed that does not own the schema.
+
+    ``refuse_other_owner("sqp", Owner("https://airflow.example.com"), Owner("https://airflow.example.com"), since)``
+    passes.
 
     :raises SchemaOwned: names the owner, and how to take the schema over.
     """
-    if airflow == owner:
+    if asking == owner:
         return
+    found = (
+        f"schema {schema} belongs to {owner} since {since:%Y-%m-%d}, but this is {asking}. The target is unchanged. "
+    )
+    take_over = f"run 'sqp take-over {asking.as_arguments}' (or trigger the Dag sqp_migrate with take_over)"
+    if asking.airflow != owner.airflow:
+        raise SchemaOwned(
+            f"{found}Pause this Airflow's sqp Dags, or name another target.schema in sqp_config.yaml. "
+            f"To move the schema here, pause them there, {take_over}, and clear the failed task."
+        )
     raise SchemaOwned(
-        f"schema {schema} belongs to Airflow {owner} since {since:%Y-%m-%d}, but this is {airflow}. "
-        "The target is unchanged. Pause this Airflow's sqp Dags, or name another target.schema in sqp_config.yaml. "
-        f"To move the schema here, pause them there, run 'sqp take-over --airflow {airflow}' (or trigger the Dag "
-        "sqp_migrate with take_over), and clear the failed task."
+        f"{found}If that feed was renamed, {take_over}, and clear the failed task. If both are wanted, give this one "
+        "another target.schema in sqp_config.yaml."
     )

@@ -1,13 +1,13 @@
-"""The configuration file: where the source is, what its columns are called, how strict the checks are."""
+"""The settings of one feed: where the source is, what its columns are called, how strict the checks are."""
 
 from __future__ import annotations
 
+import re
+import zlib
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from sqp_provider.core.errors import InvalidSettings
 from sqp_provider.core.mistake import mistake
@@ -15,7 +15,12 @@ from sqp_provider.core.period import PERIOD_TYPES, SyncType
 from sqp_provider.core.section import Section
 from sqp_provider.core.source_settings import SourceSettings
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]{0,49}$")]
+LONGEST_SCHEMA = 50
+"""With ``_staging`` a schema's name must stay below Postgres' 63 bytes."""
+
+STAGING_SUFFIX = "_staging"
+
+Identifier = Annotated[str, StringConstraints(pattern=rf"^[a-z_][a-z0-9_]{{0,{LONGEST_SCHEMA - 1}}}$")]
 """A Postgres schema name; lower case, so that nobody has to quote it at night."""
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -25,6 +30,9 @@ def _of_each_type(default: str) -> dict[SyncType, int]:
     """Return a default of each period type: ``{SyncType.WEEKLY: 4, …}`` for ``delay_days``."""
     return {sync_type: getattr(period_type, default) for sync_type, period_type in PERIOD_TYPES.items()}
 
+
+_DAGS = re.compile(rf"\b({'|'.join(sync_type.dag_id for sync_type in SyncType)}|sqp_restatements)\b")
+"""The Dags of which each feed has its own."""
 
 Days = Annotated[int, Field(ge=0, le=90)]
 Periods = Annotated[int, Field(ge=0, le=520)]
@@ -40,7 +48,10 @@ class TargetSettings(Section):
         description="the direct connection for `sqp_migrate`, if `conn_id` goes through a transaction pooler",
     )
     schema_name: Identifier = Field(
-        default="sqp", alias="schema", description="the schema of the summaries; it belongs to one Airflow"
+        default="sqp",
+        alias="schema",
+        description="the schema of the summaries; it belongs to one Airflow and one feed. Below the defaults of "
+        "several feeds: what their schemas begin with, `sqp_<feed>`",
     )
     lock_timeout_seconds: float = Field(
         default=2700,
@@ -56,10 +67,17 @@ class TargetSettings(Section):
         description="a publish that deletes more is refused; a part of what is published or, if more, of what arrives",
     )
 
+    @field_validator("schema_name")
+    @classmethod
+    def _not_of_staged_tables(cls, schema: str) -> str:
+        if schema.endswith(STAGING_SUFFIX):
+            raise ValueError(f"names that end in {STAGING_SUFFIX} are for staged tables; expected another")
+        return schema
+
     @property
     def staging_schema(self) -> str:
         """``sqp_staging``: where a period stands until its checks passed."""
-        return f"{self.schema_name}_staging"
+        return f"{self.schema_name}{STAGING_SUFFIX}"
 
 
 class CheckSettings(Section):
@@ -92,6 +110,9 @@ class ScheduleSettings(Section):
 
     delay_days: dict[SyncType, Days] = Field(
         default=_of_each_type("delay_days"), description="how many days after a period's last day its run comes"
+    )
+    spread_minutes: int = Field(
+        default=60, ge=0, le=720, description="the runs of several feeds fall due within so many minutes, by name"
     )
     retries: int = Field(default=3, ge=0, le=20, description="how often a stage is tried again after an outage")
     retry_delay_seconds: float = Field(default=30, ge=0, description="before the first retry; doubles with each")
@@ -172,8 +193,9 @@ class AlertSettings(Section):
 
 
 class Settings(Section):
-    """The whole of ``dags/sqp_config.yaml``. What it says of each period type may name some types only."""
+    """All settings of one feed. What they say of each period type may name some types only."""
 
+    feed: str | None = Field(default=None, description="its name; null: the only feed of the file")
     source: SourceSettings
     target: TargetSettings = TargetSettings()
     checks: CheckSettings = CheckSettings()
@@ -201,24 +223,39 @@ class Settings(Section):
         """``{"sqp-sync": "mailto:data@example.com"}``, as a Dag wants it."""
         return {self.owner: self.owner_link} if self.owner_link else {}
 
-    @classmethod
-    def load(cls, path: Path) -> Settings:
-        """Read and check the file.
+    @property
+    def tags(self) -> list[str]:
+        """``["feed:acme_us"]``, for the Dag list; nothing for the only feed."""
+        return [f"feed:{self.feed}"] if self.feed else []
 
-        :raises InvalidSettings: each mistake with its key, what was found and what was expected.
+    @property
+    def labels(self) -> dict[str, str]:
+        """``{"feed": "acme_us"}``, for metrics and BigQuery jobs; nothing for the only feed."""
+        return {"feed": self.feed} if self.feed else {}
+
+    @property
+    def spread(self) -> timedelta:
+        """How much later than the first one the runs of this feed fall due, so that not all do at once."""
+        if self.feed is None or not self.schedule.spread_minutes:
+            return timedelta()
+        return timedelta(minutes=zlib.crc32(self.feed.encode()) % self.schedule.spread_minutes)
+
+    def named(self, dag_id: str) -> str:
+        """``settings.named("sqp_restatements") == "sqp_restatements__acme_us"``; unchanged for the only feed."""
+        return f"{dag_id}__{self.feed}" if self.feed else dag_id
+
+    def worded(self, text: str) -> str:
+        """Put the names of this feed's schema and Dags into a text that names those of a single feed.
+
+        ``settings.worded("sqp.period_status, sqp_weekly_sync")`` is
+        ``sqp_acme_us.period_status, sqp_weekly_sync__acme_us``.
         """
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InvalidSettings(
-                f"{path}: cannot be read ({error.strerror}). Set SQP_CONFIG to the path of sqp_config.yaml, or restore "
-                "the file."
-            ) from error
-        except yaml.YAMLError as error:
-            raise InvalidSettings(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
-        if not isinstance(content, dict):
-            raise InvalidSettings(f"{path}: expected sections such as 'source:', found {type(content).__name__}")
-        return cls.checked(content, origin=str(path))
+        text = re.sub(r"\bsqp\.(?=[a-z])", f"{self.target.schema_name}.", text)
+        return _DAGS.sub(lambda found: self.named(found[0]), text)
+
+    def dag_id(self, sync_type: SyncType) -> str:
+        """``settings.dag_id(SyncType.WEEKLY) == "sqp_weekly_sync__acme_us"``."""
+        return self.named(sync_type.dag_id)
 
     @classmethod
     def checked(cls, content: dict[str, Any], *, origin: str) -> Settings:

@@ -6,6 +6,7 @@ import functools
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ParamSpec
 from urllib.parse import quote
 
@@ -148,7 +149,7 @@ def notify_unlogged(context: Context) -> None:
 def notify_overdue(context: dict[str, Any], settings: dict[str, Any]) -> None:
     """Send the alert of a run that takes too long. Airflow calls this when the run's deadline has passed.
 
-    :param settings: the sections ``source``, ``target`` and ``alerts`` as JSON.
+    :param settings: ``feed`` and the sections ``source``, ``target`` and ``alerts`` as JSON.
     """
     checked = Settings.checked(settings, origin="deadline")
     dag_run = context["dag_run"]
@@ -183,6 +184,8 @@ def notify_once(settings: Settings, alert: Alert, *, remembered: bool = True) ->
 
     if alert.kind not in settings.alerts.causes:
         return True
+    if settings.feed:
+        alert = replace(alert, title=f"{settings.feed}: {alert.title}")
     alert_id = None
     try:
         with sent_alerts(settings) as alerts:

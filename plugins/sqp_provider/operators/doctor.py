@@ -5,26 +5,20 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow.sdk import BaseOperator, Context
+from airflow.sdk import Context
 
 from sqp_provider.core.doctor import Verdict, as_table, has_failed
-from sqp_provider.core.settings import Settings
 from sqp_provider.core.trigger import refuse_unknown_keys
 from sqp_provider.failures import ExplainedFailure, fails_plainly
-from sqp_provider.operators.airflow_name import airflow_name
+from sqp_provider.operators.feed import FeedOperator
+from sqp_provider.operators.owner import owner_of
 
 
-class DoctorOperator(BaseOperator):
+class DoctorOperator(FeedOperator):
     """Check all that a sync needs, log the table, and return how many checks ended how.
 
     Param ``price_per_tib``: what BigQuery asks for a TiB, to say what the syncs cost.
-
-    :param settings: the checked configuration file.
     """
-
-    def __init__(self, *, settings: Settings, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.settings = settings
 
     @fails_plainly
     def execute(self, context: Context) -> dict[str, int]:
@@ -34,7 +28,7 @@ class DoctorOperator(BaseOperator):
         dag_run: Any = context["dag_run"]
         refuse_unknown_keys(dag_run.conf, set(context["dag"].params))
         price = context["params"].get("price_per_tib")
-        findings = Doctor(self.settings, airflow_name(self.settings), datetime.now(UTC), price).findings()
+        findings = Doctor(self.settings, owner_of(self.settings), datetime.now(UTC), price).findings()
         for line in as_table(findings).splitlines():
             self.log.info("%s", line)
         if has_failed(findings):

@@ -7,27 +7,27 @@ from typing import Any
 from airflow.sdk import Context
 
 from sqp_provider.core.freshness import Freshness
-from sqp_provider.core.settings import Settings
+from sqp_provider.core.settings import TargetSettings
 from sqp_provider.notifications.alerts import notify_freshness
 from sqp_provider.notifications.task_alerts import notify_read
+from sqp_provider.operators.feed import FeedOperator
 from sqp_provider.operators.metrics import table_age
 from sqp_provider.sensors.freshness import SqpFreshnessSensor
 
 
-class FreshnessCheckOperator(SqpFreshnessSensor):
-    """Send an alert and fail if the table is stale; send another alert when it is fresh again.
+class FreshnessCheckOperator(FeedOperator, SqpFreshnessSensor):
+    """Send an alert and fail if the table is stale; send another alert when it is fresh again."""
 
-    :param settings: the checked configuration file.
-    """
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(when_stale="fail", **kwargs)
 
-    def __init__(self, *, settings: Settings, **kwargs: Any) -> None:
-        target = settings.target
-        super().__init__(when_stale="fail", postgres_conn_id=target.conn_id, schema=target.schema_name, **kwargs)
-        self.settings = settings
+    def target(self) -> TargetSettings:
+        """Return the feed's target."""
+        return self.settings.target
 
     def conclude(self, context: Context, freshness: Freshness) -> dict[str, Any]:
         """Send the alerts and the metric, then return or fail as the sensor does."""
         notify_read(context)
-        table_age(freshness)
+        table_age(freshness, self.settings.labels)
         notify_freshness(self.settings, freshness, context["ti"])
         return super().conclude(context, freshness)

@@ -99,7 +99,7 @@ class SyncLogFinishOperator(SyncStageOperator):
 
     def conclude(self, sync: SyncRun, error: Failure | None) -> str:
         """Log the outcome, and raise if the run failed."""
-        sync_finished(sync.period.sync_type, "failed" if error else "completed")
+        sync_finished(sync.period.sync_type, "failed" if error else "completed", self.settings.labels)
         if error:
             told = error.message.removeprefix(f"{sync.period}: ")
             raise SyncFailed(f"{sync} failed in {error.stage}: {told}")

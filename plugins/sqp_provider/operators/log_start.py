@@ -13,8 +13,8 @@ from sqp_provider.core.run import SyncOptions
 from sqp_provider.core.trigger import refuse_one_period_for_a_backfill, refuse_unknown_keys
 from sqp_provider.failures import fails_plainly, failure_of
 from sqp_provider.notifications.alerts import notify_run_finished
-from sqp_provider.operators.airflow_name import airflow_name
 from sqp_provider.operators.metrics import sync_finished
+from sqp_provider.operators.owner import owner_of
 from sqp_provider.operators.stage import SyncStageOperator, measured
 from sqp_provider.operators.stale_runs import close_stale_runs
 
@@ -55,7 +55,7 @@ class SyncLogStartOperator(SyncStageOperator):
             self.log_refusal(context, options, error)
             raise
         with self.postgres.transaction() as database:
-            SchemaState(database).claim(airflow_name(self.settings))
+            SchemaState(database).claim(owner_of(self.settings))
             sync_log_id, attempt = self.start(database, context, period, options)
         self.name_sync(period, sync_log_id)
         self.log.info("%s: sync_log %s, attempt %s", period, sync_log_id, attempt)
@@ -97,9 +97,8 @@ class SyncLogStartOperator(SyncStageOperator):
 
     def close_stale_runs(self, context: Context, own: int) -> None:
         """Close the rows of this type that dead runs left as started."""
-        after = self.settings.schedule.stale_after
         postgres, ti = self.postgres, context["ti"]
-        for run in close_stale_runs(postgres, ti, self.log, after=after, sync_type=self.sync_type, own=own):
+        for run in close_stale_runs(postgres, ti, self.log, self.settings, sync_type=self.sync_type, own=own):
             notify_run_finished(self.settings, run.sync_log_id)
 
     def log_refusal(self, context: Context, options: SyncOptions, error: InvalidTrigger) -> None:
@@ -109,10 +108,10 @@ class SyncLogStartOperator(SyncStageOperator):
 
         failure = failure_of(context["ti"], error)
         with self.postgres.transaction() as database:
-            SchemaState(database).claim(airflow_name(self.settings))
+            SchemaState(database).claim(owner_of(self.settings))
             sync_log_id, attempt = self.start(database, context, None, options)
             SyncLog(database).close(sync_log_id, attempt, failure)
-        sync_finished(self.sync_type, "failed")
+        sync_finished(self.sync_type, "failed", self.settings.labels)
 
 
 def _day(requested: Any) -> date:

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk import BaseOperator, Context
+from airflow.sdk import Context
 
-from sqp_provider.core.settings import Settings
 from sqp_provider.core.trigger import refuse_unknown_keys
 from sqp_provider.failures import ExplainedFailure, fails_plainly
-from sqp_provider.operators.airflow_name import airflow_name
+from sqp_provider.operators.feed import FeedOperator
+from sqp_provider.operators.owner import owner_of
 
 
-class SchemaMigrateOperator(BaseOperator):
+class SchemaMigrateOperator(FeedOperator):
     """Bring the configured schema to the version of this code and return what was applied.
 
     Param ``take_over``: make this Airflow the owner of the schema.
-
-    :param settings: the checked configuration file.
     """
-
-    def __init__(self, *, settings: Settings, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.settings = settings
 
     @fails_plainly
     def execute(self, context: Context) -> list[str]:
@@ -38,7 +32,7 @@ class SchemaMigrateOperator(BaseOperator):
         try:
             applied = migrate(dsn, target.schema_name, self.settings)
             if context["params"].get("take_over"):
-                take_over(dsn, target.schema_name, airflow_name(self.settings))
+                take_over(dsn, target.schema_name, owner_of(self.settings))
             return applied
         except MigrationError as error:
             raise ExplainedFailure(str(error)) from error

@@ -14,7 +14,7 @@ from sqp_provider.core.restatement import Finding, find_restatements, is_its_tur
 from sqp_provider.core.trigger import refuse_unknown_keys
 from sqp_provider.failures import fails_plainly
 from sqp_provider.notifications.alerts import notify_run_finished
-from sqp_provider.operators.airflow_name import airflow_name
+from sqp_provider.operators.owner import owner_of
 from sqp_provider.operators.stage import SyncStageOperator
 from sqp_provider.operators.stale_runs import close_stale_runs
 
@@ -49,7 +49,7 @@ class RestatementCheckOperator(SyncStageOperator):
             self.log.info("%s is not in sync_types, so nothing was checked", self.sync_type)
             return []
         with self.postgres.transaction() as database:
-            SchemaState(database).claim(airflow_name(self.settings))
+            SchemaState(database).claim(owner_of(self.settings))
         self.source.refuse_if_unusable()
         self.close_stale_runs(context)
         self.check_stored(context)
@@ -58,12 +58,13 @@ class RestatementCheckOperator(SyncStageOperator):
         to_sync = [finding.period for finding in findings if finding.action == "sync"]
         if context["params"]["dry_run"]:
             return []
-        return [trigger(period, context["dag_run"].run_after) for period in to_sync]
+        return [
+            trigger(self.settings.dag_id(self.sync_type), period, context["dag_run"].run_after) for period in to_sync
+        ]
 
     def close_stale_runs(self, context: Context) -> None:
         """Close the rows of dead runs, because a period with an open row counts as being synced."""
-        after = self.settings.schedule.stale_after
-        for run in close_stale_runs(self.postgres, context["ti"], self.log, after=after):
+        for run in close_stale_runs(self.postgres, context["ti"], self.log, self.settings):
             notify_run_finished(self.settings, run.sync_log_id)
 
     def check_stored(self, context: Context) -> None:
@@ -141,7 +142,7 @@ class RestatementCheckOperator(SyncStageOperator):
         self.log.info("%s periods checked, %s to sync", len(findings), to_sync)
 
 
-def trigger(period: Period, run_after: datetime) -> dict[str, Any]:
+def trigger(dag_id: str, period: Period, run_after: datetime) -> dict[str, Any]:
     """Return the arguments that start the period's sync.
 
     The run id is ``restatement__weekly_2026-11-08__2026-11-23T06:00:00``. A check or a sync that is cleared gives the
@@ -149,7 +150,7 @@ def trigger(period: Period, run_after: datetime) -> dict[str, Any]:
     """
     name = f"{period.sync_type}_{period.first_day}"
     return {
-        "trigger_dag_id": period.sync_type.dag_id,
+        "trigger_dag_id": dag_id,
         "trigger_run_id": f"restatement__{name}__{run_after:%Y-%m-%dT%H:%M:%S}",
         "conf": {"period_start": period.first_day.isoformat()},
     }

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow.sdk import BaseOperator, Context
+from airflow.sdk import Context
 
 from sqp_provider.core.errors import TargetUnreachable
-from sqp_provider.core.settings import Settings
 from sqp_provider.failures import fails_plainly
-from sqp_provider.operators.airflow_name import airflow_name
+from sqp_provider.operators.feed import FeedOperator
+from sqp_provider.operators.owner import owner_of
 
 if TYPE_CHECKING:
     from sqp_provider.target.planner import Statistics
     from sqp_provider.target.retention import Retention
 
 
-class RetentionOperator(BaseOperator):
+class RetentionOperator(FeedOperator):
     """Delete rows that are older than the ``retention`` of the configuration, and return how many of each kind.
 
     Then analyze the summary tables that have grown: autovacuum analyzes partitions, never the table that they make.
-
-    :param settings: the checked configuration file.
     """
-
-    def __init__(self, *, settings: Settings, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.settings = settings
 
     @fails_plainly
     def execute(self, context: Context) -> dict[str, int]:
@@ -38,7 +32,7 @@ class RetentionOperator(BaseOperator):
 
         postgres = SqpPostgresHook(self.settings.target)
         with postgres.transaction() as database:
-            SchemaState(database).claim(airflow_name(self.settings))
+            SchemaState(database).claim(owner_of(self.settings))
         retention = Retention(postgres, self.settings.retention)
         deleted = {"periods": 0, "summary_rows": 0}
         for sync_type, first_day, rows in retention.delete_periods():

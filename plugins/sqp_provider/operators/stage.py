@@ -19,9 +19,9 @@ from sqp_provider.core.publish import SKIPPED, PublishResult
 from sqp_provider.core.run import STAGES, TASKS, SyncRun
 from sqp_provider.core.settings import Settings
 from sqp_provider.core.snapshot import Snapshot
-from sqp_provider.operators.airflow_name import airflow_name
 from sqp_provider.operators.links import SyncPageLink
 from sqp_provider.operators.metrics import stage_finished
+from sqp_provider.operators.owner import owner_of
 
 if TYPE_CHECKING:
     from sqp_provider.hooks.bigquery import SqpBigQueryHook
@@ -70,7 +70,7 @@ class SyncStageOperator(BaseOperator):
         """The source table."""
         from sqp_provider.source.table import Source
 
-        return Source(self.bigquery, self.settings.source)
+        return Source(self.bigquery, self.settings.source, self.settings.labels)
 
     def read_sync(self, context: Context) -> SyncRun:
         """Read the run and its current attempt. Every stage reads them again, so that it notices a clear.
@@ -90,7 +90,7 @@ class SyncStageOperator(BaseOperator):
                 "The target is unchanged. Clear the whole run."
             )
         with self.postgres.transaction() as database:
-            SchemaState(database).claim(airflow_name(self.settings))
+            SchemaState(database).claim(owner_of(self.settings))
             log = SyncLog(database)
             sync = log.read(sync_log_id)
             if sync.is_closed:
@@ -115,7 +115,7 @@ class SyncStageOperator(BaseOperator):
 
     def name_sync(self, period: Period | None, sync_log_id: int) -> None:
         """Add period and id as fields to every further line of the task's log, beside Airflow's run_id."""
-        structlog.contextvars.bind_contextvars(period=str(period), sync_log_id=sync_log_id)
+        structlog.contextvars.bind_contextvars(period=str(period), sync_log_id=sync_log_id, **self.settings.labels)
         if period is not None:
             self.sync_type = period.sync_type
 
@@ -193,7 +193,9 @@ def measured(execute: Callable[P, R]) -> Callable[P, R]:
         stage, began = cast("SyncStageOperator", args[0]), time.monotonic()
         stage.result = result = execute(*args, **kwargs)
         if stage.sync_type is not None:
-            stage_finished(stage.sync_type, stage.task_id, time.monotonic() - began, stage.counts(result))
+            stage_finished(
+                stage.sync_type, stage.task_id, time.monotonic() - began, stage.counts(result), stage.settings.labels
+            )
         return result
 
     return timed

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator, Context
+from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowRuntimeError
 
 from sqp_provider.core.errors import SyncError
@@ -14,8 +13,9 @@ from sqp_provider.core.settings import Settings
 from sqp_provider.core.stale import OpenRun
 from sqp_provider.failures import answer_of, fails_plainly
 from sqp_provider.notifications.alerts import notify_recoveries, notify_run_finished
-from sqp_provider.operators.airflow_name import airflow_name
+from sqp_provider.operators.feed import FeedOperator
 from sqp_provider.operators.metrics import sync_finished
+from sqp_provider.operators.owner import owner_of
 
 if TYPE_CHECKING:
     from sqp_provider.hooks.postgres import SqpPostgresHook
@@ -23,15 +23,8 @@ if TYPE_CHECKING:
 UNFINISHED = ["queued", "running"]
 
 
-class StaleRunsOperator(BaseOperator):
-    """Close the rows that dead runs left as ``started``, of all types, and return their ids.
-
-    :param settings: the checked configuration file.
-    """
-
-    def __init__(self, *, settings: Settings, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.settings = settings
+class StaleRunsOperator(FeedOperator):
+    """Close the rows that dead runs left as ``started``, of all types, and return their ids."""
 
     @fails_plainly
     def execute(self, context: Context) -> list[int]:
@@ -39,12 +32,12 @@ class StaleRunsOperator(BaseOperator):
         from sqp_provider.hooks.postgres import SqpPostgresHook
         from sqp_provider.target.schema_state import SchemaState
 
-        postgres, after = SqpPostgresHook(self.settings.target), self.settings.schedule.stale_after
+        postgres = SqpPostgresHook(self.settings.target)
         with postgres.transaction() as database:
             state = SchemaState(database)
-            state.claim(airflow_name(self.settings))
+            state.claim(owner_of(self.settings))
             state.write_days(self.settings.schedule, self.settings.freshness)
-        closed = close_stale_runs(postgres, context["ti"], self.log, after=after)
+        closed = close_stale_runs(postgres, context["ti"], self.log, self.settings)
         for run in closed:
             notify_run_finished(self.settings, run.sync_log_id)
         notify_recoveries(self.settings)
@@ -56,8 +49,8 @@ def close_stale_runs(
     postgres: SqpPostgresHook,
     ti: Any,
     log: Any,
+    settings: Settings,
     *,
-    after: timedelta,
     sync_type: SyncType | None = None,
     own: int | None = None,
 ) -> list[OpenRun]:
@@ -67,7 +60,7 @@ def close_stale_runs(
     other work to do.
 
     :param ti: the calling task's instance, which can ask Airflow.
-    :param after: how old a row must be, ``schedule.stale_after_minutes``.
+    :param settings: say how old a row must be, ``schedule.stale_after_minutes``.
     :param sync_type: None for all types.
     :param own: ``sync_log_id`` of the caller's own row.
     """
@@ -75,8 +68,8 @@ def close_stale_runs(
 
     with postgres.transaction() as database:
         open_runs = OpenRuns(database).read(sync_type)
-    overdue = [run for run in open_runs if run.sync_log_id != own and run.is_overdue(after)]
-    return [run for run in overdue if not _is_unfinished(run, ti, log) and _closed(run, postgres, log)]
+    overdue = [run for run in open_runs if run.sync_log_id != own and run.is_overdue(settings.schedule.stale_after)]
+    return [run for run in overdue if not _is_unfinished(run, ti, log) and _closed(run, postgres, log, settings)]
 
 
 def _is_unfinished(run: OpenRun, ti: Any, log: Any) -> bool:
@@ -89,7 +82,7 @@ def _is_unfinished(run: OpenRun, ti: Any, log: Any) -> bool:
         return True
 
 
-def _closed(run: OpenRun, postgres: SqpPostgresHook, log: Any) -> bool:
+def _closed(run: OpenRun, postgres: SqpPostgresHook, log: Any, settings: Settings) -> bool:
     from sqp_provider.target.open_runs import OpenRuns
 
     try:
@@ -99,6 +92,6 @@ def _closed(run: OpenRun, postgres: SqpPostgresHook, log: Any) -> bool:
         log.warning("%s stays open and the next run tries to close it again: %s", run, error)
         return False
     if closed:
-        sync_finished(run.sync_type, closed)
+        sync_finished(run.sync_type, closed, settings.labels)
         log.warning("Closed as %s: %s", closed, run.failure.message)
     return closed is not None

@@ -41,7 +41,7 @@ class SourceDoctor:
     ) -> None:
         self.hook = hook
         self.settings = settings
-        self.source = Source(hook, settings.source)
+        self.source = Source(hook, settings.source, settings.labels)
         self.week = Period.latest_due(SyncType.WEEKLY, now, settings.schedule.delay(SyncType.WEEKLY))
         self.dry_runs = DryRuns(self.source, settings, now, price_per_tib)
 

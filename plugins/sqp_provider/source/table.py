@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from google.cloud import bigquery
@@ -22,11 +23,17 @@ from sqp_provider.sql_files import bigquery_statement
 
 
 class Source:
-    """The configured source table."""
+    """The configured source table.
 
-    def __init__(self, hook: SqpBigQueryHook, settings: SourceSettings) -> None:
+    :param labels: what the jobs carry besides their own, ``{"feed": "acme_us"}``.
+    """
+
+    def __init__(
+        self, hook: SqpBigQueryHook, settings: SourceSettings, labels: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self.hook = hook
         self.settings = settings
+        self.labels = labels
 
     @cached_property
     def location(self) -> str:
@@ -112,7 +119,7 @@ class Source:
             job_id=name,
             location=self.location,
             parameters=self.parameters(sync.period),
-            labels=_labels(sync.period, "extract"),
+            labels=self._labels(sync.period, "extract"),
             maximum_bytes_billed=self.settings.maximum_bytes_billed,
         )
 
@@ -197,8 +204,12 @@ class Source:
             parameters,
             self.settings.maximum_bytes_billed if parameters else None,
             location=self.location,
-            labels=_labels(period, purpose),
+            labels=self._labels(period, purpose),
         )
+
+    def _labels(self, period: Period, purpose: str) -> dict[str, str]:
+        """Return a query's labels: ``{"sync_type": "weekly", "period": "20261108", "purpose": "extract"}``."""
+        return {"sync_type": period.sync_type.value, "period": period.compact, "purpose": purpose, **self.labels}
 
     def _reported(self, sync_type: SyncType) -> PeriodType:
         """Return what one landed row reports on: a week, where months and quarters are summed from weeks."""
@@ -207,11 +218,6 @@ class Source:
     def _rendered(self, template: str, sync_type: SyncType, **names: Any) -> str:
         extras, reported = self.settings.extras(sync_type), self._reported(sync_type)
         return bigquery_statement(template, sync_type, extras, landing=self.landing, reported=reported, **names)
-
-
-def _labels(period: Period, purpose: str) -> dict[str, str]:
-    """Return a query's labels: ``{"sync_type": "weekly", "period": "20261108", "purpose": "extract"}``."""
-    return {"sync_type": period.sync_type.value, "period": period.compact, "purpose": purpose}
 
 
 def snapshot_name(sync: SyncRun, schema: str, try_number: int) -> str:

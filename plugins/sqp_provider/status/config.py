@@ -8,6 +8,7 @@ from pathlib import Path
 from airflow.configuration import conf
 
 from sqp_provider.core.errors import InvalidSettings
+from sqp_provider.core.feeds import Feeds
 from sqp_provider.core.settings import Settings
 
 
@@ -30,4 +31,4 @@ def page_settings() -> Settings:
             f"{path} does not exist. Set SQP_CONFIG to the path of sqp_config.yaml in the API server's environment. "
             "This is needed if the Dag bundle is not in the Dags folder."
         )
-    return Settings.load(path)
+    return Feeds.load(path, os.environ).of(None)

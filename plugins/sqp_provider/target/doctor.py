@@ -11,7 +11,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from sqp_provider.core.doctor import Answer, Verdict, failed, good, warning
-from sqp_provider.core.ownership import refuse_other_airflow
+from sqp_provider.core.ownership import Owner, refuse_other_owner
 from sqp_provider.core.period import Period
 from sqp_provider.core.revision import SchemaVersion, refuse_other_version, refuse_renamed
 from sqp_provider.core.settings import Settings
@@ -53,17 +53,17 @@ class TargetDoctor:
 
     :param hook: the connection that syncs.
     :param migrating: the connection that migrates.
-    :param airflow: the name of this Airflow.
+    :param asking: this Airflow and feed.
     :param week: the newest week that is due.
     """
 
     def __init__(
-        self, hook: SqpPostgresHook, migrating: SqpPostgresHook, settings: Settings, airflow: str, week: Period
+        self, hook: SqpPostgresHook, migrating: SqpPostgresHook, settings: Settings, asking: Owner, week: Period
     ) -> None:
         self.hook = hook
         self.migrating = migrating
         self.schema = settings.target.schema_name
-        self.airflow = airflow
+        self.asking = asking
         self.week = week
 
     def _all(self, name: str, **values: Any) -> Rows:
@@ -133,9 +133,12 @@ class TargetDoctor:
         with reading(self.hook) as database:
             owner = database.one("schema_state", "owner")
         if owner["airflow"] is None:
-            return good(f"schema {self.schema} has no owner yet; the first sync makes it {self.airflow}")
-        refuse_other_airflow(self.schema, self.airflow, owner["airflow"], owner["airflow_since"])
-        return good(f"schema {self.schema} belongs to this Airflow, {self.airflow}")
+            return good(f"schema {self.schema} has no owner yet; the first sync makes it {self.asking}")
+        if owner["feed"] is None and owner["airflow"] == self.asking.airflow and self.asking.feed:
+            return good(f"schema {self.schema} was the only feed's; the first sync makes it {self.asking}")
+        known = Owner(owner["airflow"], owner["feed"])
+        refuse_other_owner(self.schema, self.asking, known, owner["airflow_since"])
+        return good(f"schema {self.schema} belongs to this {'feed' if self.asking.feed else 'Airflow'}, {self.asking}")
 
     def rights(self) -> Answer:
         """Whether the login may do all that a sync does."""

@@ -1,10 +1,10 @@
-"""The Airflow that owns the schema, and the days that the settings give each period type."""
+"""The Airflow and the feed that own the schema, and the days that the settings give each period type."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqp_provider.core.ownership import refuse_other_airflow
+from sqp_provider.core.ownership import Owner, refuse_other_owner
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import FreshnessSettings, ScheduleSettings
 from sqp_provider.hooks.postgres import Database
@@ -16,21 +16,22 @@ class SchemaState:
 
     database: Database
 
-    def claim(self, airflow: str) -> None:
-        """Make this Airflow the owner of a schema that has none yet.
+    def claim(self, asking: Owner) -> None:
+        """Make this Airflow and feed the owner of a schema that has none yet.
 
-        :param airflow: the name of this Airflow, ``https://airflow.example.com``.
-        :raises SchemaOwned: another Airflow is the owner; the message says which, and how to take the schema over.
+        :param asking: who is about to write.
+        :raises SchemaOwned: another one is the owner; the message says which, and how to take the schema over.
         """
-        owner = self.database.one("schema_state", "owner")
-        if owner["airflow"] is None:
-            self.database.run("schema_state", "claim", {"airflow": airflow})
-            owner = self.database.one("schema_state", "owner")
-        refuse_other_airflow(self.database.settings.schema_name, airflow, owner["airflow"], owner["airflow_since"])
+        found = self.database.one("schema_state", "owner")
+        if found["airflow"] is None or (found["feed"] is None and asking.feed is not None):
+            self.database.run("schema_state", "claim", {"airflow": asking.airflow, "feed": asking.feed})
+            found = self.database.one("schema_state", "owner")
+        owner = Owner(found["airflow"], found["feed"])
+        refuse_other_owner(self.database.settings.schema_name, asking, owner, found["airflow_since"])
 
-    def take_over(self, airflow: str) -> None:
-        """Make this Airflow the owner, in place of another."""
-        self.database.run("schema_state", "take_over", {"airflow": airflow})
+    def take_over(self, owner: Owner) -> None:
+        """Make this Airflow and feed the owner, in place of another."""
+        self.database.run("schema_state", "take_over", {"airflow": owner.airflow, "feed": owner.feed})
 
     def write_days(self, schedule: ScheduleSettings, freshness: FreshnessSettings) -> None:
         """Write delays and allowed ages, so that the SQL functions use the settings."""

@@ -19,11 +19,13 @@ class PeriodTimetable(CronDataIntervalTimetable):
 
     :param sync_type: ``weekly``, ``monthly`` or ``quarterly``.
     :param delay: how long after the period's end Amazon's figures are expected.
+    :param spread: how much later the run comes, so that those of many feeds do not come at once.
     """
 
-    def __init__(self, sync_type: SyncType | str, delay: timedelta) -> None:
+    def __init__(self, sync_type: SyncType | str, delay: timedelta, spread: timedelta = timedelta()) -> None:
         self.sync_type = SyncType(sync_type)
         self.delay = delay
+        self.spread = spread
         super().__init__(self.sync_type.period_type.cron, UTC)
         self.description = f"{self.sync_type.value.capitalize()}, {delay.days} days after the period's end"
 
@@ -34,12 +36,17 @@ class PeriodTimetable(CronDataIntervalTimetable):
 
     def serialize(self) -> dict[str, Any]:
         """Return what the scheduler needs to rebuild this timetable."""
-        return {"sync_type": self.sync_type.value, "delay_seconds": self.delay.total_seconds()}
+        return {
+            "sync_type": self.sync_type.value,
+            "delay_seconds": self.delay.total_seconds(),
+            "spread_seconds": self.spread.total_seconds(),
+        }
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> PeriodTimetable:
         """Build a timetable from the result of :meth:`serialize`."""
-        return cls(data["sync_type"], timedelta(seconds=data["delay_seconds"]))
+        delay, spread = (timedelta(seconds=data[key]) for key in ("delay_seconds", "spread_seconds"))
+        return cls(data["sync_type"], delay, spread)
 
     def next_dagrun_info(
         self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
@@ -50,7 +57,7 @@ class PeriodTimetable(CronDataIntervalTimetable):
         )
         if info is None or info.data_interval is None:
             return info
-        return DagRunInfo(run_after=info.data_interval.end + self.delay, data_interval=info.data_interval)
+        return DagRunInfo(run_after=info.data_interval.end + self.delay + self.spread, data_interval=info.data_interval)
 
     def infer_manual_data_interval(self, *, run_after: DateTime) -> DataInterval:
         """Return the newest period whose delay had passed at ``run_after``."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from sqp_provider.core.ownership import Owner
 from sqp_provider.core.settings import Settings
 from sqp_provider.migrations import migrate, take_over
 from sqp_provider.revisions import MigrationError
@@ -87,7 +88,7 @@ def test_a_migration_refuses_before_it_writes_anything(
                 ):
                     migrate(through)
             with pytest.raises(MigrationError, match="is a pooler"):
-                take_over(through, "sqp", "other")
+                take_over(through, "sqp", Owner("other"))
             locks = (
                 "select count(*) from pg_locks where locktype = 'advisory'"
                 " and database = (select oid from pg_database where datname = current_database())"

@@ -1,0 +1,272 @@
+"""The configuration file: one feed, or several that differ from the defaults above them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from sqp_provider.core.errors import InvalidSettings
+from sqp_provider.core.mistake import mistake
+from sqp_provider.core.settings import LONGEST_SCHEMA, STAGING_SUFFIX, Settings
+
+ALL = "all"
+"""The name that no feed can have: ``sqp_all`` has the views over all feeds."""
+
+SAME_FOR_ALL = ("airflow", "feed", "feeds")
+"""The keys of the file that a feed cannot have."""
+
+NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+@dataclass(frozen=True)
+class Feeds:
+    """The settings of each feed that can be used, and what is wrong with the others.
+
+    ``Feeds.load(Path("dags/sqp_config.yaml")).of("acme_us").target.schema_name == "sqp_acme_us"``
+
+    :param origin: the path of the file, for messages.
+    :param prefix: what the schemas of the feeds begin with: the defaults' ``target.schema``.
+    :param defaults: what the Dags of all feeds share. Its ``source`` may say nothing.
+    :param settings: in the order of the file. The only feed of a file without ``feeds`` has the name None.
+    :param mistakes: of the feeds that cannot be used.
+    """
+
+    origin: str
+    prefix: str
+    defaults: Settings
+    settings: Mapping[str | None, Settings]
+    mistakes: Mapping[str, str]
+
+    def __str__(self) -> str:
+        """``3 feeds``; Airflow stores this text of an operator's argument, so it names no path that may change."""
+        return f"{len(self.names)} feeds"
+
+    @property
+    def is_single(self) -> bool:
+        """Whether the file has no ``feeds``."""
+        return None in self.settings
+
+    @property
+    def names(self) -> list[str]:
+        """Every feed that the file names, those with mistakes last; empty for a single one."""
+        return [*filter(None, self.settings), *self.mistakes]
+
+    @property
+    def together(self) -> str:
+        """``sqp_all``: the schema of the views over all feeds."""
+        return f"{self.prefix}_{ALL}"
+
+    def of(self, name: str | None) -> Settings:
+        """Return the settings of a feed; None is the only feed of a file without ``feeds``.
+
+        :raises InvalidSettings: its settings have a mistake, or the file does not have the feed.
+        """
+        if name in self.settings:
+            return self.settings[name]
+        if name is not None and name in self.mistakes:
+            raise InvalidSettings(f"{self.origin}: {self.mistakes[name]}")
+        if self.is_single:
+            raise InvalidSettings(f"{self.origin}: has no feeds, so there is no feed {name}. Leave the name out.")
+        known = ", ".join(self.names)
+        raise InvalidSettings(
+            f"{self.origin}: has the feeds {known}. "
+            + ("Name one of them." if name is None else f"There is no feed {name}.")
+        )
+
+    def refuse_mistakes(self) -> None:
+        """Say which feeds cannot be used.
+
+        :raises InvalidSettings: each mistake once, with the feeds that have it.
+        """
+        if not self.mistakes:
+            return
+        feeds: dict[str, list[str]] = {}
+        for name, text in self.mistakes.items():
+            feeds.setdefault(text, []).append(name)
+        found = "; ".join(f"{text} (feed {', '.join(names)})" for text, names in feeds.items())
+        raise InvalidSettings(
+            f"{self.origin}: {found}. There are no Dags of "
+            f"{'this feed' if len(self.mistakes) == 1 else 'these feeds'} until that is corrected, and their tables "
+            f"stay as they are. The other {len(self.settings)} feeds work."
+        )
+
+    @classmethod
+    def load(cls, path: Path, environment: Mapping[str, str] = NO_VARIABLES) -> Feeds:
+        """Read and check the file.
+
+        :param environment: what ``${NAME}`` in the file stands for.
+        :raises InvalidSettings: the file cannot be read, or its only feed or the defaults have a mistake: each with
+            its key, what was found and what was expected. Mistakes of one of several feeds are in ``mistakes``.
+        """
+        try:
+            content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe loader
+        except OSError as error:
+            raise InvalidSettings(
+                f"{path}: cannot be read ({error.strerror}). Set SQP_CONFIG to the path of sqp_config.yaml, or restore "
+                "the file."
+            ) from error
+        except yaml.YAMLError as error:
+            raise InvalidSettings(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
+        if not isinstance(content, dict):
+            raise InvalidSettings(f"{path}: expected sections such as 'source:', found {type(content).__name__}")
+        return cls.checked(content, origin=str(path), environment=environment)
+
+    @classmethod
+    def checked(cls, content: dict[str, Any], *, origin: str, environment: Mapping[str, str] = NO_VARIABLES) -> Feeds:
+        """Check what was read from ``origin``, which the messages name."""
+        if "feed" in content:
+            raise InvalidSettings(f"{origin}: feed: is not a setting; several feeds are named below 'feeds'")
+        defaults = {key: value for key, value in content.items() if key != "feeds"}
+        if "feeds" not in content:
+            settings = Settings.checked(_filled(defaults, environment), origin=origin)
+            return cls(origin, settings.target.schema_name, settings, {None: settings}, {})
+        feeds = content["feeds"]
+        if not (isinstance(feeds, dict) and feeds):
+            raise InvalidSettings(
+                f"{origin}: feeds: expected a name for each feed, with what differs from the sections above; "
+                "leave 'feeds' out for a single feed"
+            )
+        return cls._several(defaults, feeds, origin, environment)
+
+    @classmethod
+    def _several(
+        cls, defaults: dict[str, Any], feeds: dict[Any, Any], origin: str, environment: Mapping[str, str]
+    ) -> Feeds:
+        without_source = {**defaults, "source": {"table": "of.each_feed"}}
+        shared = Settings.checked(_filled(without_source, environment), origin=origin)
+        prefix = shared.target.schema_name
+        settings: dict[str | None, Settings] = {}
+        mistakes: dict[str, str] = {}
+        for name, own in feeds.items():
+            try:
+                found = _settings_of(name, {} if own is None else own, defaults, prefix, environment)
+                _refuse_shared(found, settings.values(), prefix)
+                settings[name] = found
+            except InvalidSettings as error:
+                mistakes[str(name)] = str(error)
+        return cls(origin, prefix, shared, settings, mistakes)
+
+
+def _settings_of(
+    name: Any, own: Any, defaults: dict[str, Any], prefix: str, environment: Mapping[str, str]
+) -> Settings:
+    _refuse_name(name)
+    if not isinstance(own, dict):
+        raise InvalidSettings(f"feeds.{name}: expected sections such as 'source:', found {type(own).__name__}")
+    for key in SAME_FOR_ALL:
+        if key in own:
+            raise InvalidSettings(f"feeds.{name}.{key}: cannot differ between feeds")
+    content = _merged({**defaults, "feed": name}, own)
+    target = content.setdefault("target", {})
+    if isinstance(target, dict) and not _own_schema(own):
+        target["schema"] = f"{prefix}_{name}"
+        if len(target["schema"]) > LONGEST_SCHEMA:
+            raise InvalidSettings(
+                f"feeds.{name}: its schema {target['schema']} would have {len(target['schema'])} characters; "
+                f"expected at most {LONGEST_SCHEMA}. Shorten the name, or give the feed a target.schema"
+            )
+    try:
+        return Settings.model_validate(_filled(content, environment))
+    except ValidationError as error:
+        raise InvalidSettings("; ".join(_mistakes_of(name, own, error))) from None
+
+
+def _own_schema(own: dict[str, Any]) -> Any:
+    target = own.get("target")
+    return isinstance(target, dict) and target.get("schema")
+
+
+def _mistakes_of(name: str, own: dict[str, Any], error: ValidationError) -> Iterator[str]:
+    """Say each mistake with its place: that of the feed, or that of the defaults."""
+    for detail in error.errors(include_url=False):
+        place: Any = own
+        for key in detail["loc"][:-1] if detail["type"] == "missing" else detail["loc"]:
+            place = place.get(key) if isinstance(place, dict) else None
+        yield (f"feeds.{name}." if place is not None or detail["type"] == "missing" else "") + mistake(detail)
+
+
+def _refuse_name(name: Any) -> None:
+    if not isinstance(name, str):
+        raise InvalidSettings(
+            f"feeds.{name}: YAML reads this name as {type(name).__name__}; expected a text. Put it in quotes"
+        )
+    if not _NAME.fullmatch(name) or len(name) > LONGEST_SCHEMA:
+        raise InvalidSettings(
+            f"feeds.{name}: cannot be a feed's name; expected at most {LONGEST_SCHEMA} lower-case letters, digits and "
+            "underscores, a letter first"
+        )
+    if name == ALL or name.endswith(STAGING_SUFFIX):
+        raise InvalidSettings(f"feeds.{name}: is reserved; '{ALL}' and names that end in {STAGING_SUFFIX} are ours")
+
+
+def _refuse_shared(found: Settings, others: Any, prefix: str) -> None:
+    schema = found.target.schema_name
+    for other in others:
+        if other.target.schema_name == schema:
+            raise InvalidSettings(
+                f"feeds.{found.feed}.target.schema: feed {other.feed} has the schema {schema}; expected one of its own"
+            )
+    if schema == f"{prefix}_{ALL}":
+        raise InvalidSettings(
+            f"feeds.{found.feed}.target.schema: {schema} is reserved for the views over all feeds; expected another"
+        )
+
+
+def _merged(defaults: Mapping[Any, Any], own: Mapping[Any, Any], depth: int = 3) -> dict[Any, Any]:
+    """Return the defaults with a feed's own keys.
+
+    Sections are merged by key, and so are settings that are mappings, such as ``where`` or ``delay_days``. A list or
+    a single value takes the default's place; null takes a mapping away.
+    """
+    merged = {key: dict(value) if isinstance(value, dict) else value for key, value in defaults.items()}
+    for key, value in own.items():
+        before = merged.get(key)
+        if depth > 1 and isinstance(before, dict) and isinstance(value, dict):
+            merged[key] = _merged(before, value, depth - 1)
+        elif isinstance(before, dict) and value is None:
+            del merged[key]
+        else:
+            merged[key] = value
+    return merged
+
+
+def _filled(value: Any, environment: Mapping[str, str]) -> Any:
+    """Put the environment's values in the place of ``${NAME}``."""
+    if isinstance(value, dict):
+        return {key: _filled(each, environment) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_filled(each, environment) for each in value]
+    return _VARIABLE.sub(lambda found: _value_of(found[1], environment), value) if isinstance(value, str) else value
+
+
+def _value_of(name: str, environment: Mapping[str, str]) -> str:
+    if name not in environment:
+        raise InvalidSettings(f"${{{name}}}: the environment has no {name}; set it where Airflow runs")
+    return environment[name]
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the quicker one, where it is built
+    """YAML in which no key may stand twice: the first of two feeds of one name would be lost without a word."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
+        """Refuse a second key of the same name."""
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, Hashable) and key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key} stands twice", key_node.start_mark)
+            seen.add(key)
+        found: dict[Hashable, Any] = super().construct_mapping(node, deep)
+        return found

@@ -1,0 +1,31 @@
+"""The base of the tasks in Dags that all feeds share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import BaseOperator
+
+from sqp_provider.core.feeds import Feeds
+from sqp_provider.core.settings import Settings
+
+
+class FeedOperator(BaseOperator):
+    """A task of one feed.
+
+    :param settings: the feed's settings, or those of all feeds where the task is mapped over their names.
+    :param feed: the feed's name where the task is mapped.
+    """
+
+    def __init__(self, *, settings: Settings | Feeds, feed: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.given = settings
+        self.feed = feed
+
+    @property
+    def settings(self) -> Settings:
+        """The feed's settings.
+
+        Looked up when the task runs, so that a feed with a mistake fails alone and says what it is.
+        """
+        return self.given.of(self.feed) if isinstance(self.given, Feeds) else self.given
