@@ -45,14 +45,14 @@ feeds:
 
 | of feed `acme_us` | is called |
 |---|---|
-| schema | `sqp_acme_us`: `target.schema` of the defaults, then the name; `target.schema` of the feed itself says otherwise |
+| schema | `sqp_acme_us`: `target.schema` of the defaults and the name, or the feed's own `target.schema` |
 | Dags | `sqp_weekly_sync__acme_us`, …, `sqp_restatements__acme_us` |
 | tag of its Dags, metrics and BigQuery jobs | `feed` |
 | its rows in the views over all feeds | `sqp_all.weekly_summary where feed = 'acme_us'` |
 
 A name has lower-case letters, digits and underscores. `all`, and what ends in `_staging`, is reserved. `airflow` is the
-same for all feeds. A feed with a mistake has no Dags until that is corrected, and an import error of `sqp_feeds.py` says
-what it is; the others work. `${NAME}` stands for a variable of the environment. The file holds no secrets."""
+same for all feeds. A feed with a mistake has no Dags until that is corrected, and an import error of `sqp_feeds.py`
+says what it is; the others work. `${NAME}` stands for a variable of the environment. The file holds no secrets."""
 
 HOW = """
 A count is INT64, or FLOAT, NUMERIC or STRING that holds a whole number. An amount is a number, or text such as `12.34`

@@ -28,7 +28,8 @@ from psycopg.conninfo import conninfo_to_dict
 from dev.checkout import ROOT
 from dev.sample_data.market import Market
 from dev.sample_data.source import SampleSource
-from sqp_provider.core.settings import Settings, TargetSettings
+from sqp_provider.core.feeds import Feeds
+from sqp_provider.core.settings import TargetSettings
 from sqp_provider.hooks.alert_channel import AlertChannel
 from sqp_provider.hooks.bigquery import SqpBigQueryHook
 from sqp_provider.hooks.postgres import SqpPostgresHook
@@ -147,8 +148,9 @@ def test_statement(block: Block, synced: str) -> None:
 
 @pytest.mark.parametrize("block", of("yaml"))
 def test_configuration(block: Block) -> None:
-    settings = Settings.checked(yaml.safe_load(block.text), origin=block.place)
-    assert settings.source.mapped()
+    feeds = Feeds.checked(yaml.safe_load(block.text), origin=block.place)
+    feeds.refuse_mistakes()
+    assert all(settings.source.mapped() for settings in feeds.settings.values())
 
 
 @pytest.mark.parametrize("block", of("python"))

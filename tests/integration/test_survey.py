@@ -71,6 +71,8 @@ def test_feeds_deleted_rows_texts_and_words_of_a_connectors_own_are_proposed_and
     assert source["where"] == {"_fivetran_deleted": False, "client_name": "Acme"}
     assert "# Feeds, country us, client_name Acme: 7 rows, taken" in text
     assert "# Feeds, country CA, client_name Acme: 1 rows, left out" in text
+    assert "#   us_acme: {source: {marketplace: US, where: {client_name: Acme}}}  # 7 rows" in text
+    assert "#   us_beta: {source: {marketplace: US, where: {client_name: Beta}}}  # 1 rows" in text
     rows = synced(source, stages, SyncType.WEEKLY, WEEK)
     assert {row["query"]: row["total_clicks"] for row in rows} == {"q 0": 7} | {f"q {n}": 50 for n in range(1, 5)}
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqp_provider.core.contract import ASIN, INGESTED_AT, PERIOD_END, PERIOD_START, REPORT_PERIOD, SOURCE_COLUMNS
 from sqp_provider.core.fields import Field, fields_of
 from sqp_provider.core.guess import as_day, as_moment, as_report, ends_periods
 from sqp_provider.core.landing import tells_feeds_apart
+from sqp_provider.core.marketplaces import MARKETPLACES
 from sqp_provider.core.proposed_file import MISSING, Line, Proposal
 from sqp_provider.core.synonyms import ANY_DATE, DELETED, PREFIXES, SYNONYMS
 from sqp_provider.core.table_facts import TableFacts
@@ -162,10 +165,63 @@ def choose_feed(found: Proposal, combinations: Sequence[Combination]) -> list[st
             found.columns.append(Line("marketplace", each.path, "which marketplace a row is of"))
             found.marketplace = Line("marketplace", value, why)
         else:
-            found.where.append(Line(each.path, int(value) if each.type == "INTEGER" else value, why))
+            found.where.append(Line(each.path, _typed(each, value), why))
+    found.several = _several(found, chosen, combinations)
     left = sorted((each for each in combinations if each[0] != chosen), key=lambda each: -each[1])
     taken = f"{_feed(found.feeds, chosen)}: {rows:,} rows, taken"
     return [taken, *(f"{_feed(found.feeds, values)}: {count:,} rows, left out" for values, count in left)]
+
+
+def _several(found: Proposal, chosen: tuple[str | None, ...], combinations: Sequence[Combination]) -> list[Line]:
+    """Return a feed for each combination that says as much as the chosen one, with what it has of its own."""
+    scopes = [number for number, each in enumerate(found.feeds) if each.name == "scopetype"]
+    alike: Counter[tuple[str, ...]] = Counter()
+    for values, rows in combinations:
+        says_as_much = [bool(value) for value in values] == [bool(value) for value in chosen]
+        if says_as_much and all(values[number] == chosen[number] for number in scopes):
+            alike[_folded(found, values)] += rows
+    told = [n for n, value in enumerate(chosen) if value and len({values[n] for values in alike}) > 1]
+    lines: dict[str, Line] = {}
+    for values, rows in alike.most_common():
+        name = unused(feed_name([values[n] for n in told]), lines)
+        lines[name] = Line(name, {"source": _own(found, {n: values[n] for n in told})}, f"{rows:,} rows")
+    return list(lines.values()) if len(lines) > 1 else []
+
+
+def _folded(found: Proposal, values: Sequence[str | None]) -> tuple[str, ...]:
+    """Return the values as a configuration compares them: case makes no difference for a marketplace alone."""
+    pairs = zip(found.feeds, values, strict=True)
+    return tuple((value or "").upper() if each.path == found.marketplace_path else value or "" for each, value in pairs)
+
+
+def _own(found: Proposal, told: Mapping[int, str]) -> dict[str, Any]:
+    """Return what a feed has of its own: ``{"marketplace": "ATVPDKIKX0DER", "where": {"client_name": "Acme"}}``."""
+    own: dict[str, Any] = {}
+    for number, value in told.items():
+        each = found.feeds[number]
+        if each.path == found.marketplace_path:
+            own["marketplace"] = value
+        else:
+            own.setdefault("where", {})[each.path] = _typed(each, value)
+    return own
+
+
+def feed_name(values: Sequence[str]) -> str:
+    """Return a name for a feed: ``us_acme_inc`` for a marketplace id of the United States and ``Acme Inc.``."""
+    countries = {marketplace: country for country, marketplace in MARKETPLACES.items()}
+    words = "_".join(countries.get(value.upper(), value) for value in values)
+    name = re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")[:36].rstrip("_")
+    return name if name[:1].isalpha() and name != "all" and not name.endswith("_staging") else f"feed_{name}x"
+
+
+def unused(name: str, taken: Container[str]) -> str:
+    """``unused("acme", {"acme"}) == "acme_2"``."""
+    names = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(2)))
+    return next(each for each in names if each not in taken)
+
+
+def _typed(each: Field, value: str) -> str | int:
+    return int(value) if each.type == "INTEGER" else value
 
 
 def _is_of_asins(values: Sequence[str | None], scopes: Sequence[int]) -> bool:

@@ -32,6 +32,7 @@ class Proposal:
 
     :param feeds: the fields that may tell sellers, clients or marketplaces apart.
     :param marketplace: the one of them that is the marketplace.
+    :param several: the feeds that the table holds, if it holds several.
     """
 
     table: str
@@ -42,6 +43,7 @@ class Proposal:
     marketplace: Line | None = None
     feeds: list[Field] = field(default_factory=list)
     marketplace_path: str | None = None
+    several: list[Line] = field(default_factory=list)
     staging: Line = field(default_factory=lambda: Line("staging_dataset", "sqp_staging", "where snapshots are written"))
 
     @property
@@ -76,6 +78,9 @@ class Proposal:
             text += ["  where:", *(_written(line, 4) for line in self.where)]
         if self.same_feed:
             text += ["  same_feed:", *(f"    - {_flow(line.key)}{_comment(line.why)}" for line in self.same_feed)]
+        if self.several:
+            text += ["# For all of them at once, each with a schema of its own:", "# feeds:"]
+            text += [f"# {_written(line, 2)}" for line in self.several]
         return "\n".join(text) + "\n"
 
 

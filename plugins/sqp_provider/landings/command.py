@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqp_provider.core.marketplaces import MARKETPLACES
 from sqp_provider.core.period import SyncType
-from sqp_provider.landings.columns import MARKETPLACES, NAMES, folded
+from sqp_provider.landings.columns import NAMES, folded
 from sqp_provider.landings.origin import ExportOptions
 
 if TYPE_CHECKING:

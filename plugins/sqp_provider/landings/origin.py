@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqp_provider.core.errors import InvalidPeriod
+from sqp_provider.core.marketplaces import MARKETPLACES
 from sqp_provider.core.period import Period, SyncType
-from sqp_provider.landings.columns import MARKETPLACES, REPORTING_DATE
+from sqp_provider.landings.columns import REPORTING_DATE
 from sqp_provider.landings.errors import UnusableExport
 from sqp_provider.landings.first_line import FirstLine
 

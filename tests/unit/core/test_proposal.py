@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from sqp_provider.core.feeds import Feeds
 from sqp_provider.core.proposal import choose_feed, propose
 from sqp_provider.core.proposed_file import Proposal
 from sqp_provider.core.settings import Settings
@@ -91,6 +93,49 @@ def test_of_several_feeds_the_largest_is_taken_and_the_others_are_named() -> Non
     assert source["where"] == {"Client Name": "Acme"}
     assert "marketplace: US  # rows with CA, null are left out" in proposal.as_yaml()
     Settings.checked(proposal.content(), origin="test")
+
+
+def all_feeds(proposal: Proposal) -> Feeds:
+    """The file as it is when a person takes the comment signs of its feeds away."""
+    text = re.sub(r"^# ?(?=feeds:|  )", "", proposal.as_yaml(), flags=re.MULTILINE).replace("\n feeds:", "\nfeeds:")
+    return Feeds.checked(yaml.safe_load(text), origin="proposal")
+
+
+def test_all_feeds_of_a_table_are_proposed_as_lines_to_take_the_comment_signs_from() -> None:
+    proposal = feeds("marketplace_id", "Client Name")
+    found = [
+        ("ATVPDKIKX0DER", "Acme"),
+        ("atvpdkikx0der", "Acme"),
+        ("A1PA6795UKMFR9", "Acme"),
+        ("ATVPDKIKX0DER", "Béta"),
+    ]
+    choose_feed(proposal, [*((pair, 100 - n) for n, pair in enumerate(found)), ((None, "Acme"), 3), ((None, None), 5)])
+    assert proposal.as_yaml().splitlines()[-5:] == [
+        "# For all of them at once, each with a schema of its own:",
+        "# feeds:",
+        "#   us_acme: {source: {marketplace: ATVPDKIKX0DER, where: {Client Name: Acme}}}  # 199 rows",
+        "#   de_acme: {source: {marketplace: A1PA6795UKMFR9, where: {Client Name: Acme}}}  # 98 rows",
+        "#   us_b_ta: {source: {marketplace: ATVPDKIKX0DER, where: {Client Name: Béta}}}  # 97 rows",
+    ]
+    together = all_feeds(proposal)
+    assert together.mistakes == {}
+    assert together.of("us_b_ta").source.where["Client Name"].values == ("Béta",)
+    assert together.of("de_acme").source.marketplace == "A1PA6795UKMFR9"
+
+
+@given(values=st.lists(st.text(min_size=1), min_size=2, max_size=6, unique=True))
+def test_whatever_tells_feeds_apart_their_names_can_be_used(values: list[str]) -> None:
+    proposal = feeds("Client Name")
+    choose_feed(proposal, [((value,), 1) for value in values])
+    together = all_feeds(proposal)
+    assert together.mistakes == {}
+    assert sorted(together.of(name).source.where["Client Name"].values[0] for name in together.names) == sorted(values)
+
+
+def test_one_feed_alone_is_not_proposed_as_several() -> None:
+    proposal = feeds("country", "scope_type")
+    choose_feed(proposal, [(("US", "asin"), 100), (("US", "brand"), 90), ((None, "asin"), 5)])
+    assert "feeds:" not in proposal.as_yaml()
 
 
 def test_a_single_value_is_fixed_so_that_a_second_one_never_joins_it() -> None:
