@@ -117,9 +117,28 @@ def sync_period(sync_type: SyncType, settings: Settings) -> None:
     )
 
 
-def migrate_params() -> dict[str, Param]:
-    """Return the form of a migration."""
+def feeds_param(feeds: Feeds) -> dict[str, Param]:
+    """Return the field that names some of several feeds; the form of a single feed has none.
+
+    A task that :func:`of_each` adds is skipped for the others by ``FeedOperator.skip_unless_chosen``.
+    """
+    if feeds.is_single:
+        return {}
     return {
+        "feeds": Param(
+            [],
+            type="array",
+            items={"type": "string", "enum": feeds.names},
+            examples=feeds.names,
+            title="Feeds",
+            description="Which feeds; the others are skipped. Empty: all.",
+        ),
+    }
+
+
+def migrate_params(feeds: Feeds) -> dict[str, Param]:
+    """Return the form of a migration."""
+    return feeds_param(feeds) | {
         "take_over": Param(
             False,
             type="boolean",

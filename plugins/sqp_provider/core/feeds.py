@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -82,6 +82,16 @@ class Feeds:
             f"{self.origin}: has the feeds {known}. "
             + ("Name one of them." if name is None else f"There is no feed {name}.")
         )
+
+    def chosen(self, names: Sequence[str] | None) -> list[str]:
+        """Return those of the feeds that somebody has named; all if nobody did.
+
+        :raises InvalidSettings: a name that the file does not have.
+        """
+        for name in names or ():
+            if name not in self.names:
+                self.of(name)
+        return [name for name in self.names if not names or name in names]
 
     def refuse_mistakes(self) -> None:
         """Say which feeds cannot be used.

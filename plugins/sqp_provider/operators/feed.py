@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowSkipException
 
 from sqp_provider.core.feeds import Feeds
 from sqp_provider.core.settings import Settings
@@ -29,3 +30,12 @@ class FeedOperator(BaseOperator):
         Looked up when the task runs, so that a feed with a mistake fails alone and says what it is.
         """
         return self.given.of(self.feed) if isinstance(self.given, Feeds) else self.given
+
+    def skip_unless_chosen(self, context: Context) -> None:
+        """Skip this feed if the field ``feeds`` of the run's form names only others.
+
+        :raises AirflowSkipException: it does.
+        :raises InvalidSettings: the form names a feed that the configuration does not have.
+        """
+        if isinstance(self.given, Feeds) and self.feed not in self.given.chosen(context["params"].get("feeds")):
+            raise AirflowSkipException(f"feed {self.feed} was not chosen for this run")

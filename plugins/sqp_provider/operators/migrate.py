@@ -27,6 +27,7 @@ class SchemaMigrateOperator(FeedOperator):
 
         dag_run: Any = context["dag_run"]
         refuse_unknown_keys(dag_run.conf, set(context["dag"].params))
+        self.skip_unless_chosen(context)
         target = self.settings.target
         dsn = SqpPostgresHook(target, target.migrate_conn_id).dsn()
         try:

@@ -197,3 +197,11 @@ def test_anchors_and_merges_of_yaml_work(tmp_path: Path) -> None:
     path.write_text(content)
     assert Feeds.load(path).of("ca").source.tables == ("a.us",)
     assert yaml.safe_load(content)["feeds"]["ca"]["owner"] == Feeds.load(path).of("ca").owner
+
+
+def test_some_feeds_can_be_chosen_in_the_order_of_the_file_and_none_means_all() -> None:
+    found = feeds({"us": {}, "ca": {}, "uk": {"owner": ""}})
+    assert found.chosen(["uk", "us"]) == ["us", "uk"]
+    assert found.chosen([]) == found.chosen(None) == ["us", "ca", "uk"]
+    with pytest.raises(InvalidSettings, match=r"has the feeds us, ca, uk\. There is no feed fr\."):
+        found.chosen(["us", "fr"])
