@@ -20,7 +20,12 @@ from sqp_provider.core.settings import Settings
 from sqp_provider.deadlines import RunCreated
 from sqp_provider.failures import leave_error
 from sqp_provider.notifications.alerts import notify_overdue, notify_unlogged
-from sqp_provider.notifications.task_alerts import notify_task_failed, notify_task_worked, notify_unread
+from sqp_provider.notifications.task_alerts import (
+    notify_read,
+    notify_task_failed,
+    notify_task_worked,
+    notify_unless_unreachable,
+)
 from sqp_provider.operators.extract import BigQuerySnapshotOperator
 from sqp_provider.operators.freshness import FreshnessCheckOperator
 from sqp_provider.operators.load import PostgresStageOperator
@@ -213,12 +218,12 @@ def _sync_each(sync_type: SyncType, check: RestatementCheckOperator, settings: S
 
 def check_freshness(feeds: Feeds) -> None:
     """Add a freshness check for each table, the closing of dead runs' rows, and retention to the current Dag."""
-    common = _common_arguments(feeds.defaults) | {"on_failure_callback": notify_unread}
+    common = _common_arguments(feeds.defaults) | {"on_failure_callback": notify_unless_unreachable}
     for sync_type in SyncType:
         table = sync_type.target_table
         of_each(feeds, FreshnessCheckOperator, task_id=table, table_name=table, **common)
     of_each(feeds, StaleRunsOperator, task_id="close_stale_runs", **common | NOTIFIED)
-    of_each(feeds, RetentionOperator, task_id="delete_old", **common | NOTIFIED)
+    of_each(feeds, RetentionOperator, task_id="delete_old", on_success_callback=notify_read, **common)
 
 
 def of_each(feeds: Feeds, operator: type[Any], **arguments: Any) -> Any:

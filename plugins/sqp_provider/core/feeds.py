@@ -83,6 +83,11 @@ class Feeds:
             + ("Name one of them." if name is None else f"There is no feed {name}.")
         )
 
+    def stand_in(self, name: str) -> Settings:
+        """Return what alerts about a feed with a mistake use: the defaults, and the schema that its name gives it."""
+        schema = {"schema_name": f"{self.prefix}_{name}"}
+        return self.defaults.model_copy(update={"feed": name, "target": self.defaults.target.model_copy(update=schema)})
+
     def chosen(self, names: Sequence[str] | None) -> list[str]:
         """Return those of the feeds that somebody has named; all if nobody did.
 

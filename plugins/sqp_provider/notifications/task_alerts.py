@@ -44,11 +44,11 @@ def notify_task_worked(context: Context) -> None:
 
 
 @harmless
-def notify_unread(context: Context) -> None:
-    """Send that the check of a table failed. This is an ``on_failure_callback``.
+def notify_unless_unreachable(context: Context) -> None:
+    """Send a failure once until the task works again, unless Postgres does not answer. An ``on_failure_callback``.
 
-    A stale table is skipped, because its alert was sent already. While Postgres does not answer nothing is sent here:
-    ``close_stale_runs`` fails in the same run and sends it.
+    Then ``close_stale_runs`` fails in the same run and sends it. A stale table is skipped, because its alert was sent
+    already.
     """
     settings, error = _settings(context), context.get("exception")
     if settings.alerts.conn_id is not None and not isinstance(error, TableStale):
@@ -57,7 +57,7 @@ def notify_unread(context: Context) -> None:
 
 @harmless
 def notify_read(context: Context) -> None:
-    """Send that the check of a table works again if its failure was sent, whether the table is fresh or stale."""
+    """Send that a task works again if its failure was sent: that of a table too, whether it is fresh or stale."""
     settings = _settings(context)
     if settings.alerts.conn_id is not None:
         notify_recovery(settings, "failed", _recovery(context))
@@ -65,7 +65,7 @@ def notify_read(context: Context) -> None:
 
 def _settings(context: Context) -> Settings:
     task: Any = context["task"]
-    settings: Settings = task.settings
+    settings: Settings = getattr(task, "alerting", None) or task.settings
     return settings
 
 
@@ -93,5 +93,5 @@ def _failed_before(context: Context) -> bool:
     """Ask Airflow whether the task failed in the previous run; a run without a logical date has no previous run."""
     ti: Any = context["ti"]
     dag_run: Any = context["dag_run"]
-    previous = ti.get_previous_ti() if dag_run.logical_date else None
+    previous = ti.get_previous_ti(map_index=ti.map_index) if dag_run.logical_date else None
     return previous is not None and previous.state == "failed"

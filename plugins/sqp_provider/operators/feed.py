@@ -7,6 +7,7 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowSkipException
 
+from sqp_provider.core.errors import InvalidSettings
 from sqp_provider.core.feeds import Feeds
 from sqp_provider.core.settings import Settings
 
@@ -30,6 +31,16 @@ class FeedOperator(BaseOperator):
         Looked up when the task runs, so that a feed with a mistake fails alone and says what it is.
         """
         return self.given.of(self.feed) if isinstance(self.given, Feeds) else self.given
+
+    @property
+    def alerting(self) -> Settings:
+        """The settings for alerts about this task: of a feed with a mistake those of the defaults."""
+        try:
+            return self.settings
+        except InvalidSettings:
+            if not isinstance(self.given, Feeds) or self.feed is None:
+                raise
+            return self.given.stand_in(self.feed)
 
     def skip_unless_chosen(self, context: Context) -> None:
         """Skip this feed if the field ``feeds`` of the run's form names only others.
