@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,15 @@ from bench.rows import SourceRows
 from bench.target import Server
 from bench.trial import Measurement, Repeat, Trial
 
+EPILOG = "python -m bench parsing --help, python -m bench feeds --help: what many feeds cost Airflow."
 STANDARD = ("limit", "week", "rollup", "dag", "backfill", "reader")
 
 
 def main() -> int:
     """Measure, print, write."""
+    if sys.argv[1:2] in (["parsing"], ["feeds"]):
+        other = import_module(f"bench.{sys.argv[1]}.__main__")
+        return int(other.main(sys.argv[2:]))
     arguments = _parser().parse_args()
     if arguments.peers and not PYTHON.exists():
         sys.exit("The other contenders are not installed. Run 'make bench', or give --no-peers.")
@@ -83,7 +88,7 @@ def say(line: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, epilog=EPILOG)
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows of a week")
     parser.add_argument("--asins", type=int, default=200)
     parser.add_argument("--repeats", type=int, default=3)

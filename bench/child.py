@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -34,11 +34,11 @@ class StepFailed(Exception):
     """A measured step raised; its traceback is the message."""
 
 
-def start() -> None:
+def start(preloaded: Sequence[str] = PRELOADED) -> None:
     """Import once, so that a step's process starts like a task whose Dag is parsed."""
     LOG.parent.mkdir(exist_ok=True)
     LOG.write_text("")
-    PROCESSES.set_forkserver_preload(PRELOADED)
+    PROCESSES.set_forkserver_preload(list(preloaded))
 
 
 def in_child(prepare: Prepare, *arguments: Any) -> Measured:

@@ -18,6 +18,14 @@ def _blocks(file: str) -> dict[str, LiteralString]:
     return {name: cast("LiteralString", body.strip()) for name, body in zip(parts[::2], parts[1::2], strict=True)}
 
 
+def text(file: str, block: str, **texts: str) -> str:
+    """Return a block for BigQuery, with texts such as a table's name filled in."""
+    filled: str = _blocks(file)[block]
+    for name, value in texts.items():
+        filled = filled.replace(f"{{{name}}}", value)
+    return filled
+
+
 def statement(file: str, block: str, **names: sql.Composable) -> sql.Composed:
     """Return a block with quoted identifiers filled in."""
     return sql.SQL(_blocks(file)[block]).format(**names)

@@ -63,7 +63,7 @@ class AirflowServer:
         self.commands = {**besides, **COMPONENTS}
         self.port, *log_ports = free_ports(3)
         self.url = f"http://127.0.0.1:{self.port}"
-        self.environment = _inherited() | self._settings(metadata_dsn, executor, log_ports) | environment
+        self.environment = _inherited() | self._settings(metadata_dsn, executor, log_ports) | dict(environment)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.open = ExitStack()
 

@@ -19,7 +19,7 @@ from tests.e2e.airflow_ui import AirflowUI
 EXECUTOR = "CeleryExecutor"
 WORKERS = ("worker-1", "worker-2")
 SLOTS = 2
-"""How many tasks a worker runs at once."""
+"""How many tasks a worker of the tests runs at once."""
 PASSWORD = "only-these-tests-ask-for-it"
 VISIBILITY_SECONDS = 30
 """After how long Redis gives a task that a worker has taken and not finished to another one."""
@@ -40,22 +40,25 @@ class Workers:
     """What a Redis and two workers need.
 
     :param folder: an existing directory for their files.
+    :param slots: how many tasks each of the workers runs at once.
     """
 
     folder: Path
     port: int
+    slots: int = SLOTS
 
     @classmethod
-    def on_a_free_port(cls, folder: Path) -> Workers:
+    def on_a_free_port(cls, folder: Path, slots: int = SLOTS) -> Workers:
         """Choose the broker's port."""
         folder.mkdir()
-        return cls(folder, *free_ports(1))
+        (port,) = free_ports(1)
+        return cls(folder, port, slots)
 
     @property
     def commands(self) -> dict[str, Sequence[str]]:
         """The broker's command line, then the workers'."""
         # Their logs are in a folder they share with the API server: nobody needs to serve them.
-        options = ("--skip-serve-logs", "--concurrency", str(SLOTS))
+        options = ("--skip-serve-logs", "--concurrency", str(self.slots))
         workers = {
             name: airflow(
                 "celery", "worker", *options, "--celery-hostname", name, "--pid", str(self.folder / f"{name}.pid")
