@@ -74,6 +74,33 @@ where %(sync_type)s::text is null or t.sync_type = %(sync_type)s
 order by t.step, p.period_start;
 
 
+-- name: activity
+-- The last run that counts, and the bytes that BigQuery read for all attempts of all runs that started in the last days.
+select
+    newest.id as last_sync_log_id,
+    newest.sync_status as last_status,
+    coalesce(newest.completed_at, newest.started_at) as last_sync_at,
+    spent.bytes_processed
+from (
+    select coalesce(sum(found.bytes_processed), 0)::bigint as bytes_processed
+    from sync_log
+    cross join lateral (
+        select bytes::numeric as bytes_processed
+        from jsonb_path_query(sync_metadata, '$.snapshot.bytes_processed ? (@.type() == "number")') as bytes
+        union all
+        select bytes::numeric
+        from jsonb_path_query(sync_metadata, '$.attempts[*].bytes_processed ? (@.type() == "number")') as bytes
+    ) as found
+    where started_at > current_timestamp - make_interval(days => %(days)s)
+) as spent
+left join lateral (
+    select id, sync_status, started_at, completed_at
+    from counted_run
+    order by started_at desc, id desc
+    limit 1
+) as newest on true;
+
+
 -- name: failures
 -- The newest runs that failed their period, unless a later run made it good or the period was deleted since.
 select

@@ -38,7 +38,8 @@ on conflict (dag_id, run_id) do update set
             'inserted', s.records_inserted,
             'updated', s.records_updated,
             'rejects', s.records_failed,
-            'error_message', s.error_message
+            'error_message', s.error_message,
+            'bytes_processed', s.sync_metadata -> 'snapshot' -> 'bytes_processed'
         ))
     )
 returning id, attempt;

@@ -19,7 +19,7 @@ from tests.dags.conftest import DAGS
 
 ROOT = DAGS.parent
 GIT = shutil.which("git") or "git is needed"
-NAMES = [path.stem for path in sorted(DAGS.glob("*.py"))]
+NAMES = [path.stem for path in sorted(DAGS.glob("*.py")) if path.stem != "sqp_feeds"]  # which is for import errors
 
 
 class Repository:

@@ -31,7 +31,9 @@ class Bundle:
         for file in repository.path.glob("dags/*.py"):
             if file.stem != "sqp_weekly_sync":
                 file.unlink()
-        self.edit("dags/sqp_weekly_sync.py", 'dag_id="sqp_weekly_sync"', f'dag_id="{self.dag_id}"')
+        file = "dags/sqp_weekly_sync.py"
+        self.edit(file, 'each_feed(__file__, "sqp_weekly_sync")', f'each_feed(__file__, "{self.dag_id}")')
+        self.edit(file, "dag_id=settings.dag_id(SyncType.WEEKLY)", f'dag_id="{self.dag_id}"')
         name = f"sqp_{uuid4().hex[:8]}"
         self.manager: DagBundlesManager = bundles(git_bundle(repository) | {"name": name})
         self.manager.sync_bundles_to_db()

@@ -18,6 +18,11 @@ def base_path() -> str:
     return urlsplit(conf.get("api", "base_url", fallback="/")).path.rstrip("/")
 
 
+def feed_path(feed: str | None) -> str:
+    """``feed_path("acme_us") == "/feeds/acme_us"``; an empty text for the only feed, whose pages have no prefix."""
+    return f"/feeds/{quote(feed, safe='')}" if feed else ""
+
+
 def run_address(airflow: str, dag_id: str, run_id: str) -> str:
     """Return the address of a run in the Airflow UI; ``airflow`` is the path below which Airflow is served."""
     return f"{airflow}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}"

@@ -2,74 +2,97 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query
 
-from sqp_provider.status.config import page_settings
-from sqp_provider.status.filters import HistoryFilter, NoQuery, PeriodFilter, RunPart, SyncLogId
-from sqp_provider.status.models import Failure, Freshness, Headline, HistoryPage, Latest, PeriodStatus, SyncDetail
+from sqp_provider.core.settings import Settings
+from sqp_provider.status.access import Chosen, Visible
+from sqp_provider.status.feed_row import FeedRow, matching
+from sqp_provider.status.filters import HistoryFilter, MatrixFilter, NoQuery, PeriodFilter, RunPart, SyncLogId
+from sqp_provider.status.matrix import find_run, matrix
+from sqp_provider.status.models import Row
 from sqp_provider.status.panels import headlines, sync_detail
 from sqp_provider.status.queries import reading
 
+feed_router = APIRouter()
+"""The panels of one feed, at ``/api/headlines`` or, where there are several, at ``/api/feeds/acme_us/headlines``."""
+
 router = APIRouter()
+"""The other addresses."""
 
 
-@router.get("/headlines")
-def get_headlines(asked: Annotated[NoQuery, Query()]) -> list[Headline]:
+def told(settings: Settings, found: Row | Sequence[Row]) -> Any:
+    """Return rows as JSON; where there are several feeds each says which it is of: ``{"feed": "acme_us", …}``."""
+    if isinstance(found, Row):
+        return settings.labels | found.model_dump(mode="json")
+    return [told(settings, row) for row in found]
+
+
+@router.get("/feeds")
+def get_feeds(feeds: Visible, asked: Annotated[MatrixFilter, Query()]) -> list[FeedRow]:
+    """Return how each of several feeds stands, the worst first."""
+    if feeds.is_single:
+        raise HTTPException(404, "There is no such page: the configuration has no feeds.")
+    return matching(matrix(feeds), asked)
+
+
+@feed_router.get("/headlines")
+def get_headlines(settings: Chosen, asked: Annotated[NoQuery, Query()]) -> Any:
     """Return whether the newest week, month and quarter can be trusted."""
-    settings = page_settings()
     with reading(settings.target) as reader:
-        return headlines(settings, reader.periods(PeriodFilter()))
+        return told(settings, headlines(settings, reader.periods(PeriodFilter())))
 
 
-@router.get("/freshness")
-def get_freshness(asked: Annotated[NoQuery, Query()]) -> list[Freshness]:
+@feed_router.get("/freshness")
+def get_freshness(settings: Chosen, asked: Annotated[NoQuery, Query()]) -> Any:
     """Return how old each table is."""
-    with reading(page_settings().target) as reader:
-        return reader.freshness()
+    with reading(settings.target) as reader:
+        return told(settings, reader.freshness())
 
 
-@router.get("/latest")
-def get_latest(asked: Annotated[NoQuery, Query()]) -> list[Latest]:
+@feed_router.get("/latest")
+def get_latest(settings: Chosen, asked: Annotated[NoQuery, Query()]) -> Any:
     """Return the last run of each type."""
-    with reading(page_settings().target) as reader:
-        return reader.latest()
+    with reading(settings.target) as reader:
+        return told(settings, reader.latest())
 
 
-@router.get("/periods")
-def get_periods(asked: Annotated[PeriodFilter, Query()]) -> list[PeriodStatus]:
+@feed_router.get("/periods")
+def get_periods(settings: Chosen, asked: Annotated[PeriodFilter, Query()]) -> Any:
     """Return the status of every period."""
-    with reading(page_settings().target) as reader:
-        return reader.periods(asked)
+    with reading(settings.target) as reader:
+        return told(settings, reader.periods(asked))
 
 
-@router.get("/failures")
-def get_failures(asked: Annotated[NoQuery, Query()]) -> list[Failure]:
+@feed_router.get("/failures")
+def get_failures(settings: Chosen, asked: Annotated[NoQuery, Query()]) -> Any:
     """Return the latest failures."""
-    with reading(page_settings().target) as reader:
-        return reader.failures()
+    with reading(settings.target) as reader:
+        return told(settings, reader.failures())
 
 
-@router.get("/history")
-def get_history(asked: Annotated[HistoryFilter, Query()]) -> HistoryPage:
+@feed_router.get("/history")
+def get_history(settings: Chosen, asked: Annotated[HistoryFilter, Query()]) -> Any:
     """Return the runs that match the filter."""
-    with reading(page_settings().target) as reader:
-        return reader.history(asked)
+    with reading(settings.target) as reader:
+        return told(settings, reader.history(asked))
 
 
-@router.get("/sync/{sync_log_id}")
-def get_sync(sync_log_id: SyncLogId, asked: Annotated[NoQuery, Query()]) -> SyncDetail:
+@feed_router.get("/sync/{sync_log_id}")
+def get_sync(settings: Chosen, sync_log_id: SyncLogId, asked: Annotated[NoQuery, Query()]) -> Any:
     """Return one run with its stages, attempts, checks and rejects."""
-    with reading(page_settings().target) as reader:
-        return sync_detail(reader, sync_log_id)
+    with reading(settings.target) as reader:
+        return told(settings, sync_detail(reader, sync_log_id))
 
 
 @router.get("/run/{dag_id}/{run_id:path}")
-def get_run(dag_id: RunPart, run_id: RunPart, asked: Annotated[NoQuery, Query()]) -> SyncDetail:
+def get_run(feeds: Visible, dag_id: RunPart, run_id: RunPart, asked: Annotated[NoQuery, Query()]) -> Any:
     """Return the sync of a Dag run."""
-    with reading(page_settings().target) as reader:
-        found = reader.sync_of_run(dag_id, run_id)
-        if found is None:
-            raise HTTPException(404, f"sync_log has no row for run {run_id} of {dag_id}.")
-        return sync_detail(reader, found)
+    found = find_run(feeds, dag_id, run_id)
+    if not (found.settings and found.sync_log_id):
+        unread = f" These feeds could not be searched: {', '.join(found.unread)}." if found.unread else ""
+        raise HTTPException(404, f"sync_log has no row for run {run_id} of {dag_id}.{unread}")
+    with reading(found.settings.target) as reader:
+        return told(found.settings, sync_detail(reader, found.sync_log_id))

@@ -58,6 +58,9 @@ class StatusPage:
             openapi_url=None,
         )
         errors.answer_errors(app)
+        for feed in ("", "/feeds/{feed}"):
+            app.include_router(api.feed_router, prefix=f"/api{feed}")
+            app.include_router(pages.feed_router, prefix=feed)
         app.include_router(api.router, prefix="/api")
         app.include_router(pages.router)
         return app

@@ -1,4 +1,4 @@
-"""Read the configuration file of the Dags, which says which schema the page shows."""
+"""Read the configuration file of the Dags, which says which feeds the page shows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from airflow.configuration import conf
 
 from sqp_provider.core.errors import InvalidSettings
 from sqp_provider.core.feeds import Feeds
-from sqp_provider.core.settings import Settings
 
 
 def config_path() -> Path:
@@ -20,10 +19,10 @@ def config_path() -> Path:
     return Path(os.environ.get("SQP_CONFIG") or Path(conf.get("core", "dags_folder")) / "sqp_config.yaml")
 
 
-def page_settings() -> Settings:
+def page_feeds() -> Feeds:
     """Read the file for each page, so that a corrected file needs no restart.
 
-    :raises InvalidSettings: the file is missing or has a mistake.
+    :raises InvalidSettings: the file is missing or has a mistake that concerns all feeds.
     """
     path = config_path()
     if not path.is_file():
@@ -31,4 +30,4 @@ def page_settings() -> Settings:
             f"{path} does not exist. Set SQP_CONFIG to the path of sqp_config.yaml in the API server's environment. "
             "This is needed if the Dag bundle is not in the Dags folder."
         )
-    return Feeds.load(path, os.environ).of(None)
+    return Feeds.load(path, os.environ)

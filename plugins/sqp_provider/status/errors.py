@@ -40,7 +40,7 @@ def answer_errors(app: FastAPI) -> None:
 
 
 async def _refused(request: Request, error: Any) -> Response:
-    remedy = REMEDIES.get(error.status_code, "Go back to the overview.")
+    remedy = getattr(error, "remedy", None) or REMEDIES.get(error.status_code, "Go back to the overview.")
     return answer(request, problem(error.status_code, str(error.detail), remedy), error.headers)
 
 
@@ -60,10 +60,14 @@ def _mistake(detail: Any) -> str:
 
 async def _unavailable(request: Request, error: Any) -> Response:
     log.warning("The status page is not available: %s", error)
-    return answer(request, _explained(error))
+    return answer(request, explained(error))
 
 
-def _explained(error: SyncError) -> Problem:
+def explained(error: SyncError | AirflowNotFoundException) -> Problem:
+    """Say why the target cannot be read, and what to do."""
+    if isinstance(error, AirflowNotFoundException):
+        remedy = "Create the connection in Airflow under Admin, or correct target.conn_id in sqp_config.yaml."
+        return problem(503, f"{error}.", remedy)
     cause = error.__cause__
     said = " ".join(str(cause).split())[:600] if isinstance(cause, psycopg.Error) else str(error)
     if isinstance(error, InvalidSettings):
@@ -81,8 +85,7 @@ def _explained(error: SyncError) -> Problem:
 
 
 async def _no_connection(request: Request, error: Any) -> Response:
-    remedy = "Create the connection in Airflow under Admin, or correct target.conn_id in sqp_config.yaml."
-    return answer(request, problem(503, f"{error}.", remedy))
+    return answer(request, explained(error))
 
 
 async def _broken(request: Request, error: Any) -> Response:

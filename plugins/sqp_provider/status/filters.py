@@ -64,6 +64,13 @@ class PeriodFilter(_Query):
     periods: int | None = Field(default=None, ge=1, le=520)
 
 
+class MatrixFilter(_Query):
+    """The filter of the feeds: ``?show=untrusted&find=acme``."""
+
+    show: Literal["all", "untrusted"] | None = None
+    find: str | None = Field(default=None, max_length=200, description="part of a feed's name, or of what is wrong")
+
+
 class RejectsFilter(_Query):
     """The format of the rejects: ``?format=csv``."""
 

@@ -55,6 +55,15 @@ class Latest(Row):
     next_sync_due: Moment | None
 
 
+class Activity(Row):
+    """The last run that counts, None before the first; and the bytes that BigQuery read for all runs of 30 days."""
+
+    last_sync_log_id: int | None
+    last_status: str | None
+    last_sync_at: Moment | None
+    bytes_processed: int
+
+
 class PeriodStatus(Row):
     """A row of the view ``period_status``."""
 

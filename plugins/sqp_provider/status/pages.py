@@ -1,32 +1,70 @@
-"""The pages: overview, history, one sync and the sync of a Dag run; the download of rejects; the static files."""
+"""The pages: all feeds, overview, history, a sync, the sync of a Dag run; the download of rejects; static files."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request
-from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, RedirectResponse, Response, StreamingResponse
 
-from sqp_provider.core.settings import TargetSettings
+from sqp_provider.core.errors import InvalidSettings
+from sqp_provider.core.settings import Settings, TargetSettings
 from sqp_provider.status import charts, rejects
-from sqp_provider.status.config import page_settings
-from sqp_provider.status.filters import HistoryFilter, NoQuery, PeriodFilter, RejectsFilter, RunPart, SyncLogId
+from sqp_provider.status.access import Chosen, Visible
+from sqp_provider.status.addresses import feed_path
+from sqp_provider.status.config import page_feeds
+from sqp_provider.status.feed_row import matching, verdict
+from sqp_provider.status.filters import (
+    HistoryFilter,
+    MatrixFilter,
+    NoQuery,
+    PeriodFilter,
+    RejectsFilter,
+    RunPart,
+    SyncLogId,
+)
+from sqp_provider.status.matrix import find_run, matrix
 from sqp_provider.status.panels import headlines, sync_detail
 from sqp_provider.status.queries import StatusReader, reading
 from sqp_provider.status.templates import FOLDER, STATIC, render
 
+feed_router = APIRouter(default_response_class=Response)
+"""The pages of one feed, at ``/`` or, where there are several, at ``/feeds/acme_us/``."""
+
 router = APIRouter(default_response_class=Response)
+"""The other pages."""
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 """The methods of ``nothing``, so that a wrong method is refused only after the login. HEAD arrives as GET."""
 
 
 @router.get("/", response_model=None)
-def overview(request: Request, asked: Annotated[NoQuery, Query()]) -> Response:
-    """Show whether last week can be trusted, which table is stale, and what failed."""
-    settings = page_settings()
+def start(request: Request, feeds: Visible, asked: Annotated[MatrixFilter, Query()]) -> Response:
+    """Show all feeds, or the only one."""
+    if feeds.is_single:
+        return show_overview(request, feeds.of(None))
+    rows = matrix(feeds)
+    shown = matching(rows, asked)
+    return render(request, "feeds.html.j2", verdict=verdict(rows), rows=rows, shown=shown, asked=asked)
+
+
+@router.get("/feeds/{feed}/", response_model=None)
+def overview(request: Request, settings: Chosen, asked: Annotated[NoQuery, Query()]) -> Response:
+    """Show one of several feeds."""
+    return show_overview(request, settings)
+
+
+@router.get("/feeds/{feed}", response_model=None)
+def without_slash(request: Request, feed: str) -> Response:
+    """Lead to the feed's page, which ends with a slash."""
+    return RedirectResponse(f"{request.scope.get('root_path', '')}{feed_path(feed)}/")
+
+
+def show_overview(request: Request, settings: Settings) -> Response:
+    """Answer whether last week can be trusted, which table is stale, and what failed."""
     with reading(settings.target) as reader:
         periods, freshness = reader.periods(PeriodFilter()), reader.freshness()
         latest, failures = reader.latest(), reader.failures()
@@ -41,30 +79,34 @@ def overview(request: Request, asked: Annotated[NoQuery, Query()]) -> Response:
     )
 
 
-@router.get("/history", response_model=None)
-def history(request: Request, asked: Annotated[HistoryFilter, Query()]) -> Response:
+@feed_router.get("/history", response_model=None)
+def history(request: Request, settings: Chosen, asked: Annotated[HistoryFilter, Query()]) -> Response:
     """Show the runs that match the filter."""
-    with reading(page_settings().target) as reader:
+    with reading(settings.target) as reader:
         found, dags = reader.history(asked), reader.dags()
     drawn = [charts.durations(found.rows), charts.processed(found.rows)]
     return render(request, "history.html.j2", found=found, asked=asked, dags=dags, charts=drawn)
 
 
-@router.get("/sync/{sync_log_id}", response_model=None)
-def sync(request: Request, sync_log_id: SyncLogId, asked: Annotated[NoQuery, Query()]) -> Response:
+@feed_router.get("/sync/{sync_log_id}", response_model=None)
+def sync(request: Request, settings: Chosen, sync_log_id: SyncLogId, asked: Annotated[NoQuery, Query()]) -> Response:
     """Show one run."""
-    with reading(page_settings().target) as reader:
+    with reading(settings.target) as reader:
         return show_sync(request, reader, sync_log_id)
 
 
 @router.get("/run/{dag_id}/{run_id:path}", response_model=None)
-def run(request: Request, dag_id: RunPart, run_id: RunPart, asked: Annotated[NoQuery, Query()]) -> Response:
+def run(
+    request: Request, feeds: Visible, dag_id: RunPart, run_id: RunPart, asked: Annotated[NoQuery, Query()]
+) -> Response:
     """Show the sync of a Dag run. Airflow shows this page as a tab of the run."""
-    with reading(page_settings().target) as reader:
-        found = reader.sync_of_run(dag_id, run_id)
-        if found is None:
-            return render(request, "no_sync.html.j2", status=404, dag_id=dag_id, run_id=run_id)
-        return show_sync(request, reader, found)
+    found = find_run(feeds, dag_id, run_id)
+    request.state.settings = found.settings
+    if not (found.settings and found.sync_log_id):
+        unread = found.unread
+        return render(request, "no_sync.html.j2", status=404, dag_id=dag_id, run_id=run_id, unread=unread)
+    with reading(found.settings.target) as reader:
+        return show_sync(request, reader, found.sync_log_id)
 
 
 def show_sync(request: Request, reader: StatusReader, sync_log_id: int) -> Response:
@@ -72,17 +114,17 @@ def show_sync(request: Request, reader: StatusReader, sync_log_id: int) -> Respo
     return render(request, "sync.html.j2", detail=sync_detail(reader, sync_log_id))
 
 
-@router.get("/sync/{sync_log_id}/rejects", response_model=None)
-def download(sync_log_id: SyncLogId, asked: Annotated[RejectsFilter, Query()]) -> Response:
+@feed_router.get("/sync/{sync_log_id}/rejects", response_model=None)
+def download(settings: Chosen, sync_log_id: SyncLogId, asked: Annotated[RejectsFilter, Query()]) -> Response:
     """Answer with the rejects of a run as a file."""
-    target, kind = page_settings().target, asked.format or "csv"
+    target, kind = settings.target, asked.format or "csv"
     with reading(target) as reader:
         if reader.sync(sync_log_id) is None:
             raise HTTPException(404, f"sync_log has no row {sync_log_id}.")
         columns = reader.reject_columns(sync_log_id)
     found = _found(target, sync_log_id)
     lines = rejects.as_csv(found, columns) if kind == "csv" else rejects.as_ndjson(found)
-    name = f"sqp_rejects_{sync_log_id}.{kind}"
+    name = "_".join(filter(None, ["sqp_rejects", settings.feed, f"{sync_log_id}.{kind}"]))
     return StreamingResponse(
         _begun(lines),
         media_type="text/csv; charset=utf-8" if kind == "csv" else "application/x-ndjson",
@@ -116,4 +158,6 @@ def nothing(request: Request, path: str) -> Any:
     """Refuse every other address. Without a login not even a 404 is shown."""
     if request.method != "GET":
         raise HTTPException(405, f"{request.method} is not possible.", headers={"Allow": "GET, HEAD"})
+    with suppress(InvalidSettings):
+        request.state.has_feeds = not page_feeds().is_single
     raise HTTPException(404, "There is no such page.")

@@ -15,9 +15,10 @@ from sqp_provider.status.view import attempts, balance, headline, stages
 
 
 def headlines(settings: Settings, periods: Sequence[PeriodStatus]) -> list[Headline]:
-    """Return one answer for each type."""
+    """Return one answer for each type, which names the Dags of the feed."""
     now = datetime.now(UTC)
-    return [headline(sync_type, periods, now, settings.schedule.delay(sync_type)) for sync_type in SyncType]
+    found = [headline(sync_type, periods, now, settings.schedule.delay(sync_type)) for sync_type in SyncType]
+    return [line.model_copy(update={"todo": line.todo and settings.worded(line.todo)}) for line in found]
 
 
 def sync_detail(reader: StatusReader, sync_log_id: int) -> SyncDetail:

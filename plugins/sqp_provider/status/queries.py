@@ -13,6 +13,7 @@ from sqp_provider.core.settings import TargetSettings
 from sqp_provider.hooks.postgres import Database, SqpPostgresHook
 from sqp_provider.status.filters import HistoryFilter, PeriodFilter
 from sqp_provider.status.models import (
+    Activity,
     Check,
     Failure,
     Freshness,
@@ -30,6 +31,9 @@ STATEMENT_MILLISECONDS = 10_000
 
 PAGE_ROWS = 50
 FAILURES = 5
+
+BYTES_DAYS = 30
+"""Of how many days the matrix of feeds sums what BigQuery read."""
 
 SomeRow = TypeVar("SomeRow", bound=Row)
 
@@ -52,6 +56,10 @@ class StatusReader:
         """Return the status of the newest periods of each type, oldest first."""
         shown = json.dumps({sync_type: sync_type.period_type.shown_periods for sync_type in SyncType})
         return self._rows(PeriodStatus, "periods", sync_type=asked.type, periods=asked.periods, shown=shown)
+
+    def activity(self) -> Activity:
+        """Return the last run, and how many bytes BigQuery read for all runs of the last 30 days."""
+        return self._rows(Activity, "activity", days=BYTES_DAYS)[0]
 
     def failures(self) -> list[Failure]:
         """Return the newest failed runs."""
@@ -101,8 +109,14 @@ class StatusReader:
 
 
 @contextmanager
-def reading(target: TargetSettings) -> Iterator[StatusReader]:
-    """Open a read-only transaction that sees one state of the database and has a short timeout."""
-    with SqpPostgresHook(target).transaction(read_only=True) as database:
-        database.run("status", "statement_timeout", {"milliseconds": STATEMENT_MILLISECONDS})
+def reading(
+    target: TargetSettings, *, connection: Any = None, milliseconds: int | None = None
+) -> Iterator[StatusReader]:
+    """Open a read-only transaction that sees one state of the database and has a short timeout.
+
+    :param connection: what Airflow says of the connection, if it was asked before.
+    :param milliseconds: of each statement; ``STATEMENT_MILLISECONDS`` if not given.
+    """
+    with SqpPostgresHook(target, connection=connection).transaction(read_only=True) as database:
+        database.run("status", "statement_timeout", {"milliseconds": milliseconds or STATEMENT_MILLISECONDS})
         yield StatusReader(database)

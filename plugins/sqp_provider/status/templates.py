@@ -13,8 +13,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from sqp_provider.core.cost import size
 from sqp_provider.core.period import SyncType
-from sqp_provider.status.addresses import URL_PREFIX, run_address
+from sqp_provider.core.settings import Settings
+from sqp_provider.status.addresses import URL_PREFIX, feed_path, run_address
 from sqp_provider.status.view import period_label
 
 FOLDER = Path(__file__).parent
@@ -31,7 +33,13 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters |= {"count": _count, "moment": _moment, "seconds": _seconds, "web_address": _web_address}
+    found.filters |= {
+        "count": _count,
+        "moment": _moment,
+        "seconds": _seconds,
+        "size": size,
+        "web_address": _web_address,
+    }
     found.globals |= {"period_label": period_label, "sync_types": list(SyncType), "urlencode": urlencode}
     return found
 
@@ -39,10 +47,20 @@ def environment() -> Environment:
 def render(
     request: Request, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
 ) -> HTMLResponse:
-    """Answer with a template. In it, ``page`` is the start of this page's addresses."""
+    """Answer with a template. In it, ``page`` is the start of the addresses of the feed that was asked for."""
     root = request.scope.get("root_path", "")
-    airflow = root.removesuffix(URL_PREFIX)
-    values |= {"page": root, "run_address": partial(run_address, airflow), "here": inner_path(request)}
+    settings: Settings | None = getattr(request.state, "settings", None)
+    feed = settings.feed if settings else None
+    page = root + feed_path(feed)
+    values |= {
+        "root": root,
+        "page": page,
+        "feed": feed,
+        "has_feeds": getattr(request.state, "has_feeds", False),
+        "worded": settings.worded if settings else str,
+        "run_address": partial(run_address, root.removesuffix(URL_PREFIX)),
+        "here": inner_path(request).removeprefix(feed_path(feed)),
+    }
     return HTMLResponse(environment().get_template(template).render(values), status, headers)
 
 

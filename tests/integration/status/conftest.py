@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +11,29 @@ import psycopg
 import pytest
 import yaml
 from airflow.api_fastapi.app import create_app, purge_cached_app
+from airflow.models.dag import DagModel
+from airflow.utils.session import create_session
 from fastapi.testclient import TestClient
+from sqlalchemy import delete
 
+from sqp_provider.migrations import migrate
+from tests.conftest import new_database
 from tests.fixtures import connection_to
+from tests.integration.status.several import FEEDS, RestrictingAuthManager, configure, make_fresh, schema
 
-PASSWORDS = {"admin": "admin", "viewer": "viewer"}
+PASSWORDS = {"admin": "admin", "viewer": "viewer", "client": "client"}
 PAGE = "/sqp-sync"
 
 
 @pytest.fixture(scope="session")
 def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Airflow's API server as an application, with a viewer and an admin."""
+    """Airflow's API server as an application, with an admin, a viewer, and a client of few rights."""
     folder: Path = tmp_path_factory.mktemp("api-server")
     (folder / "passwords.json").write_text(json.dumps(PASSWORDS))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS", "admin:admin,viewer:viewer")
+        patch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS", "admin:admin,viewer:viewer,client:viewer")
+        manager = f"{RestrictingAuthManager.__module__}.{RestrictingAuthManager.__qualname__}"
+        patch.setenv("AIRFLOW__CORE__AUTH_MANAGER", manager)
         patch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE", str(folder / "passwords.json"))
         patch.setenv(
             "AIRFLOW__API_AUTH__JWT_SECRET", "a secret of at least sixty-four bytes, that only tests ever use..."
@@ -54,30 +62,39 @@ def anonymous(api_server: Any, configured: Path) -> Iterator[TestClient]:
 
 @pytest.fixture
 def viewer(anonymous: TestClient) -> TestClient:
-    """A browser of the user ``viewer``, logged in by Airflow's own way."""
-    login = anonymous.post("/auth/token", json={"username": "viewer", "password": PASSWORDS["viewer"]})
+    """A browser of the user ``viewer``, who may read every Dag."""
+    return log_in(anonymous, "viewer")
+
+
+def log_in(browser: TestClient, user: str) -> TestClient:
+    """Log a user in by Airflow's own way."""
+    login = browser.post("/auth/token", json={"username": user, "password": PASSWORDS[user]})
     assert login.status_code == 201, login.text
-    anonymous.headers["Authorization"] = f"Bearer {login.json()['access_token']}"
-    return anonymous
+    browser.headers["Authorization"] = f"Bearer {login.json()['access_token']}"
+    return browser
 
 
-def add_sync(connection: psycopg.Connection[Any], **other: Any) -> int:
-    """Insert a run into sync_log: completed, weekly 2026-11-08; name a column to change it."""
-    row = {
-        "sync_type": "weekly",
-        "sync_status": "completed",
-        "started_at": "2026-11-18 06:00:00+00",
-        "completed_at": "2026-11-18 06:00:12.5+00",
-        "source_table": "amazon.report",
-        "target_table": "sqp.weekly_summary",
-        "period_start": "2026-11-08",
-        "period_end": "2026-11-14",
-        "dag_id": "sqp_weekly_sync",
-        "run_id": None,
-        "records_processed": 19001,
-    } | other
-    columns = {name: json.dumps(value) if isinstance(value, dict) else value for name, value in row.items()}
-    statement = f"insert into sync_log ({', '.join(columns)}) values ({', '.join(['%s'] * len(columns))}) returning id"
-    found = connection.execute(statement, list(columns.values())).fetchone()  # type: ignore[arg-type]
-    assert found
-    return int(found[0])
+@pytest.fixture(scope="session")
+def feeds_template(make_database: Callable[..., str], server_dsn: str) -> str:
+    """The name of a database with the schemas of three feeds."""
+    dsn = make_database(server_dsn)
+    for feed in FEEDS:
+        migrate(dsn, f"sqp_{feed}")
+    with psycopg.connect(dsn) as connection:
+        return connection.info.dbname
+
+
+@pytest.fixture
+def several(
+    server_dsn: str, feeds_template: str, anonymous: TestClient, configured: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """The dsn of a database of three feeds that the page shows; all their newest periods are published."""
+    configure(configured, dict.fromkeys(FEEDS))
+    with new_database(server_dsn, template=feeds_template) as dsn:
+        monkeypatch.setenv("AIRFLOW_CONN_SQP_POSTGRES", connection_to(dsn))
+        for feed in FEEDS:
+            with schema(dsn, feed) as connection:
+                make_fresh(connection)
+        yield dsn
+    with create_session() as session:
+        session.execute(delete(DagModel))

@@ -15,7 +15,8 @@ from httpx import Response
 from sqp_provider.sql_files import files_hash
 from sqp_provider.status.app import HEADERS
 from tests.fixtures import connection_to
-from tests.integration.status.conftest import PAGE, add_sync
+from tests.integration.status.conftest import PAGE
+from tests.integration.status.log_rows import add_sync
 
 UNPROCESSABLE = [
     ("/history?type=daily", "type: Input should be 'weekly', 'monthly' or 'quarterly', found 'daily'"),
@@ -145,7 +146,7 @@ def test_a_fault_of_the_page_itself_shows_no_trace(viewer: TestClient, monkeypat
     def broken() -> None:
         raise RuntimeError("secret-word")
 
-    monkeypatch.setattr("sqp_provider.status.pages.page_settings", broken)
+    monkeypatch.setattr("sqp_provider.status.access.page_feeds", broken)
     answer = viewer.get(f"{PAGE}/")
     assert answer.status_code == 500
     assert "This page has an error." in answer.text

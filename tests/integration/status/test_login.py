@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import psycopg
@@ -10,9 +11,10 @@ from fastapi.testclient import TestClient
 
 from sqp_provider.hooks.postgres import Database
 from sqp_provider.status.app import HEADERS, StatusPage
-from sqp_provider.status.config import page_settings
+from sqp_provider.status.config import page_feeds
 from sqp_provider.status.queries import reading
-from tests.integration.status.conftest import PAGE, add_sync
+from tests.integration.status.conftest import PAGE
+from tests.integration.status.log_rows import add_sync
 
 ADDRESSES = {
     "/": "/",
@@ -34,16 +36,38 @@ ADDRESSES = {
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
+OF_A_FEED = {
+    "/feeds/{feed}",
+    "/feeds/{feed}/",
+    *(f"/feeds/{{feed}}{path}" for path in ("/history", "/sync/{sync_log_id}", "/sync/{sync_log_id}/rejects")),
+    *(f"/api/feeds/{{feed}}{path.removeprefix('/api')}" for path in ADDRESSES if re.match("/api/(?!run)", path)),
+}
+"""The routes of one of several feeds; test_feeds.py asks for them."""
+
 READABLE = [*ADDRESSES.values(), "/static/status.js", "/static/icon.svg"]
 
 
 def test_the_list_of_addresses_is_complete() -> None:
-    assert {route.path for route in StatusPage().app.routes} == {*ADDRESSES, "/{path:path}"}
+    assert {route.path for route in StatusPage().app.routes} == {
+        *ADDRESSES,
+        *OF_A_FEED,
+        "/api/feeds",
+        "/{path:path}",
+    }
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_without_a_login_every_address_is_refused(anonymous: TestClient, method: str) -> None:
-    for path in [*READABLE, "/nothing/here", "/api/nothing", "/openapi.json", "/docs"]:
+    for path in [
+        *READABLE,
+        "/feeds/a/",
+        "/api/feeds",
+        "/api/feeds/a/latest",
+        "/nothing/here",
+        "/api/nothing",
+        "/openapi.json",
+        "/docs",
+    ]:
         answer = anonymous.request(method, PAGE + path)
         assert answer.status_code == 401, path
         assert ("Log in to Airflow" in answer.text) == (method != "HEAD"), path
@@ -82,7 +106,7 @@ def test_nothing_but_reading_is_possible(viewer: TestClient) -> None:
 
 
 def test_the_transaction_itself_cannot_write(configured: Path) -> None:
-    with reading(page_settings().target) as reader, pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+    with reading(page_feeds().of(None).target) as reader, pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         _write(reader.database)
 
 

@@ -10,7 +10,8 @@ from fastapi.testclient import TestClient
 
 from sqp_provider.core.contract import REJECT_REASONS
 from sqp_provider.core.period import Period, SyncType
-from tests.integration.status.conftest import PAGE, add_sync
+from tests.integration.status.conftest import PAGE
+from tests.integration.status.log_rows import add_sync
 
 FAILURE = {
     "sync_status": "failed",

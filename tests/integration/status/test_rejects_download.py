@@ -10,7 +10,8 @@ import psycopg
 from fastapi.testclient import TestClient
 
 from sqp_provider.core.contract import REJECT_REASONS
-from tests.integration.status.conftest import PAGE, add_sync
+from tests.integration.status.conftest import PAGE
+from tests.integration.status.log_rows import add_sync
 
 MEANING = REJECT_REASONS["invalid_asin"]
 

@@ -68,7 +68,7 @@ def test_every_status_of_the_view_has_an_answer_and_a_place_in_the_legend() -> N
     comment = view.split("comment on column period_status.status is", 1)[1].split("comment on", 1)[0]
     statuses = set(re.findall(r"(\w+): ", comment))
     assert statuses == VERDICTS.keys()
-    page = (FOLDER / "templates" / "overview.html.j2").read_text(encoding="utf-8")
+    page = (FOLDER / "templates" / "parts.html.j2").read_text(encoding="utf-8")
     assert all(f'"{status}"' in page for status in statuses)
 
 

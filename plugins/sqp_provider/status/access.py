@@ -1,0 +1,101 @@
+"""Which feeds a viewer may see, and which of them an address is about."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.core_api.security import GetUserDep
+from airflow.configuration import conf
+from airflow.models.dag import DagModel
+from airflow.utils.session import create_session
+from fastapi import Depends, HTTPException, Request
+from sqlalchemy import select
+
+from sqp_provider.core.feeds import Feeds
+from sqp_provider.core.period import SyncType
+from sqp_provider.core.settings import Settings
+from sqp_provider.status.addresses import feed_path
+from sqp_provider.status.config import page_feeds
+
+
+class NoSuchFeed(HTTPException):
+    """404 for a feed that the file does not have, and just so for one that the viewer may not see."""
+
+    def __init__(self, detail: str, remedy: str) -> None:
+        super().__init__(404, detail)
+        self.remedy = remedy
+
+
+def visible_feeds(request: Request, user: GetUserDep) -> Feeds:
+    """Return the feeds that the viewer may see. A single feed is seen by everybody who may see Airflow."""
+    feeds = page_feeds()
+    request.state.has_feeds = not feeds.is_single
+    return feeds if feeds.is_single else permitted(feeds, user)
+
+
+def permitted(feeds: Feeds, user: Any) -> Feeds:
+    """Leave the feeds of which the viewer may read a sync Dag.
+
+    A feed with a mistake has no Dags, and its mistake may name another feed: whoever sees all others sees it too.
+    """
+    readable = get_auth_manager().get_authorized_dag_ids(user=user, method="GET")
+    dags = {name: sync_dags(settings) for name, settings in feeds.settings.items()}
+    hidden = {name for name, own in dags.items() if not own & readable}
+    if hidden:
+        # A feed is in the file before Airflow has read its Dags.
+        known = _known(set().union(*(dags[name] for name in hidden)))
+        hidden = {name for name in hidden if dags[name] & known or not _may_read_unknown(dags[name], user)}
+    seen = {name: settings for name, settings in feeds.settings.items() if name not in hidden}
+    sees_all = not hidden and (bool(seen) or _may_read_unknown({SyncType.WEEKLY.dag_id}, user))
+    return replace(feeds, settings=seen, mistakes=feeds.mistakes if sees_all else {})
+
+
+def sync_dags(settings: Settings) -> set[str]:
+    """``{"sqp_weekly_sync__acme_us", …}``: the ids of a feed's three sync Dags."""
+    return {settings.dag_id(sync_type) for sync_type in SyncType}
+
+
+def _known(dag_ids: set[str]) -> set[str]:
+    with create_session() as session:
+        return set(session.scalars(select(DagModel.dag_id).where(DagModel.dag_id.in_(dag_ids))))
+
+
+def _may_read_unknown(dag_ids: set[str], user: Any) -> bool:
+    """Whether the viewer may read Dags that Airflow does not know yet. Where teams own Dags, nobody can say."""
+    if conf.getboolean("core", "multi_team", fallback=False):
+        return False
+    return bool(get_auth_manager().filter_authorized_dag_ids(dag_ids=dag_ids, user=user, method="GET"))
+
+
+Visible = Annotated[Feeds, Depends(visible_feeds)]
+
+
+def chosen_feed(request: Request, feeds: Visible) -> Settings:
+    """Return the settings of the feed in the address; without one, those of the only feed.
+
+    :raises NoSuchFeed: it names no feed that the viewer may see, or none although there are several.
+    :raises InvalidSettings: the feed has a mistake.
+    """
+    name = request.path_params.get("feed")
+    if feeds.is_single and name is not None:
+        raise NoSuchFeed(f"There is no feed {name}: the configuration has no feeds.", "Leave it out of the address.")
+    if name not in feeds.settings and name not in feeds.mistakes:
+        raise _no_such_feed(name, feeds)
+    settings = feeds.of(name)
+    request.state.settings = settings
+    return settings
+
+
+def _no_such_feed(name: str | None, feeds: Feeds) -> NoSuchFeed:
+    known = ", ".join(sorted(feeds.names)) or "none"
+    missing = "The address names no feed." if name is None else f"There is no feed {name} that you may read."
+    example = feed_path(feeds.names[0] if feeds.names else "acme_us")
+    return NoSuchFeed(
+        f"{missing} Those that you may read: {known}.",
+        f"Choose one among all feeds; its addresses begin with {example}/.",
+    )
+
+
+Chosen = Annotated[Settings, Depends(chosen_feed)]

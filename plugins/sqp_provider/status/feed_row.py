@@ -1,0 +1,174 @@
+"""What the matrix of feeds concludes: which feed cannot be trusted, why, and which is the worst."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+
+from sqp_provider.core.period import Period, SyncType
+from sqp_provider.status.filters import MatrixFilter
+from sqp_provider.status.models import Activity, Freshness, Headline, Moment, PeriodStatus, Problem, Row
+
+WEEKS = 8
+"""How many weeks of each feed the matrix shows."""
+
+LONGEST_WHY = 240
+NAMED = 5
+"""How many feeds the sentence names."""
+
+
+class FeedHeadline(Headline):
+    """The answer for one type, with the period's status in ``period_status``."""
+
+    status: str
+
+
+class FeedRow(Row):
+    """A feed in the matrix."""
+
+    feed: str
+    status: str
+    """That of its newest due week, or ``not readable`` or ``misconfigured``."""
+    is_trusted: bool
+    """Whether its newest due week can be trusted."""
+    needs_a_look: bool
+    """Whether the week cannot be trusted, the month or quarter is neither synced nor derived, or a table is stale."""
+    why: str | None
+    todo: str | None
+    """What a person should do, if anything is known."""
+    headlines: tuple[FeedHeadline, ...] = ()
+    weeks: tuple[PeriodStatus | None, ...] = ()
+    """Oldest first; None where nothing is known of the week."""
+    stale_tables: tuple[str, ...] = ()
+    last_sync_log_id: int | None = None
+    last_status: str | None = None
+    last_sync_at: Moment | None = None
+    bytes_processed: int | None = None
+    """What BigQuery read for its runs in the last 30 days."""
+    problem: Problem | None = None
+
+
+def feed_row(
+    feed: str,
+    headlines: Sequence[Headline],
+    periods: Sequence[PeriodStatus],
+    freshness: Sequence[Freshness],
+    activity: Activity,
+) -> FeedRow:
+    """Sum up a feed that could be read."""
+    found = {(row.sync_type, row.period_start): row for row in periods}
+    lines = [_with_status(line, found.get((line.sync_type, line.period_start))) for line in headlines]
+    stale = [row for row in freshness if row.is_stale]
+    weekly = lines[0]
+    why = _why(lines, found, stale)
+    weeks = Period.containing(SyncType.WEEKLY, weekly.period_start).with_previous(WEEKS)
+    return FeedRow(
+        feed=feed,
+        status=weekly.status,
+        is_trusted=weekly.verdict == "yes",
+        needs_a_look=why is not None,
+        why=why and _cut(why),
+        todo=next((line.todo for line in lines if _is_bad(line)), None),
+        headlines=tuple(lines),
+        weeks=tuple(found.get((SyncType.WEEKLY, week.first_day)) for week in reversed(weeks)),
+        stale_tables=tuple(row.table_name for row in stale),
+        **activity.model_dump(),
+    )
+
+
+def unreadable(feed: str, problem: Problem, status: str = "not readable") -> FeedRow:
+    """Return the row of a feed of which nothing can be read."""
+    why = _cut(problem.detail)
+    return FeedRow(
+        feed=feed, status=status, is_trusted=False, needs_a_look=True, why=why, todo=problem.remedy, problem=problem
+    )
+
+
+def _with_status(line: Headline, found: PeriodStatus | None) -> FeedHeadline:
+    return FeedHeadline(**line.model_dump(), status=found.status if found else "missing")
+
+
+def _is_bad(line: FeedHeadline) -> bool:
+    """A month or a quarter may be summed from its weeks or be running; a week may not."""
+    return (
+        line.verdict != "yes"
+        if line.sync_type == SyncType.WEEKLY
+        else line.status not in ("derived", "running", "synced")
+    )
+
+
+def _why(
+    lines: Sequence[FeedHeadline], found: dict[tuple[SyncType, date], PeriodStatus], stale: Sequence[Freshness]
+) -> str | None:
+    for line in filter(_is_bad, lines):
+        period = found.get((line.sync_type, line.period_start))
+        error = period.last_error if period and line.status == "failed" else None
+        return error or f"{line.answer} {line.reason}"
+    for table in stale:
+        newest = f"its newest day is {table.newest_day}" if table.newest_day else "it has no period that is over"
+        return f"{table.table_name} is stale: {newest}; {table.days_allowed} days are allowed."
+    return None
+
+
+def _cut(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST_WHY else f"{text[: LONGEST_WHY - 1].rstrip()}…"
+
+
+def worst_first(rows: Sequence[FeedRow]) -> list[FeedRow]:
+    """Order the rows: not readable, week missing or failed, doubtful, running, other trouble, good; then by name."""
+    return sorted(rows, key=lambda row: (_rank(row), -len(row.stale_tables), row.feed))
+
+
+def _rank(row: FeedRow) -> int:
+    if row.problem:
+        return 0
+    if row.is_trusted:
+        return 4 if row.needs_a_look else 5
+    return {"no": 1, "care": 2, "wait": 3}.get(row.headlines[0].verdict, 1)
+
+
+def matching(rows: Sequence[FeedRow], asked: MatrixFilter) -> list[FeedRow]:
+    """Return the rows that the filter shows."""
+    find = (asked.find or "").strip().lower()
+    return [
+        row
+        for row in rows
+        if (asked.show != "untrusted" or row.needs_a_look) and find in f"{row.feed} {row.why or ''}".lower()
+    ]
+
+
+def verdict(rows: Sequence[FeedRow]) -> str:
+    """Answer for all feeds in one sentence.
+
+    ``38 of 40 feeds can be trusted for the week 2026-11-08 to 2026-11-14; acme_de (failed) and beta (missing)
+    cannot.``
+    """
+    if not rows:
+        return "There is no feed that you may read."
+    bad = [f"{row.feed} ({row.status})" for row in rows if not row.is_trusted]
+    good = len(rows) - len(bad)
+    what = "1 feed" if len(rows) == 1 else f"{len(rows)} feeds"
+    how_many = ("The feed" if len(rows) == 1 else f"All {what}") if not bad else f"{good} of {what}"
+    said = f"{how_many} can be trusted for {_week(rows)}"
+    said += f"; {_listed(bad)} cannot." if bad else "."
+    if other := [row.feed for row in rows if row.is_trusted and row.needs_a_look]:
+        said += f" Another period or table needs a look in {_listed(other)}."
+    return said
+
+
+def _week(rows: Sequence[FeedRow]) -> str:
+    """Name the week, unless the feeds' publication delays differ."""
+    weeks = Counter((row.headlines[0].period_start, row.headlines[0].period_end) for row in rows if row.headlines)
+    if len(weeks) == 1:
+        ((first, last),) = weeks
+        return f"the week {first} to {last}"
+    return "the newest week that is due"
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = list(names[:NAMED])
+    if len(names) > NAMED:
+        shown.append(f"{len(names) - NAMED} more")
+    return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
