@@ -4,6 +4,9 @@ Creates the configured schema, or brings it to the version of this code: revisio
 functions, views and triggers of `sql/schema`. Trigger it before the first sync and after an upgrade. A second run finds
 nothing to do. `sqp migrate` does the same.
 
+Of several feeds each is migrated by itself, *feeds* may name some of them, and *together* puts the views over all feeds
+of a database in force (`sqp_all`).
+
 With *take over* this Airflow becomes the owner of a schema that belonged to another one.
 """
 
@@ -11,8 +14,7 @@ from datetime import UTC, datetime
 
 from airflow.sdk import DAG
 
-from sqp_provider.operators.migrate import SchemaMigrateOperator  # absent: install airflow-provider-sqp
-from sqp_provider.sync import migrate_params, of_each, read_feeds
+from sqp_provider.sync import migrate_feeds, migrate_params, read_feeds  # absent: install airflow-provider-sqp
 
 feeds = read_feeds(__file__)
 
@@ -29,4 +31,4 @@ with DAG(
     default_args={"owner": feeds.defaults.owner},
     owner_links=feeds.defaults.owner_links,
 ):
-    of_each(feeds, SchemaMigrateOperator, task_id="migrate")
+    migrate_feeds(feeds)

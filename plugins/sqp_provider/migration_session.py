@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -118,6 +118,23 @@ def is_pooled(dsn: str) -> bool:
     libpq_dsn = _for_libpq(dsn)
     with _reached(libpq_dsn), closing(_connect(libpq_dsn)) as connection:
         return _own_process(connection, libpq_dsn) is None
+
+
+def identity(dsn: str) -> str:
+    """Return what the server calls the database, ``7581234567890123456/16384``, however it was reached.
+
+    :raises MigrationError: database unreachable.
+    """
+    queries = named_statements("together")
+    libpq_dsn = _for_libpq(dsn)
+    with _reached(libpq_dsn), closing(_connect(libpq_dsn)) as session:
+        may_identify = _only(session, queries["may_identify"])
+        return str(_only(session, queries["identity" if may_identify else "identity_by_start"]))
+
+
+def _only(session: Session, query: LiteralString) -> Any:
+    row = session.execute(query).fetchone()
+    return row and row[0]
 
 
 def _refuse_pooler(connection: Connection, libpq_dsn: str) -> int:

@@ -26,7 +26,7 @@ from sqp_provider.sql_files import named_statements, schema_files, sql_folder
 _OF_OTHERS = ("open_schema", "forced", "publications")
 """The statements that find what others have set or made."""
 
-_ADOPTABLE = ("sync_log", "data_quality_checks", *(sync_type.target_table for sync_type in SyncType))
+ADOPTABLE = ("sync_log", "data_quality_checks", *(sync_type.target_table for sync_type in SyncType))
 """Tables that may be there before the first migration."""
 
 
@@ -64,8 +64,8 @@ def _found(ask: Ask, schema: str) -> DatabaseFound:
 
     others = [OthersFound(**row) for statement in _OF_OTHERS for row in rows(statement)]
     if not rows("migrated"):
-        others += [OthersFound(**row) for row in rows("names_taken", relations=_own_relations())]
-        others += [taken for row in rows("functions", functions=_own_functions()) if (taken := _taken(row))]
+        others += [OthersFound(**row) for row in rows("names_taken", relations=own_relations())]
+        others += [taken for row in rows("functions", functions=own_functions()) if (taken := _taken(row))]
     return DatabaseFound(
         tables=tuple(TableFound(**row) for row in rows("tables")),
         columns=tuple(ColumnFound(**row) for row in rows("columns")),
@@ -89,13 +89,15 @@ def _taken(function: Mapping[str, Any]) -> OthersFound | None:
     return None
 
 
-def _own_functions() -> list[str]:
+def own_functions() -> list[str]:
+    """Return the names of our functions."""
     return sorted(set(_named(schema_files(), "create or replace function")))
 
 
-def _own_relations() -> list[str]:
+def own_relations() -> list[str]:
+    """Return the names of our tables and views that may not be there before the first migration."""
     tables = _named([sql_folder("schema/0_tables.sql") / "schema" / "0_tables.sql"], "create table")
-    return sorted({*tables, *_named(schema_files(), "create or replace view")} - set(_ADOPTABLE))
+    return sorted({*tables, *_named(schema_files(), "create or replace view")} - set(ADOPTABLE))
 
 
 def _named(files: list[Path], statement: str) -> list[str]:

@@ -31,11 +31,13 @@ from sqp_provider.operators.freshness import FreshnessCheckOperator
 from sqp_provider.operators.load import PostgresStageOperator
 from sqp_provider.operators.log_finish import SyncLogFinishOperator
 from sqp_provider.operators.log_start import SyncLogStartOperator
+from sqp_provider.operators.migrate import SchemaMigrateOperator
 from sqp_provider.operators.publish import SyncPublishOperator
 from sqp_provider.operators.restatements import RestatementCheckOperator
 from sqp_provider.operators.retention import RetentionOperator
 from sqp_provider.operators.stale_runs import StaleRunsOperator
 from sqp_provider.operators.sync_run import SyncRunOperator
+from sqp_provider.operators.together import FeedsTogetherOperator
 from sqp_provider.operators.validate import SyncValidateOperator
 
 NOTIFIED = {"on_failure_callback": notify_task_failed, "on_success_callback": notify_task_worked}
@@ -151,6 +153,19 @@ def migrate_params(feeds: Feeds) -> dict[str, Param]:
             description="Make this Airflow the owner of the schema. Pause the sqp Dags of the old owner first.",
         ),
     }
+
+
+def migrate_feeds(feeds: Feeds) -> None:
+    """Add the migration of each feed to the current Dag and, where there are several, that of the views over all.
+
+    ``finished``, the only leaf, makes the run red if a feed could not be migrated.
+    """
+    migrate = of_each(feeds, SchemaMigrateOperator, task_id="migrate")
+    if feeds.is_single:
+        return
+    together = FeedsTogetherOperator(task_id="together", feeds=feeds, trigger_rule="all_done")
+    migrate >> together
+    [migrate, together] >> EmptyOperator(task_id="finished", trigger_rule="none_failed")
 
 
 def doctor_params() -> dict[str, Param]:

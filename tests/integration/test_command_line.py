@@ -116,6 +116,7 @@ def test_wrong_arguments_exit_with_2(arguments: list[str], monkeypatch: pytest.M
         (["--help"], "take-over"),
         (["migrate", "--help"], "Example: sqp migrate --dsn postgresql://sqp@db.example.com/warehouse"),
         (["take-over", "--help"], "Example: sqp take-over --airflow https://airflow.example.com"),
+        (["delete-feed", "--help"], "Example: sqp delete-feed acme_us --config dags/sqp_config.yaml --yes"),
         (["doctor", "--help"], "Example: sqp doctor --config dags/sqp_config.yaml --price-per-tib 6.25"),
         (["--version"], f"airflow-provider-sqp {__version__}"),
     ],
