@@ -53,6 +53,7 @@ compared as (
         *,
         first_day between @first_day and @last_day as is_near,
         other != '' as is_elsewhere,
+        if(first_day between @first_day and @last_day and other != '', regexp_replace(other, r'[. ]+$', ''), null) as near_by,
         ifnull(report_period, '') != @report_period as is_other_report,
         first_day = {{ first_of(reported.unit, "first_day") }}
             and ifnull(last_day = {{ last_of("first_day", step) }}, {{ "false" if has_end else "true" }})
@@ -68,7 +69,7 @@ select
         null
     )) as newest_day,
     countif(is_near and is_elsewhere) as elsewhere,
-    min(if(is_near and is_elsewhere, other, null)) as other,
+    string_agg(distinct near_by, '; ' order by near_by limit 5) as other,
     min(if(is_near and is_elsewhere and is_misspelled, other, null)) as misspelled,
     countif(is_near and is_other_report and not is_elsewhere) as other_reports,
     min(if(is_near and is_other_report and not is_elsewhere, report_period, null)) as other_report

@@ -18,7 +18,7 @@ from tests import distribution, owned
 
 owned.enter(os.environ)  # before Airflow is imported, which reads it once
 
-pytest_plugins = ["tests.fixtures"]
+pytest_plugins = ["tests.fixtures", "tests.feeds"]
 
 ALIVE = pytest.StashKey[ExitStack]()
 

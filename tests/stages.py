@@ -17,6 +17,7 @@ from airflow.sdk import Context
 from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import AirflowSkipException
 from airflow.sdk.execution_time.context import OutletEventAccessors
+from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
 from sqp_provider.core.period import SyncType
@@ -71,11 +72,12 @@ class Run:
     """The run ids that Airflow would call queued or running."""
     events: Any = None
     """The asset events of the task that ran last, in Airflow's own accessors."""
+    feed: str | None = None
 
     @property
     def dag_id(self) -> str:
-        """The Dag of its type."""
-        return self.sync_type.dag_id
+        """The Dag of its type and feed."""
+        return self.sync_type.dag_id + (f"__{self.feed}" if self.feed else "")
 
     def context(self, task_id: str, error: BaseException | None = None, try_number: int = 1) -> Context:
         """What Airflow hands to a task."""
@@ -145,11 +147,15 @@ class Stages:
     ) -> Run:
         """Run all stages, or run them again for a run that was before: what clearing the whole run does."""
         if run is None:
-            self.runs += 1
-            period = {"period_start": str(first_day)} if first_day else {}
-            run = Run(f"manual__{self.runs}", NO_OPTIONS | period | options, sync_type)
+            run = self.new_run(first_day, sync_type, **options)
         self.clear(run, "log_start")
         return run
+
+    def new_run(self, first_day: date | str | None, sync_type: SyncType = SyncType.WEEKLY, **options: Any) -> Run:
+        """A run of which no stage has started."""
+        self.runs += 1
+        period = {"period_start": str(first_day)} if first_day else {}
+        return Run(f"manual__{self.runs}", NO_OPTIONS | period | options, sync_type, feed=self.settings.feed)
 
     def clear(
         self, run: Run, task_id: str, *, downstream: bool = True, marked: Mapping[str, str] | None = None
@@ -205,9 +211,14 @@ class Stages:
             return start
         return STAGE_OPERATORS[task_id](**common)
 
+    @property
+    def schema_dsn(self) -> str:
+        """The target database, with the configured schema as its search path."""
+        return make_conninfo(self.dsn, options=f"-c search_path={self.settings.target.schema_name}")
+
     def query(self, statement: str, *values: Any) -> list[dict[str, Any]]:
-        """Query the target database, schema ``sqp``."""
-        with psycopg.connect(self.dsn, options="-c search_path=sqp", row_factory=dict_row) as connection:
+        """Query the target database, in the configured schema."""
+        with psycopg.connect(self.schema_dsn, row_factory=dict_row) as connection:
             cursor = connection.execute(cast("Any", statement), values or None)
             return cursor.fetchall() if cursor.description else []
 

@@ -51,10 +51,7 @@ class Doctor:
     @cached_property
     def source(self) -> SourceDoctor:
         """The questions to BigQuery; made late, because the hook reads its connection at once."""
-        source = self.settings.source
-        hook = SqpBigQueryHook(
-            source.conn_id, retry_seconds=min(source.retry_seconds, PATIENCE_SECONDS), location=source.location
-        )
+        hook = SqpBigQueryHook.of(self.settings.source, PATIENCE_SECONDS)
         return SourceDoctor(hook, self.settings, self.now, self.price_per_tib)
 
     @cached_property

@@ -121,6 +121,11 @@ def test_a_serialized_dag_keeps_its_timetable(airflow: AirflowRuns) -> None:
     assert again.timetable.summary == "weekly + 4 d"
 
 
+def test_a_dag_that_a_version_without_feeds_has_serialized_keeps_its_due_times() -> None:
+    before = PeriodTimetable.deserialize({"sync_type": "weekly", "delay_seconds": 4 * 86400})
+    assert before.serialize() == PeriodTimetable(SyncType.WEEKLY, timedelta(days=4)).serialize()
+
+
 @pytest.mark.parametrize(
     ("sync_type", "run_after", "first_day", "next_first_day"),
     [

@@ -28,7 +28,7 @@ from airflow.sdk.observability.metrics import stats_utils
 # as the task runner's own main does; a run in one process has no such main
 stats.initialize(factory=stats_utils.get_stats_factory(), export_legacy_names=True)
 dags = DagBag(sys.argv[1]).dags
-for dag_id, conf in (("sqp_weekly_sync", {"period_start": "2026-11-08"}), ("sqp_freshness", {})):
+for dag_id, conf in ((sys.argv[2], {"period_start": "2026-11-08"}), ("sqp_freshness", {})):
     run = dags[dag_id].test(run_after=datetime.now(UTC), run_conf=conf)
     print("FINISHED", dag_id, run.state)
 """
@@ -58,14 +58,14 @@ class Seen:
 def watched(airflow: AirflowRuns, tmp_path: Path) -> Callable[..., Seen]:
     """Sync a week and check the freshness, with a StatsD server, OpenLineage's file transport and JSON logs."""
 
-    def run() -> Seen:
+    def run(dag_id: str = "sqp_weekly_sync") -> Seen:
         events = tmp_path / "lineage.jsonl"
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as statsd:
             statsd.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * 2**20)
             statsd.bind(("127.0.0.1", 0))
             statsd.settimeout(0)
             environment = os.environ | _watching(statsd.getsockname()[1], events)
-            command = [sys.executable, "-c", RUN, str(DAGS)]
+            command = [sys.executable, "-c", RUN, str(DAGS), dag_id]
             done = subprocess.run(command, env=environment, capture_output=True, text=True)
             assert done.returncode == 0, done.stderr[-3000:]
             metrics = list(_received(statsd))

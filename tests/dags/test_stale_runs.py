@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 from airflow.models.dagrun import DagRun
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState
@@ -52,6 +53,34 @@ def test_only_a_run_that_airflow_is_running_keeps_its_row_open(
 
     (row,) = airflow.stages.query("select sync_status from sync_log where run_id = %s", earlier.run_id)
     assert row["sync_status"] == expected
+    with create_session() as session:  # the metadata database outlives the test
+        if known := session.get(DagRun, earlier.id):
+            known.state = DagRunState.SUCCESS
+
+
+def test_a_run_that_airflow_calls_running_for_ever_is_closed_when_its_dag_has_another_name(
+    landing: Landing, airflow: AirflowRuns
+) -> None:
+    """The single feed became a named one while it synced: Airflow starts no further task of the old Dag."""
+    landing.land(report_row("q"))
+    earlier = airflow.run(period_start="2026-11-08")
+    with create_session() as session:
+        known = session.get(DagRun, earlier.id)
+        assert known is not None
+        known.state = DagRunState.RUNNING
+    airflow.stages.query("update sync_log set run_id = 'elsewhere'")
+    content = yaml.safe_load(airflow.config.read_text()) | {"feeds": {"acme_us": {"target": {"schema": "sqp"}}}}
+    airflow.config.write_text(yaml.safe_dump(content))
+    found = []
+    leave_open(airflow, earlier.run_id)
+    for age in ("23 hours", "25 hours"):
+        airflow.stages.query(
+            "update sync_log set started_at = now() - %s::interval where run_id = %s", age, earlier.run_id
+        )
+        assert airflow.run("sqp_weekly_sync__acme_us", period_start="2026-11-08").state == "success"
+        (row,) = airflow.stages.query("select sync_status from sync_log where run_id = %s", earlier.run_id)
+        found.append(row["sync_status"])
+    assert found == ["started", "failed"]
     with create_session() as session:  # the metadata database outlives the test
         if known := session.get(DagRun, earlier.id):
             known.state = DagRunState.SUCCESS

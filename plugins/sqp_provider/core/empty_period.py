@@ -60,7 +60,7 @@ class NearMisses:
     elsewhere: int
     """How many rows of these days are left out by the marketplace or by ``source.where``."""
     other: str | None
-    """What such a row has: ``country CA. ``."""
+    """What such rows have, at most five of them: ``country CA; country US``."""
     misspelled: str | None
     """The same of one that only upper and lower case or white space keep out."""
     other_reports: int

@@ -107,6 +107,7 @@ def check_period(
     earlier: Earlier,
     mapped: Sequence[str],
     settings: CheckSettings,
+    daily_dag: str = "sqp_restatements",
 ) -> list[CheckResult]:
     """Return the result of every check of one period.
 
@@ -125,7 +126,7 @@ def check_period(
         _reject_rate(snapshot, settings),
         _superseded_copies(snapshot, settings),
         _volume_anomaly(source.row_count, earlier.row_counts, settings),
-        _asin_coverage(earlier),
+        _asin_coverage(earlier, daily_dag),
     ]
 
 
@@ -236,7 +237,7 @@ def _volume_anomaly(rows: int, recent_rows: Sequence[int], settings: CheckSettin
     return CheckResult("volume_anomaly", status, usual, Decimal(rows), message, check_metadata=metadata)
 
 
-def _asin_coverage(earlier: Earlier) -> CheckResult:
+def _asin_coverage(earlier: Earlier, daily_dag: str) -> CheckResult:
     values = Decimal(earlier.asins), Decimal(earlier.asins - earlier.asins_missing)
     if earlier.last_period_start is None:
         message = "no earlier period is published, so there is nothing to compare with"
@@ -245,5 +246,5 @@ def _asin_coverage(earlier: Earlier) -> CheckResult:
     if not earlier.asins_missing:
         return CheckResult("asin_coverage", CheckStatus.PASSED, *values, message, "asin")
     message += f" ({', '.join(earlier.examples)}{', …' if earlier.asins_missing > len(earlier.examples) else ''})"
-    message += "; reports arrive ASIN by ASIN and may be late: sqp_restatements syncs them when they arrive"
+    message += f"; reports arrive ASIN by ASIN and may be late: {daily_dag} syncs them when they arrive"
     return CheckResult("asin_coverage", CheckStatus.WARNING, *values, message, "asin")

@@ -14,6 +14,7 @@ from sqp_provider.core.presets import PRESETS
 from sqp_provider.core.section import Section
 
 _PROJECT = r"([A-Za-z0-9][A-Za-z0-9.:-]*\.)?"
+ProjectName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:-]*$", max_length=100)]
 DatasetName = Annotated[str, StringConstraints(pattern=rf"^{_PROJECT}[A-Za-z0-9_]+$", max_length=200)]
 _TABLE = re.compile(rf"{_PROJECT}[A-Za-z0-9_]+\.[\w -]+\*?")
 
@@ -39,6 +40,11 @@ class SourceSettings(Section):
     """The BigQuery side."""
 
     conn_id: str = Field(default="sqp_bigquery", description="Airflow's connection to BigQuery")
+    project: ProjectName | None = Field(
+        default=None,
+        description="where jobs run, and where tables and datasets are that name no project; null: that of `conn_id`",
+        examples=["acme-reports"],
+    )
     table: TableNames = Field(
         description="dataset.table, or project.dataset.table; a list of tables of one shape; a name that ends in `*` "
         "stands for all tables that begin so",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
@@ -17,6 +18,7 @@ from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
 
 from sqp_provider.core.errors import SourceUnreachable, SourceUnusable
+from sqp_provider.core.source_settings import SourceSettings
 from sqp_provider.core.table_facts import TableFacts
 from sqp_provider.hooks.bigquery_errors import explained, is_missing
 
@@ -37,15 +39,42 @@ class SqpBigQueryHook(BigQueryHook):
     A connection's extra can name endpoints of its own: ``api_endpoint`` (``https://bigquery-acme.p.googleapis.com``)
     and ``storage_api_endpoint`` (``bigquerystorage-acme.p.googleapis.com``, or an emulator's ``127.0.0.1:9060``).
 
+    :param project: where jobs run, and where tables are that name no project; None: the connection's.
     :param retry_seconds: how long a lost connection is tried again, and a missing source table asked for again.
     """
 
-    def __init__(self, gcp_conn_id: str = "sqp_bigquery", *, retry_seconds: float = 60, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        gcp_conn_id: str = "sqp_bigquery",
+        *,
+        project: str | None = None,
+        retry_seconds: float = 60,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(gcp_conn_id=gcp_conn_id, use_legacy_sql=False, **kwargs)
+        self.project = project
         self.retry_seconds = retry_seconds
         self.retry = DEFAULT_RETRY.with_timeout(retry_seconds)
         self.job_retry = DEFAULT_JOB_RETRY.with_timeout(retry_seconds)
         self.cancelled: set[str] = set()
+
+    @classmethod
+    def of(cls, source: SourceSettings, patience_seconds: float = math.inf) -> SqpBigQueryHook:
+        """Return the hook of a source: with its connection, project and location.
+
+        :param patience_seconds: retry no longer than this, where a person waits.
+        """
+        return cls(
+            source.conn_id,
+            project=source.project,
+            retry_seconds=min(source.retry_seconds, patience_seconds),
+            location=source.location,
+        )
+
+    @property
+    def project_id(self) -> str:
+        """The project of the settings, else that of the connection."""
+        return self.project or super().project_id
 
     def get_client_options(self, api_endpoint_override: str | None = None) -> ClientOptions:
         """Return the options with the connection's own ``api_endpoint``, if it has one."""
@@ -59,7 +88,7 @@ class SqpBigQueryHook(BigQueryHook):
 
     @property
     def client(self) -> bigquery.Client:
-        """A client with the connection's project and location."""
+        """A client with the hook's project and location."""
         return self.get_client(project_id=self.project_id, location=self.location)
 
     @property

@@ -165,7 +165,7 @@ class SqpPostgresHook(PostgresHook):
             level = psycopg.IsolationLevel
             connection.isolation_level = level.REPEATABLE_READ if read_only else level.READ_COMMITTED
             connection.read_only = read_only
-            with _committed(connection, self.get_conn_id()):
+            with _committed(connection, self.get_conn_id(), self.target.schema_name):
                 database = Database(connection, self.target)
                 database.enter(read_only=read_only)
                 yield database
@@ -199,7 +199,7 @@ class SqpPostgresHook(PostgresHook):
 
 
 @contextmanager
-def _committed(connection: psycopg.Connection[Any], conn_id: str) -> Iterator[None]:
+def _committed(connection: psycopg.Connection[Any], conn_id: str, schema: str) -> Iterator[None]:
     """Open a transaction and commit it. A connection that is lost during COMMIT raises its own error.
 
     :raises TargetUnreachable: it is not known whether the transaction was committed.
@@ -216,7 +216,7 @@ def _committed(connection: psycopg.Connection[Any], conn_id: str) -> Iterator[No
         raise TargetUnreachable(
             f"Postgres connection {conn_id} was lost during COMMIT: {_found(error)}. It is not known yet whether the "
             "change is in the target. Airflow tries the task again, and the retry checks that. If it fails again, see "
-            "sqp.period_status for what is published, and clear the task when Postgres is back."
+            f"{schema}.period_status for what is published, and clear the task when Postgres is back."
         ) from error
 
 

@@ -90,7 +90,10 @@ def _can_remember(settings: Settings) -> bool:
 
 
 def _failed_before(context: Context) -> bool:
-    """Ask Airflow whether the task failed in the previous run; a run without a logical date has no previous run."""
+    """Ask Airflow whether the task failed in the previous run; a run without a logical date has no previous run.
+
+    Of the tasks of several feeds it asks about the one at the same place.
+    """
     ti: Any = context["ti"]
     dag_run: Any = context["dag_run"]
     previous = ti.get_previous_ti(map_index=ti.map_index) if dag_run.logical_date else None

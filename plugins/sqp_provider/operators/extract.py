@@ -60,7 +60,9 @@ class BigQuerySnapshotOperator(SyncStageOperator):
             return
         self.log.info("BigQuery job %s is still running; the triggerer waits for it now", job.job_id)
         source = self.settings.source
-        trigger = BigQueryJobTrigger(source.conn_id, str(job.job_id), job.location, source.retry_seconds)
+        trigger = BigQueryJobTrigger(
+            source.conn_id, str(job.job_id), job.location, source.retry_seconds, project=source.project
+        )
         self.defer(trigger=trigger, method_name="resume")
 
     def describe(self, sync: SyncRun, snapshot: Snapshot) -> dict[str, Any]:

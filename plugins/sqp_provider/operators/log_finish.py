@@ -67,7 +67,7 @@ class SyncLogFinishOperator(SyncStageOperator):
             state = states.get(stage)
             if state not in FINISHED_WELL:
                 left = ti.xcom_pull(task_ids=stage, key=STAGE_ERROR)
-                return Failure.model_validate(left) if left else _silent(stage, state)
+                return Failure.model_validate(left) if left else _silent(stage, state, self.settings.target.schema_name)
         return None
 
     def find_nothing_published(
@@ -107,10 +107,10 @@ class SyncLogFinishOperator(SyncStageOperator):
         return "completed"
 
 
-def _silent(stage: str, state: str | None) -> Failure:
+def _silent(stage: str, state: str | None, schema: str) -> Failure:
     happened = f"'{stage}' never started" if state is None else f"'{stage}' finished as {state} and reported no error"
     message = (
-        f"{happened}: it was killed, or a person marked it. See its log, and sqp.period_status for what is published. "
-        f"Clear '{stage}'."
+        f"{happened}: it was killed, or a person marked it. See its log, and {schema}.period_status for what is "
+        f"published. Clear '{stage}'."
     )
     return Failure(stage=stage, type="Killed", message=message)

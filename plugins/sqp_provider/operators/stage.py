@@ -62,8 +62,7 @@ class SyncStageOperator(BaseOperator):
         """The hook of the source."""
         from sqp_provider.hooks.bigquery import SqpBigQueryHook
 
-        source = self.settings.source
-        return SqpBigQueryHook(source.conn_id, retry_seconds=source.retry_seconds, location=source.location)
+        return SqpBigQueryHook.of(self.settings.source)
 
     @functools.cached_property
     def source(self) -> Source:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from sqp_provider.hooks.postgres import SqpPostgresHook
 
 UNFINISHED = ["queued", "running"]
+AT_WORK = {"queued", "running", "restarting", "deferred"}
+"""The states of a task that somebody may be running, or waiting for."""
 
 
 class StaleRunsOperator(FeedOperator):
@@ -68,6 +71,7 @@ def close_stale_runs(
 
     with postgres.transaction() as database:
         open_runs = OpenRuns(database).read(sync_type)
+    open_runs = [replace(run, own_dag_id=settings.dag_id(SyncType(run.sync_type))) for run in open_runs]
     overdue = [run for run in open_runs if run.sync_log_id != own and run.is_overdue(settings.schedule.stale_after)]
     return [run for run in overdue if not _is_unfinished(run, ti, log) and _closed(run, postgres, log, settings)]
 
@@ -76,7 +80,12 @@ def _is_unfinished(run: OpenRun, ti: Any, log: Any) -> bool:
     if not (run.dag_id and run.run_id):
         return False
     try:
-        return bool(ti.get_dr_count(dag_id=run.dag_id, run_ids=[run.run_id], states=UNFINISHED))
+        if not ti.get_dr_count(dag_id=run.dag_id, run_ids=[run.run_id], states=UNFINISHED):
+            return False
+        if not run.may_be_abandoned:
+            return True
+        states = ti.get_task_states(dag_id=run.dag_id, run_ids=[run.run_id]).get(run.run_id, {})
+        return not AT_WORK.isdisjoint(states.values())
     except AirflowRuntimeError as error:
         log.warning("%s stays open: Airflow did not say whether its run is running (%s)", run, answer_of(error))
         return True

@@ -50,6 +50,7 @@ class SyncValidateOperator(SyncStageOperator):
             checks.earlier(settings.checks),
             [column for column in settings.source.mapped_metrics if column in snapshot.totals.sums],
             settings.checks,
+            settings.named("sqp_restatements"),
         )
         checks.record(results)
         return results

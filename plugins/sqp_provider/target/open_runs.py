@@ -20,7 +20,7 @@ class OpenRuns:
         """Return these runs, oldest first; None means all types."""
         statement = self.database.statement("stale", "open_runs")
         rows = self.database.connection.execute(statement, {"sync_type": sync_type and sync_type.value})
-        return [OpenRun(**row) for row in rows]
+        return [OpenRun(**row, schema=self.database.settings.schema_name) for row in rows]
 
     def close(self, run: OpenRun) -> str | None:
         """Close the row and drop the run's staged table.

@@ -45,8 +45,9 @@ class PeriodTimetable(CronDataIntervalTimetable):
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> PeriodTimetable:
         """Build a timetable from the result of :meth:`serialize`."""
-        delay, spread = (timedelta(seconds=data[key]) for key in ("delay_seconds", "spread_seconds"))
-        return cls(data["sync_type"], delay, spread)
+        # Until the Dag processor has parsed them again, Airflow has Dags of a version without feeds.
+        spread = timedelta(seconds=data.get("spread_seconds", 0))
+        return cls(data["sync_type"], timedelta(seconds=data["delay_seconds"]), spread)
 
     def next_dagrun_info(
         self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction

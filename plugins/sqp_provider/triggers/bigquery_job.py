@@ -22,6 +22,7 @@ class BigQueryJobTrigger(BaseTrigger):
     :param job_id: the job's id.
     :param location: the job's location.
     :param retry_seconds: how long a lost connection is retried.
+    :param project: the job's project; None: the connection's.
     :param poll_seconds: the pause between two checks.
     """
 
@@ -32,6 +33,7 @@ class BigQueryJobTrigger(BaseTrigger):
         location: str | None = None,
         retry_seconds: float = 60,
         poll_seconds: float = 10,
+        project: str | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.gcp_conn_id = gcp_conn_id
@@ -39,15 +41,16 @@ class BigQueryJobTrigger(BaseTrigger):
         self.location = location
         self.retry_seconds = retry_seconds
         self.poll_seconds = poll_seconds
+        self.project = project
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what the triggerer needs to rebuild this trigger."""
-        names = ("gcp_conn_id", "job_id", "location", "retry_seconds", "poll_seconds")
+        names = ("gcp_conn_id", "job_id", "location", "retry_seconds", "poll_seconds", "project")
         return f"{type(self).__module__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Check the job until it has finished. If it cannot be checked, the operator asks and fails with the reason."""
-        hook = await asyncio.to_thread(self._hook)
+        hook = await asyncio.to_thread(self.hook)
         try:
             while not await asyncio.to_thread(self._done, hook):
                 await asyncio.sleep(self.poll_seconds)
@@ -57,11 +60,14 @@ class BigQueryJobTrigger(BaseTrigger):
 
     async def on_kill(self) -> None:
         """Cancel the job if a person marks or clears the deferred task."""
-        hook = await asyncio.to_thread(self._hook)
+        hook = await asyncio.to_thread(self.hook)
         await asyncio.to_thread(hook.cancel, self.job_id, self.location)
 
-    def _hook(self) -> SqpBigQueryHook:
-        return SqpBigQueryHook(self.gcp_conn_id, retry_seconds=self.retry_seconds, location=self.location)
+    def hook(self) -> SqpBigQueryHook:
+        """Return a hook of the job's project and location."""
+        return SqpBigQueryHook(
+            self.gcp_conn_id, project=self.project, retry_seconds=self.retry_seconds, location=self.location
+        )
 
     def _done(self, hook: SqpBigQueryHook) -> bool:
         return bool(hook.get_started(self.job_id, self.location).state == "DONE")

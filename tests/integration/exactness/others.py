@@ -131,6 +131,7 @@ def _stored(type_: str, value: Any) -> Any:
 class Somebody:
     """Somebody whose transaction is open while something is synced, and sees or has written something.
 
+    :param dsn: with the schema as its search path.
     :param stays: after so many refusals of what the sync asks for the transaction ends.
     """
 
@@ -142,7 +143,7 @@ class Somebody:
     seen: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.connection = psycopg.connect(self.dsn, options="-c search_path=sqp")
+        self.connection = psycopg.connect(self.dsn)
         self.connection.isolation_level = self.level
         for statement in self.statements:
             self.connection.execute(statement.encode())

@@ -36,7 +36,7 @@ from tests.integration.exactness.recompute import recompute, roll_up
 from tests.integration.sql.conftest import SEED_SCHEMA
 from tests.landing import COLUMNS, Landing, report_row
 from tests.restatements import check
-from tests.stages import NO_OPTIONS, Run, Stages
+from tests.stages import Run, Stages
 
 WEEKLY, MONTHLY, QUARTERLY = SyncType.WEEKLY, SyncType.MONTHLY, SyncType.QUARTERLY
 # The week from 2026-09-27 ends in October and in the fourth quarter, and belongs to September and the third.
@@ -405,7 +405,7 @@ class History(RuleBasedStateMachine):
         period = draw(st.sampled_from(WEEKS))
         self.add(self.row(period, draw(self.figures)))
         what, stays = draw(st.sampled_from(sorted(READS))), draw(st.integers(1, 3))
-        reader = Somebody.reads(self.stages.dsn, what, stays)
+        reader = Somebody.reads(self.stages.schema_dsn, what, stays)
         before = self.all_rows()
         with reader.in_the_way():
             self.sync_one(period)
@@ -421,7 +421,7 @@ class History(RuleBasedStateMachine):
         self.add(self.row(attempted.period, draw(self.figures)))
         self.run_until_publish([attempted])
         update = "update weekly_summary set total_cart_adds = 4711 where period_start = "
-        writer = Somebody.writes(self.stages.dsn, f"{update} '{written.first_day}'")
+        writer = Somebody.writes(self.stages.schema_dsn, f"{update} '{written.first_day}'")
         self.changes(written, [row | {"total_cart_adds": 4711} for row in self.weekly[written]], follows=True)
         with writer.in_the_way():
             self.publish(attempted)
@@ -458,8 +458,7 @@ class History(RuleBasedStateMachine):
         self.runs.extend(runs)
 
     def start(self, week: Period) -> Attempted:
-        self.stages.runs += 1
-        run = Run(f"manual__{self.stages.runs}", NO_OPTIONS | {"period_start": str(week.first_day)})
+        run = self.stages.new_run(week.first_day)
         assert self.stages.run_task(run, "log_start")
         return Attempted(run, week, self.check())
 
@@ -556,7 +555,7 @@ class History(RuleBasedStateMachine):
             row["name"]
             for row in self.stages.query(
                 "select relname::text as name from pg_class where relispartition and relkind = 'r'"
-                " and relnamespace = 'sqp'::regnamespace"
+                " and relnamespace = current_schema()::regnamespace"
             )
         }
         ledger = self.ledger()
@@ -607,7 +606,7 @@ class History(RuleBasedStateMachine):
         return [row for row in self.target(period.sync_type) if row["period_start"] == period.first_day]
 
     def all_rows(self) -> list[Any]:
-        with psycopg.connect(self.stages.dsn, options="-c search_path=sqp") as connection:
+        with psycopg.connect(self.stages.schema_dsn) as connection:
             return contents(connection)
 
     def row(self, period: Period, reported: RawRow) -> RawRow:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -54,7 +53,7 @@ def close(stages: Stages, **options: Any) -> list[OpenRun]:
     """What a Dag without a row of its own does: close stale rows of all types."""
     hook = stages.operator(Run("any", {}), "log_start").postgres
     ti = options.pop("ti", Run("any", {}, running=options.pop("running", set())).context("check")["ti"])
-    return close_stale_runs(hook, ti, logging.getLogger("stale"), after=timedelta(minutes=15), **options)
+    return close_stale_runs(hook, ti, logging.getLogger("stale"), stages.settings, **options)
 
 
 def test_the_next_run_of_the_type_closes_what_a_dead_one_left(stages: Stages, dead: Run) -> None:
