@@ -21,7 +21,7 @@ with DAG(
     schedule=None,
     start_date=datetime(2025, 1, 5, tzinfo=UTC),
     max_active_runs=1,
-    params=doctor_params(),
+    params=doctor_params(feeds),
     rerun_with_latest_version=True,  # a cleared run reads the corrected configuration
     doc_md=__doc__,
     tags=["sqp", "doctor"],

@@ -2,7 +2,7 @@
    of the window first_day to last_day. A sync has one period, a check for restatements several.
    Parameters: @first_day and @last_day of the window (both belong to it), @report_period, and those of the landing. #}
 {% from "macros.sql" import ascii_upper, decimal, first_of, fold, last_of %}
-{% from "landed.sql" import amount, currency, day, feed, may_belong, moment, number, prunes, report, scanned, text, unclear, unreadable with context %}
+{% from "landed.sql" import amount, currency, day, feed, may_belong, moment, number, prunes, report, scanned, skips_blocks, text, unclear, unreadable with context %}
 {# Whole millionths, rounded half away from zero as Postgres rounds numeric; null if the column cannot hold the rate. #}
 {% macro rate(numerator, denominator) -%}
 case
@@ -128,6 +128,9 @@ with mapped as (  -- one scan, pruned on the raw date; columns get their logical
 {% endif %}
 {% for compared in landing.compared %}
         and {{ may_belong(compared) }}
+{% if compared.skips_blocks(table) %}
+        and {{ skips_blocks(compared) }}
+{% endif %}
 {% endfor %}
 {% if not loop.last %}
     union all

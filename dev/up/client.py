@@ -39,9 +39,10 @@ class Client:
         wait_until(lambda: self.http.get(path).is_success, seconds, f"Dag {dag_id}")
         self.http.patch(path, json={"is_paused": False}).raise_for_status()
 
-    def headlines(self) -> list[dict[str, Any]]:
+    def headlines(self, feed: str | None) -> list[dict[str, Any]]:
         """Return the status page's answer for each type: whether its newest period can be trusted."""
-        answers: list[dict[str, Any]] = self.http.get("/sqp-sync/api/headlines").raise_for_status().json()
+        path = f"feeds/{feed}/headlines" if feed else "headlines"
+        answers: list[dict[str, Any]] = self.http.get(f"/sqp-sync/api/{path}").raise_for_status().json()
         return answers
 
 

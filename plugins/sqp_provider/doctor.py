@@ -37,22 +37,25 @@ class Doctor:
     :param asking: this Airflow and feed, which a schema may belong to.
     :param now: decides which periods are due.
     :param price_per_tib: what BigQuery asks for a TiB, if money is wanted.
+    :param others: the other feeds that read the same table, see :func:`sqp_provider.core.feed_share.beside`.
     """
 
     settings: Settings
     asking: Owner
     now: datetime
     price_per_tib: float | None = None
+    others: Sequence[str] = ()
 
     def findings(self) -> list[Finding]:
         """Ask everything, and return a finding for each check."""
-        return list(examine([*self._connections(), *self._of_source(), *self._of_target(), *self._of_alerts()]))
+        checks = [*self._connections(), *self._of_source(), *self._of_target(), *self._of_alerts()]
+        return list(examine(checks, self.settings.feed))
 
     @cached_property
     def source(self) -> SourceDoctor:
         """The questions to BigQuery; made late, because the hook reads its connection at once."""
         hook = SqpBigQueryHook.of(self.settings.source, PATIENCE_SECONDS)
-        return SourceDoctor(hook, self.settings, self.now, self.price_per_tib)
+        return SourceDoctor(hook, self.settings, self.now, self.price_per_tib, self.others)
 
     @cached_property
     def target(self) -> TargetDoctor:
@@ -78,6 +81,7 @@ class Doctor:
             return Check("BigQuery", name, lambda: getattr(self.source, ask)(), needs)
 
         dry = ("write right",)
+        of_a_part = [asks("rows of this feed", "share", *dry)] if self.settings.source.conditions() else []
         return [
             asks("BigQuery reached", "reached", _name(self.settings.source.conn_id)),
             asks("job right", "job_right", "BigQuery reached"),
@@ -91,6 +95,7 @@ class Doctor:
             Check("BigQuery", "bytes of a week", lambda: self.source.dry_runs.week(), dry),
             Check("BigQuery", "bytes of a year", lambda: self.source.dry_runs.year(), dry),
             Check("BigQuery", "bytes of a daily check", lambda: self.source.dry_runs.daily(), dry),
+            *of_a_part,
         ]
 
     def _of_target(self) -> Sequence[Check]:

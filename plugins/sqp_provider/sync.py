@@ -168,9 +168,9 @@ def migrate_feeds(feeds: Feeds) -> None:
     [migrate, together] >> EmptyOperator(task_id="finished", trigger_rule="none_failed")
 
 
-def doctor_params() -> dict[str, Param]:
+def doctor_params(feeds: Feeds) -> dict[str, Param]:
     """Return the form of the doctor."""
-    return {
+    return feeds_param(feeds) | {
         "price_per_tib": Param(
             None,
             type=["null", "number"],

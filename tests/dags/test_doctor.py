@@ -9,7 +9,7 @@ from sqp_provider.failures import ExplainedFailure
 from sqp_provider.operators.doctor import DoctorOperator
 from tests.dags.conftest import AirflowRuns
 from tests.fixtures import settings_for
-from tests.landing import Landing, report_row
+from tests.landing import COLUMNS, Landing, report_row
 from tests.stages import Run, Stages
 
 
@@ -37,3 +37,30 @@ def test_its_log_has_the_table_and_its_error_names_what_failed(
     assert "  FAIL  source table" in said
     assert "  ok    Postgres reached" in said
     assert "30 checks: 19 good, 1 with a warning, 1 failed, 9 not checked. Nothing was changed." in said
+
+
+def test_each_feed_has_a_task_and_a_table_of_its_own_and_one_that_fails_fails_alone(
+    landing: Landing, dataset: str, airflow: AirflowRuns
+) -> None:
+    landing.create(COLUMNS | {"shop": "STRING"})
+    landing.land(report_row("q") | {"shop": "US"})
+    content = yaml.safe_load(airflow.config.read_text())
+    content["source"]["same_feed"] = ["shop"]
+    content["feeds"] = {
+        "acme_de": {"source": {"where": {"shop": "DE"}}},
+        "acme_us": {"source": {"where": {"shop": "US"}}},
+        "lost": {"source": {"table": "nowhere.report"}},
+    }
+    airflow.config.write_text(yaml.safe_dump(content))
+    run = airflow.run("sqp_doctor")
+    states = {ti.rendered_map_index: ti for ti in run.get_task_instances()}
+    assert {name: ti.state for name, ti in states.items()} == {
+        "acme_us": "success",
+        "acme_de": "success",
+        "lost": "failed",
+    }
+    found = states["acme_us"].xcom_pull(task_ids="doctor", map_indexes=1)
+    assert sum(found.values()) == 31  # which part of the table it is, besides what a single feed is asked
+
+    chosen = airflow.run("sqp_doctor", feeds=["acme_de"])
+    assert {ti.map_index: ti.state for ti in chosen.get_task_instances()} == {0: "success", 1: "skipped", 2: "skipped"}

@@ -79,3 +79,22 @@ def test_a_condition_on_the_partitioning_column_stands_alone(
         own.refuse_if_empty(sync, snapshot)
     own.window_totals(sync_type, [sync.period])
     assert_pruned(client, ["sqp-demo.a.us", "sqp-demo.a.ca"], column, parameters)
+
+
+WHERE = {"shop": ["one", "two"], "account": 7, "country": {"values": ["us"], "fold": True}}
+
+
+def test_plain_conditions_on_clustering_columns_stand_alone() -> None:
+    """Google's documentation: a block is skipped for comparisons of the column as it is, in no function."""
+    described = {"clustering_fields": ["shop", "country", "account"]}
+    settings = SourceSettings.model_validate({"table": "a.us", "columns": {"ingested_at": None}, "where": WHERE})
+    columns = COLUMNS | {"shop": "STRING", "account": "INT64", "country": "STRING"}
+    client, own = source_over(Configuration(settings, columns, described=described), [])
+    sync = sync_of(Period.containing(SyncType.WEEKLY, WEEK))
+    own.read_totals(sync, own.start_extract(sync, "sqp", 1))
+    own.window_totals(SyncType.WEEKLY, [sync.period])
+    for (scan,) in scans_of_source(client, ["sqp-demo.a.us"]):
+        alone = [(sorted(each.columns), sorted(each.parameters)) for each in scan.conjuncts if len(each.columns) == 1]
+        assert alone.count((["shop"], ["where_0_0", "where_0_1"])) == 2  # what it may have, and the same as it is
+        assert alone.count((["account"], ["where_1_0"])) == 2
+        assert alone.count((["country"], ["where_2_0"])) == 1

@@ -18,9 +18,9 @@ from tests.googlesql.extracted import source_over, sync_of
 from tests.googlesql.googlesql import analyze
 
 DAY = date(2026, 11, 8)
-SENT = ("extract", "totals", "near_misses", "reject_reasons", "totals", "reject_reasons", "dates", "dates")
+SENT = ("extract", "totals", "near_misses", "reject_reasons", "totals", "reject_reasons", "dates", "dates", "share")
 """The templates of what is sent of a type, in this order: the first totals and reasons are the snapshot's, the second a
-window's; the dates are those of all rows and of a window."""
+window's; the dates are those of all rows and of a window; the share is a week's, whatever the type."""
 
 INCLUDED = ("landed", "macros", "source_rows")
 
@@ -51,6 +51,7 @@ def send_every_statement(configuration: Configuration, sync_type: SyncType) -> G
     assert reason["row_count"] == 1
     for recent in (False, True):
         source.hook.rows(source.dates_statement([], recent=recent), parameters)
+    source.hook.rows(source.share_statement(), parameters)
     return client
 
 

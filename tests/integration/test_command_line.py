@@ -13,6 +13,7 @@ import pytest
 from sqp_provider import __version__
 from sqp_provider.__main__ import main
 from sqp_provider.sql_files import files_hash, newest_revision
+from tests.fixtures import connection_to
 
 NOWHERE = "postgresql://sqp:secret@127.0.0.1:1/x"
 CONFIG = """
@@ -126,3 +127,17 @@ def test_help_shows_an_example(arguments: list[str], says: str, capsys: pytest.C
         main(arguments)
     assert exited.value.code == 0
     assert says in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_only_feed_of_a_configuration_is_migrated_over_its_connection(
+    empty_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("SQP_POSTGRES_DSN", raising=False)
+    config = tmp_path / "sqp_config.yaml"
+    config.write_text("source: {table: amazon.report}\ntarget: {conn_id: warehouse, schema: figures}\n")
+    assert main(["migrate", "--config", str(config)]) == 1
+    assert "Create the connection in Airflow, or correct target.conn_id in sqp_config.yaml" in capsys.readouterr().err
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", connection_to(empty_database))
+    assert main(["migrate", "--config", str(config)]) == 0
+    with psycopg.connect(empty_database) as connection:
+        assert connection.execute("select to_regclass('figures.weekly_summary') is not null").fetchone() == (True,)

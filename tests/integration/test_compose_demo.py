@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,8 +14,10 @@ from shutil import copytree, ignore_patterns
 
 import psycopg
 import pytest
+import yaml
 from psycopg.conninfo import conninfo_to_dict
 
+from dev.up.syncs import sync_dags
 from sqp_provider.core.feeds import Feeds
 from tests.conftest import new_database
 from tests.e2e.airflow_server import airflow, free_ports
@@ -32,6 +35,10 @@ from tests.stages import Stages
 
 pytestmark = pytest.mark.long
 
+TWO_FEEDS = {
+    "source": {"table": "agency.report"},
+    "feeds": {"acme_us": {"source": {"where": {"marketplace": "US"}}}, "beta": {"source": {"table": "beta.report"}}},
+}
 SYNCS = ("sqp_weekly_sync", "sqp_monthly_sync", "sqp_quarterly_sync")
 
 
@@ -58,15 +65,13 @@ def initialised(server_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> It
     write_secrets("--demo", "--folder", str(secrets))
     parts = conninfo_to_dict(server_dsn)
     address = f"{parts['host']}:{parts['port']}"
-    for name in ("metadata_password", "target_password"):
-        (secrets / name).write_text(str(parts.get("password", "")))
+    (secrets / "metadata_password").write_text(str(parts.get("password", "")))
     with new_database(server_dsn) as metadata, new_database(server_dsn) as target:
         where = {
             "airflow:%s@metadata:5432/airflow": f"{parts['user']}:%s@{address}/{conninfo_to_dict(metadata)['dbname']}",
-            "sqp@target:5432/sqp": f"{parts['user']}@{address}/{conninfo_to_dict(target)['dbname']}",
             "/opt/airflow": str(ROOT),
-            "/tmp/pgpass": str(folder / "pgpass"),  # noqa: S108 - the container's
         }
+        connect(secrets, target)
         init = container("init", secrets, **where)
         done = init.run(init.command, folder, AIRFLOW_HOME=str(folder))
         assert done.returncode == 0, done.stdout[-3000:]
@@ -78,10 +83,46 @@ def test_init_migrates_both_databases(initialised: Initialised) -> None:
     assert tables(initialised.target, "sqp") >= {"sync_log", "weekly_summary", "synced_period"}
 
 
-def test_init_keeps_the_password_out_of_the_environment_and_off_the_command_line(initialised: Initialised) -> None:
-    command = services(VARIABLES)["init"]["command"][-1]
-    assert "PGPASSWORD" not in command
-    assert (initialised.folder / "pgpass").stat().st_mode & 0o777 == 0o600
+def test_init_finds_the_target_over_its_connection_and_knows_no_password_of_it() -> None:
+    init = services(VARIABLES)["init"]
+    assert "PGPASSWORD" not in init["environment"]
+    assert "--dsn" not in init["command"][-1]
+
+
+def test_init_migrates_every_feed_of_the_configuration_and_the_views_over_all(
+    initialised: Initialised, server_dsn: str, tmp_path: Path
+) -> None:
+    config = tmp_path / "sqp_config.yaml"
+    config.write_text(yaml.safe_dump(TWO_FEEDS))
+    with new_database(server_dsn) as target:
+        connect(initialised.secrets, target)
+        try:
+            init = initialised.container("init")
+            done = init.run(init.command, tmp_path, AIRFLOW_HOME=str(tmp_path), SQP_CONFIG=str(config))
+        finally:
+            connect(initialised.secrets, initialised.target)
+        assert done.returncode == 0, done.stdout[-3000:]
+        for schema in ("sqp_acme_us", "sqp_beta"):
+            assert tables(target, schema) >= {"sync_log", "weekly_summary"}, schema
+        assert tables(target, "sqp") == set()
+        with psycopg.connect(target) as connection:
+            found = connection.execute("select count(*) from sqp_all.weekly_summary where feed = 'beta'").fetchone()
+    assert found == (0,)
+
+
+def test_what_the_demo_unpauses_are_the_syncs_of_each_feed_and_nothing_else() -> None:
+    (pattern,) = re.findall("syncs='(.+)'", services(VARIABLES)["sample-data"]["command"][-1])
+    for content in (TWO_FEEDS, {"source": {"table": "amazon.report"}}):
+        feeds = Feeds.checked(content, origin="test")
+        others = [settings.named("sqp_restatements") for settings in feeds.settings.values()]
+        every = [*sync_dags(feeds), *others, "sqp_freshness", "sqp_migrate", "sqp_doctor"]
+        assert [dag_id for dag_id in every if re.search(f"{pattern}$", dag_id)] == sync_dags(feeds)
+
+
+def connect(secrets: Path, dsn: str) -> None:
+    """Let the connection to Postgres lead to a database of the test."""
+    file = secrets / "connections.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"sqp_postgres": json.loads(connection_to(dsn))}))
 
 
 def tables(dsn: str, schema: str) -> set[str]:

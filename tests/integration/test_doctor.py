@@ -37,7 +37,7 @@ Examine = Callable[..., dict[str, Finding]]
 
 def examined(settings: Settings, **options: Any) -> dict[str, Finding]:
     """The findings by name, on the day on which the week of 2026-11-08 is due."""
-    return {finding.name: finding for finding in Doctor(settings, AIRFLOW, THURSDAY, **options).findings()}
+    return {finding.name: finding for finding in Doctor(settings, Owner(AIRFLOW), THURSDAY, **options).findings()}
 
 
 @pytest.fixture

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from sqp_provider.commands.arguments import DONE, FAILED, add_config, add_feeds, configured_or_of_the_dags
 from sqp_provider.commands.connections import beside_airflow
 from sqp_provider.core.doctor import Finding, Verdict, as_json, as_table, has_failed
+from sqp_provider.core.feed_share import beside
 from sqp_provider.core.feeds import Feeds
 
 
@@ -75,8 +74,7 @@ def _examine(asked: argparse.Namespace) -> int:
         if not asked.json:
             print(f"Feed {name}\n{as_table(found[-1][1])}", end="\n" if name == chosen[-1] else "\n\n", flush=True)
     if asked.json:
-        by_feed = [{"feed": name} | asdict(finding) for name, findings in found for finding in findings]
-        print(json.dumps(by_feed, indent=2, ensure_ascii=False))
+        print(as_json([finding for _, findings in found for finding in findings]))
     return FAILED if any(has_failed(findings) for _, findings in found) else DONE
 
 
@@ -86,6 +84,7 @@ def _findings(feeds: Feeds, name: str | None, price_per_tib: float | None) -> Se
 
     if name is not None and name in feeds.mistakes:
         advice = f"Correct {feeds.origin}. There are no Dags of this feed until then."
-        return [Finding("Configuration", "settings", Verdict.FAILED, feeds.mistakes[name], advice)]
+        return [Finding("Configuration", "settings", Verdict.FAILED, feeds.mistakes[name], advice, name)]
     settings = feeds.of(name)
-    return Doctor(settings, owner_of(settings), datetime.now(UTC), price_per_tib).findings()
+    others = beside(settings, feeds.settings.values())
+    return Doctor(settings, owner_of(settings), datetime.now(UTC), price_per_tib, others).findings()

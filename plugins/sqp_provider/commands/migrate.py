@@ -64,15 +64,24 @@ def _migrate(parser: argparse.ArgumentParser, asked: argparse.Namespace) -> int:
     feeds = configured(asked)
     if feeds is not None and not feeds.is_single:
         return _migrate_several(feeds, asked)
-    if asked.dsn is None:
-        parser.error("the following arguments are required: --dsn")
+    if asked.dsn is None and feeds is None:
+        parser.error("the following arguments are required: --dsn, or --config for its connection")
     if asked.feed:
         if feeds is None:
             parser.error("--feed needs --config, which has the feeds")
         feeds.chosen(asked.feed)
     settings = feeds.of(None) if feeds else None
-    migrate(asked.dsn, asked.schema or (settings.target.schema_name if settings else "sqp"), settings)
+    dsn = asked.dsn or _dsn_of(settings)
+    migrate(dsn, asked.schema or (settings.target.schema_name if settings else "sqp"), settings)
     return DONE
+
+
+def _dsn_of(settings: Settings | None) -> str:
+    """Return the database of the only feed, over its connection in Airflow."""
+    dsns, unknown = dsns_of({"": settings} if settings else {})
+    if unknown:
+        raise InvalidSettings(unknown[""])
+    return dsns[""]
 
 
 def _migrate_several(feeds: Feeds, asked: argparse.Namespace) -> int:

@@ -81,23 +81,27 @@ class Finding:
     verdict: Verdict
     found: str
     advice: str = ""
+    feed: str | None = None
 
 
-def examine(checks: Iterable[Check]) -> Iterator[Finding]:
-    """Ask each question in order. A check whose predecessor did not pass is skipped, and says which one that was."""
+def examine(checks: Iterable[Check], feed: str | None = None) -> Iterator[Finding]:
+    """Ask each question in order. A check whose predecessor did not pass is skipped, and says which one that was.
+
+    :param feed: the one of several feeds that the questions are about.
+    """
     stopped_by: dict[str, str] = {}
     for check in checks:
         cause = next((stopped_by[name] for name in check.needs if name in stopped_by), None)
         if cause is not None:
             stopped_by[check.name] = cause
             reason = f"not checked, because {cause}"
-            yield Finding(check.section, check.name, Verdict.SKIPPED, reason)
+            yield Finding(check.section, check.name, Verdict.SKIPPED, reason, feed=feed)
             continue
         answer = _answer(check)
         if answer.stops:
             failing = answer.verdict is Verdict.FAILED
             stopped_by[check.name] = f"'{check.name}' failed" if failing else f"of '{check.name}'"
-        yield Finding(check.section, check.name, answer.verdict, answer.found, answer.advice)
+        yield Finding(check.section, check.name, answer.verdict, answer.found, answer.advice, feed)
 
 
 def _answer(check: Check) -> Answer:
@@ -145,5 +149,7 @@ def _summary(findings: Sequence[Finding]) -> str:
 
 
 def as_json(findings: Sequence[Finding]) -> str:
-    """Return the findings as a JSON array of objects: section, name, verdict, found, advice."""
-    return json.dumps([asdict(finding) for finding in findings], indent=2, ensure_ascii=False)
+    """Return the findings as a JSON array of objects: section, name, verdict, found, advice, and feed of several."""
+    objects = [asdict(finding) for finding in findings]
+    told = [{key: value for key, value in each.items() if key != "feed" or value is not None} for each in objects]
+    return json.dumps(told, indent=2, ensure_ascii=False)

@@ -8,6 +8,8 @@ from typing import Any
 from airflow.sdk import Context
 
 from sqp_provider.core.doctor import Verdict, as_table, has_failed
+from sqp_provider.core.feed_share import beside
+from sqp_provider.core.feeds import Feeds
 from sqp_provider.core.trigger import refuse_unknown_keys
 from sqp_provider.failures import ExplainedFailure, fails_plainly
 from sqp_provider.operators.feed import FeedOperator
@@ -27,8 +29,10 @@ class DoctorOperator(FeedOperator):
 
         dag_run: Any = context["dag_run"]
         refuse_unknown_keys(dag_run.conf, set(context["dag"].params))
+        self.skip_unless_chosen(context)
         price = context["params"].get("price_per_tib")
-        findings = Doctor(self.settings, owner_of(self.settings), datetime.now(UTC), price).findings()
+        settings, every = self.settings, self.given.settings.values() if isinstance(self.given, Feeds) else ()
+        findings = Doctor(settings, owner_of(settings), datetime.now(UTC), price, beside(settings, every)).findings()
         for line in as_table(findings).splitlines():
             self.log.info("%s", line)
         if has_failed(findings):

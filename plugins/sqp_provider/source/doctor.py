@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
 
@@ -15,14 +16,13 @@ from sqp_provider.core.settings import Settings
 from sqp_provider.core.table_facts import TableFacts
 from sqp_provider.hooks.bigquery import SqpBigQueryHook
 from sqp_provider.hooks.bigquery_errors import reason_of
+from sqp_provider.source.clustering import LARGE_TABLE, clustering
 from sqp_provider.source.dry_runs import DryRuns
+from sqp_provider.source.feed_share import share_of_feed
 from sqp_provider.source.glimpse import glimpse
 from sqp_provider.source.landing import Landing
 from sqp_provider.source.snapshot_reader import NO_STORAGE, storage_remedy
 from sqp_provider.source.table import Source
-
-LARGE_TABLE = 2**30
-"""Below it, a table without partitions costs nothing to speak of."""
 
 _JOB_USER = (
     "Give the connection's account the role BigQuery Job User on project {project} "
@@ -34,13 +34,20 @@ class SourceDoctor:
     """The questions about one configured source.
 
     :param now: decides which week is the newest one due.
+    :param others: the other feeds that read the same table.
     """
 
     def __init__(
-        self, hook: SqpBigQueryHook, settings: Settings, now: datetime, price_per_tib: float | None = None
+        self,
+        hook: SqpBigQueryHook,
+        settings: Settings,
+        now: datetime,
+        price_per_tib: float | None = None,
+        others: Sequence[str] = (),
     ) -> None:
         self.hook = hook
         self.settings = settings
+        self.others = others
         self.source = Source(hook, settings.source, settings.labels)
         self.week = Period.latest_due(SyncType.WEEKLY, now, settings.schedule.delay(SyncType.WEEKLY))
         self.dry_runs = DryRuns(self.source, settings, now, price_per_tib)
@@ -123,16 +130,11 @@ class SourceDoctor:
 
     def clustering(self) -> Answer:
         """By what the table is clustered: that saves bytes where a condition leaves out rows."""
-        facts = self.landing.facts
-        if facts.clustered_by:
-            return good(f"by {', '.join(facts.clustered_by)}; BigQuery may read less than the dry runs below say")
-        conditions = [str(place.column) for place, _ in self.settings.source.conditions()]
-        if conditions and (facts.byte_count or 0) >= LARGE_TABLE:
-            return warning(
-                f"not clustered; each sync reads also the rows that {', '.join(conditions)} leaves out",
-                f"Cluster the table by {conditions[0]}.",
-            )
-        return good("not clustered, and no sync of this configuration would read less if it were")
+        return clustering(self.landing)
+
+    def share(self) -> Answer:
+        """Which part of the rows that a sync reads are of this feed, and what clustering saves of the others."""
+        return share_of_feed(self.source, self.dry_runs, self.week, self.others)
 
     def location(self) -> Answer:
         """Whether source and snapshots are in one location, and the extract runs there."""

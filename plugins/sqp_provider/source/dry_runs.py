@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from sqp_provider.core.cost import cost, size
 from sqp_provider.core.doctor import Answer, failed, good
+from sqp_provider.core.feed_share import Reading
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.settings import Settings
@@ -31,7 +32,7 @@ class DryRuns:
     def week(self) -> Answer:
         """What the extract of one week reads, against what is allowed."""
         (week,) = self._due(SyncType.WEEKLY, 1)
-        found, allowed = self.extract(week), self.settings.source.maximum_bytes_billed
+        found, allowed = self.week_bytes(), self.settings.source.maximum_bytes_billed
         if allowed is not None and found > allowed:
             return failed(
                 f"{size(found)} for {week.dates}, more than source.maximum_bytes_billed allows ({size(allowed)})",
@@ -42,20 +43,45 @@ class DryRuns:
     def year(self) -> Answer:
         """What 52 weekly extracts read, at most: 52 times the newest week, or all of the year if that is more."""
         weeks = self._due(SyncType.WEEKLY, WEEKS_OF_A_YEAR)
-        found = max(WEEKS_OF_A_YEAR * self.extract(weeks[0]), self.window(weeks))
-        told = cost(found, self.price_per_tib, WEEKS_OF_A_YEAR)
+        told = cost(self.year_bytes(), self.price_per_tib, WEEKS_OF_A_YEAR)
         return good(f"{told} for {WEEKS_OF_A_YEAR} extracts since {weeks[-1].first_day}, at most")
 
     def daily(self) -> Answer:
         """What the daily check for restatements reads."""
-        windows = [
+        windows = self._windows()
+        found = cost(self.daily_bytes(), self.price_per_tib, len(windows))
+        told = ", ".join(f"{len(window)} {window[0].sync_type}" for window in windows) or "no"
+        return good(f"{found} a day for {told} periods")
+
+    def week_bytes(self) -> int:
+        """Return what the extract of the newest week that is due reads."""
+        return self.extract(*self._due(SyncType.WEEKLY, 1))
+
+    def year_bytes(self) -> int:
+        """Return what 52 weekly extracts read, at most."""
+        weeks = self._due(SyncType.WEEKLY, WEEKS_OF_A_YEAR)
+        return max(WEEKS_OF_A_YEAR * self.extract(weeks[0]), self.window(weeks))
+
+    def daily_bytes(self) -> int:
+        """Return what the daily check reads."""
+        return sum(self.window(window) for window in self._windows())
+
+    def reading(self) -> Reading:
+        """Return all three."""
+        bytes_of = {
+            "a week": (self.week_bytes(), 1),
+            "a year": (self.year_bytes(), WEEKS_OF_A_YEAR),
+            "a daily check": (self.daily_bytes(), len(self._windows())),
+        }
+        return Reading(bytes_of, self.price_per_tib)
+
+    def _windows(self) -> list[list[Period]]:
+        """Return the periods of a daily check, by type."""
+        return [
             self._due(sync_type, periods)
             for sync_type in SyncType
             if (periods := self.settings.restatements.periods_of(sync_type))
         ]
-        found = cost(sum(self.window(window) for window in windows), self.price_per_tib, len(windows))
-        told = ", ".join(f"{len(window)} {window[0].sync_type}" for window in windows) or "no"
-        return good(f"{found} a day for {told} periods")
 
     def _due(self, sync_type: SyncType, periods: int) -> list[Period]:
         """Return the newest periods that are due, newest first."""

@@ -20,39 +20,15 @@ from sqp_provider.core.contract import (
     Price,
     Text,
 )
-from sqp_provider.core.landing import Condition, Place, tells_feeds_apart
+from sqp_provider.core.landing import Place, tells_feeds_apart
 from sqp_provider.core.source_settings import SourceSettings
 from sqp_provider.core.table_facts import TableFacts
 from sqp_provider.hooks.bigquery import Value
+from sqp_provider.source.conditions import Compared, Pruned
 from sqp_provider.source.paths import NUMBER, Leaf, Paths, Unreadable
 
 _DATES = (PERIOD_START.key, PERIOD_END.key)
 _SHOWN = ("STRING", "INTEGER", "FLOAT", "NUMERIC", "BIGNUMERIC")
-
-
-@dataclass(frozen=True)
-class Compared:
-    """A condition as the statement has it.
-
-    :param names: the names of the parameters that have the values.
-    """
-
-    leaf: Leaf
-    condition: Condition
-    names: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Pruned:
-    """What the statement says of a table's partitioning column alone.
-
-    :param shift: how many days after the window it may be; None: it does not follow from the period.
-    :param margin: how many days more on both sides.
-    """
-
-    leaf: Leaf
-    shift: int | None = None
-    margin: int = 0
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,10 @@ class Source:
         leaves = [self.landing.leaf_of(path) for path in feeds]
         return self._rendered("dates", SyncType.WEEKLY, feeds=leaves, recent=recent)
 
+    def share_statement(self) -> str:
+        """Render the statement that counts the rows of a window of weeks, and those of them that belong to the feed."""
+        return self._rendered("share", SyncType.WEEKLY)
+
     def parameters(self, first: Period, last: Period | None = None) -> dict[str, Value]:
         """Return the values of a statement's parameters, for one period or for a window of periods."""
         parameters: dict[str, Value] = {

@@ -115,3 +115,15 @@ def test_the_advice_does_not_speak_of_a_task() -> None:
     refused, unanswered = examine([Check("BigQuery", "job right", blocked), Check("BigQuery", "table", silent)])
     assert refused.advice == "Link an account."
     assert unanswered.advice == "Run the doctor again when it answers."
+
+
+def test_the_json_names_the_feed_where_there_are_several() -> None:
+    asked = [
+        check("reached", good("yes")),
+        check("table", failed("none", "name one")),
+        check("columns", good(""), "table"),
+    ]
+    of_one = json.loads(as_json(list(examine(asked))))
+    of_many = json.loads(as_json(list(examine(asked, "acme_us"))))
+    assert [sorted(finding) for finding in of_one] == [["advice", "found", "name", "section", "verdict"]] * 3
+    assert of_many == [finding | {"feed": "acme_us"} for finding in of_one]
