@@ -12,6 +12,8 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from sqp_provider.core.doctor import Answer, Check, Finding, examine, failed, good, warning
 from sqp_provider.core.errors import TargetUnusable
+from sqp_provider.core.feed_share import beside
+from sqp_provider.core.feeds import Feeds
 from sqp_provider.core.ownership import Owner
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.settings import Settings
@@ -37,14 +39,14 @@ class Doctor:
     :param asking: this Airflow and feed, which a schema may belong to.
     :param now: decides which periods are due.
     :param price_per_tib: what BigQuery asks for a TiB, if money is wanted.
-    :param others: the other feeds that read the same table, see :func:`sqp_provider.core.feed_share.beside`.
+    :param feeds: the whole configuration, if it has several feeds.
     """
 
     settings: Settings
     asking: Owner
     now: datetime
     price_per_tib: float | None = None
-    others: Sequence[str] = ()
+    feeds: Feeds | None = None
 
     def findings(self) -> list[Finding]:
         """Ask everything, and return a finding for each check."""
@@ -55,7 +57,8 @@ class Doctor:
     def source(self) -> SourceDoctor:
         """The questions to BigQuery; made late, because the hook reads its connection at once."""
         hook = SqpBigQueryHook.of(self.settings.source, PATIENCE_SECONDS)
-        return SourceDoctor(hook, self.settings, self.now, self.price_per_tib, self.others)
+        others = beside(self.settings, self.feeds.settings.values()) if self.feeds else ()
+        return SourceDoctor(hook, self.settings, self.now, self.price_per_tib, others)
 
     @cached_property
     def target(self) -> TargetDoctor:
@@ -121,6 +124,7 @@ class Doctor:
             Check("Postgres", "adoption", self._adoption, (version,)),
             asks("dependent objects", "dependents", "summary tables"),
             asks("way of a publish", "way", revision, "rights of a sync"),
+            *(self._of_removed_feeds(self.feeds, version) if self.feeds else []),
         ]
 
     def _pooler(self) -> Answer:
@@ -139,6 +143,19 @@ class Doctor:
         if syncing:
             return good(f"syncs go through a transaction pooler, and sqp_migrate past it by {target.migrate_conn_id}")
         return good("none that gives each transaction another session")
+
+    def _of_removed_feeds(self, feeds: Feeds, *needs: str) -> Sequence[Check]:
+        """Whether schemas of this Airflow belong to a feed that was renamed or removed."""
+        from sqp_provider.feed_views import FeedViews  # which loads what migrates
+
+        def ask() -> Answer:
+            with reading(self.target.migrating) as database:
+                found = FeedViews(database.connection, feeds, self.asking.airflow).orphans()
+            if found:
+                return warning(" ".join(each.no_feed_has for each in found), " ".join(each.ways_out for each in found))
+            return good("each schema of this Airflow in this database is that of a feed")
+
+        return [Check("Postgres", "schemas without a feed", ask, needs)]
 
     def _adoption(self) -> Answer:
         """Whether something in the schema would keep a migration, and so the sync, from working."""

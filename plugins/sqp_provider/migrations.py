@@ -17,7 +17,7 @@ from alembic import command
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from sqp_provider.core.ownership import Owner
+from sqp_provider.core.ownership import Owner, refuse_other_owner
 from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import Settings
 from sqp_provider.migration_session import first_line, migration_session, turn
@@ -28,7 +28,7 @@ from sqp_provider.sql_files import files_hash, named_statements, schema_files
 log = logging.getLogger(__name__)
 
 
-def migrate(dsn: str, schema: str = "sqp", settings: Settings | None = None) -> list[str]:
+def migrate(dsn: str, schema: str = "sqp", settings: Settings | None = None, asking: Owner | None = None) -> list[str]:
     """Apply every revision the schema does not have yet, one transaction each, then the files of sql/schema.
 
     A second call returns ``[]``. Calls that overlap wait for each other.
@@ -36,13 +36,17 @@ def migrate(dsn: str, schema: str = "sqp", settings: Settings | None = None) -> 
     :param dsn: libpq URL or key=value string, e.g. ``postgresql://sqp@db.example.com/warehouse``.
     :param schema: created if absent, together with ``<schema>_staging``.
     :param settings: where given, its delays and allowed ages are written for the SQL functions.
+    :param asking: where given, a schema that belongs to somebody else is left alone.
     :return: the ids of the revisions, and the hash of the files if others were in force: ``["0004", "3f2a81c09d5e"]``.
     :raises MigrationError: database unreachable, rights missing, its revision unknown to this code, or something in the
         schema that would keep the sync from working.
+    :raises SchemaOwned: it belongs to another Airflow or feed.
     """
     _refuse_name(schema)
     config = alembic_config(schema)
     with migration_session(dsn, schema) as connection, _clear_errors(schema), turn(dsn, schema):
+        if asking is not None:
+            _refuse_other_owner(connection, schema, asking)
         pending = pending_revisions(connection, config, schema)
         refuse_obstacles(connection, schema)
         if pending:
@@ -70,6 +74,16 @@ def take_over(dsn: str, schema: str, owner: Owner) -> None:
             raise MigrationError(f"Schema {schema} was never migrated, so it has no owner. Run 'sqp migrate' first.")
         _run_named(connection, schema, "take_over", {"airflow": owner.airflow, "feed": owner.feed})
     log.info("Schema %s belongs to %s.", schema, owner)
+
+
+def _refuse_other_owner(connection: Connection, schema: str, asking: Owner) -> None:
+    """Leave another's schema at the version that its code expects."""
+    with connection.begin():
+        if not connection.scalar(text("select to_regclass(:table)"), {"table": f"{schema}.schema_state"}):
+            return
+        found = connection.exec_driver_sql(named_statements("schema_state")["owner"]).mappings().first()
+    if found and found["airflow"] and Owner(asking.airflow) != Owner(found["airflow"], found["feed"]):
+        refuse_other_owner(schema, asking, Owner(found["airflow"], found["feed"]), found["airflow_since"])
 
 
 def _refuse_name(schema: str) -> None:

@@ -137,3 +137,15 @@ def test_a_single_feed_is_migrated_as_ever(airflow: AirflowRuns) -> None:
     assert airflow.parse().dags["sqp_migrate"].task_ids == ["migrate"]
     assert list(airflow.parse().dags["sqp_migrate"].params) == ["take_over"]
     assert airflow.states(airflow.run("sqp_migrate")) == {"migrate": "success"}
+
+
+def test_a_schema_of_another_airflow_keeps_the_version_that_its_code_expects(several: Several, run: Run) -> None:
+    run({"us": {}})
+    owner = "airflow = 'https://b.example.com', airflow_since = now(), files = 'older'"
+    several.execute(f"update sqp_us.schema_state set {owner}")
+    assert states(run({"us": {}}))["us"] == "failed"
+    assert several.execute("select files from sqp_us.schema_state") == [("older",)]
+    assert run({"us": {}}, take_over=True).state == "success"
+    assert several.execute("select files = 'older', airflow from sqp_us.schema_state") == [
+        (False, "https://airflow.example.com")
+    ]

@@ -9,6 +9,7 @@ import pytest
 from google.cloud import bigquery
 
 from sqp_provider.core.doctor import Finding
+from sqp_provider.core.feeds import Feeds
 from sqp_provider.core.ownership import Owner
 from sqp_provider.doctor import Doctor
 from tests.fixtures import settings_for
@@ -30,8 +31,11 @@ def shared(landing: Landing) -> Landing:
 
 def examined(table: str, dataset: str, source: dict[str, Any], *others: str, **sections: Any) -> dict[str, Finding]:
     """The findings by name."""
-    settings = settings_for(table, dataset, source=source, **sections)
-    doctor = Doctor(settings, Owner("https://airflow.example.com", settings.feed), THURSDAY, others=others)
+    settings, feeds = settings_for(table, dataset, source=source, **sections), None
+    if others:
+        content = settings.model_dump(mode="json", by_alias=True, exclude={"feed"}, exclude_unset=True)
+        feeds = Feeds.checked(content | {"feeds": dict.fromkeys([str(settings.feed), *others])}, origin="test")
+    doctor = Doctor(settings, Owner("https://airflow.example.com", settings.feed), THURSDAY, feeds=feeds)
     return {finding.name: finding for finding in doctor.findings()}
 
 

@@ -10,7 +10,6 @@ from typing import Any
 from sqp_provider.commands.arguments import DONE, FAILED, add_config, add_feeds, configured_or_of_the_dags
 from sqp_provider.commands.connections import beside_airflow
 from sqp_provider.core.doctor import Finding, Verdict, as_json, as_table, has_failed
-from sqp_provider.core.feed_share import beside
 from sqp_provider.core.feeds import Feeds
 
 
@@ -86,5 +85,5 @@ def _findings(feeds: Feeds, name: str | None, price_per_tib: float | None) -> Se
         advice = f"Correct {feeds.origin}. There are no Dags of this feed until then."
         return [Finding("Configuration", "settings", Verdict.FAILED, feeds.mistakes[name], advice, name)]
     settings = feeds.of(name)
-    others = beside(settings, feeds.settings.values())
-    return Doctor(settings, owner_of(settings), datetime.now(UTC), price_per_tib, others).findings()
+    several = None if feeds.is_single else feeds
+    return Doctor(settings, owner_of(settings), datetime.now(UTC), price_per_tib, several).findings()

@@ -105,7 +105,8 @@ def _migrate_several(feeds: Feeds, asked: argparse.Namespace) -> int:
             if name in unknown:
                 say(f"feed {name}", unknown[name])
                 continue
-            migrate(dsns[name], settings.target.schema_name, settings)
+            owner = Owner(airflow_of(feeds), name)
+            migrate(dsns[name], settings.target.schema_name, settings, owner)
         except (MigrationError, SyncError) as error:
             say(f"feed {name}", error)
     try:

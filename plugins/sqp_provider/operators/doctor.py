@@ -8,7 +8,6 @@ from typing import Any
 from airflow.sdk import Context
 
 from sqp_provider.core.doctor import Verdict, as_table, has_failed
-from sqp_provider.core.feed_share import beside
 from sqp_provider.core.feeds import Feeds
 from sqp_provider.core.trigger import refuse_unknown_keys
 from sqp_provider.failures import ExplainedFailure, fails_plainly
@@ -31,8 +30,8 @@ class DoctorOperator(FeedOperator):
         refuse_unknown_keys(dag_run.conf, set(context["dag"].params))
         self.skip_unless_chosen(context)
         price = context["params"].get("price_per_tib")
-        settings, every = self.settings, self.given.settings.values() if isinstance(self.given, Feeds) else ()
-        findings = Doctor(settings, owner_of(settings), datetime.now(UTC), price, beside(settings, every)).findings()
+        settings, feeds = self.settings, self.given if isinstance(self.given, Feeds) else None
+        findings = Doctor(settings, owner_of(settings), datetime.now(UTC), price, feeds).findings()
         for line in as_table(findings).splitlines():
             self.log.info("%s", line)
         if has_failed(findings):

@@ -31,9 +31,10 @@ class SchemaMigrateOperator(FeedOperator):
         target = self.settings.target
         dsn = SqpPostgresHook(target, target.migrate_conn_id).dsn()
         try:
-            applied = migrate(dsn, target.schema_name, self.settings)
-            if context["params"].get("take_over"):
-                take_over(dsn, target.schema_name, owner_of(self.settings))
+            owner, takes_over = owner_of(self.settings), context["params"].get("take_over")
+            applied = migrate(dsn, target.schema_name, self.settings, None if takes_over else owner)
+            if takes_over:
+                take_over(dsn, target.schema_name, owner)
             return applied
         except MigrationError as error:
             raise ExplainedFailure(str(error)) from error

@@ -5,21 +5,24 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import psycopg
 import pytest
 
+from sqp_provider.core.doctor import Finding
+from sqp_provider.core.feeds import Feeds
 from sqp_provider.core.ownership import Owner
 from sqp_provider.core.period import Period, SyncType
+from sqp_provider.core.settings import Settings
 from sqp_provider.core.together import VIEWS
+from sqp_provider.doctor import Doctor
 from sqp_provider.hooks.postgres import SqpPostgresHook
 from sqp_provider.migrations import migrate
 from sqp_provider.migrations import take_over as take_over_feed
 from sqp_provider.revisions import MigrationError
 from sqp_provider.target.doctor import TargetDoctor
-from sqp_provider.target.orphans import orphans
 from sqp_provider.together import by_database, put_together, take_over
 from tests.fixtures import connection_to
 from tests.integration.sql.conftest import SEED_SCHEMA
@@ -392,6 +395,12 @@ def test_a_feed_whose_schema_has_strange_tables_is_refused_and_the_good_one_besi
     assert several.execute("select count(*) from pg_class where relnamespace = 'sqp_us'::regnamespace") == [(1,)]
 
 
+def without_a_feed(settings: Settings, feeds: Feeds) -> Finding:
+    """What the doctor says of the schemas that no feed has."""
+    findings = Doctor(settings, Owner(AIRFLOW, settings.feed), datetime.now(UTC), feeds=feeds).findings()
+    return next(finding for finding in findings if finding.name == "schemas without a feed")
+
+
 def test_the_doctor_names_what_no_feed_has_and_takes_the_views_for_ours(
     several: Several, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -400,8 +409,8 @@ def test_the_doctor_names_what_no_feed_has_and_takes_the_views_for_ours(
     monkeypatch.setenv("AIRFLOW_CONN_SQP_POSTGRES", connection_to(several.dsn))
     ca = several.feeds(US_AND_CA).of("ca")
     hook = SqpPostgresHook(ca.target)
-    assert orphans(hook, several.feeds(US_AND_CA), AIRFLOW).verdict == "good"
-    answer = orphans(hook, several.feeds({"ca": {}}), AIRFLOW)
+    assert without_a_feed(ca, several.feeds(US_AND_CA)).verdict == "good"
+    answer = without_a_feed(ca, several.feeds({"ca": {}}))
     assert answer.verdict == "warning"
     assert answer.found.startswith(f"Schema {several.schema('us')} belongs to feed us of this Airflow, and no feed of")
     assert f"'sqp delete-feed us --schema {several.schema('us')}'" in answer.advice
