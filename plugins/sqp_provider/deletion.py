@@ -19,7 +19,7 @@ from sqp_provider.core.cost import size
 from sqp_provider.core.feeds import Feeds
 from sqp_provider.core.ownership import Owner
 from sqp_provider.core.settings import STAGING_SUFFIX
-from sqp_provider.core.together import VIEWS
+from sqp_provider.core.together import VIEWS, SchemaFound
 from sqp_provider.feed_views import FeedViews
 from sqp_provider.migration_session import first_line, migration_session, turn
 from sqp_provider.obstacles import ADOPTABLE, own_functions, own_relations
@@ -80,8 +80,9 @@ class Deletion:
         self._refuse(session)
         session.execute(_statement("lock", schema=sql.Identifier(self.schema)))
         self._refuse_running(session)  # since nobody can begin any more
-        if not self.feeds.is_single:
-            FeedViews(session, self.feeds, self.owner.airflow).renew(without=[str(self.owner.feed)])
+        views = FeedViews(session, self.feeds, self.owner.airflow)
+        if views.has(self.schema):
+            views.renew(without=[str(self.owner.feed)])
         roles = self._roles(session)
         for step in _rows(session, "deletion", "drops", self._names):
             session.execute(step["statement"].encode())
@@ -100,8 +101,11 @@ class Deletion:
             members = ", ".join(role["members"])
             yield f"role {role['name']}" + (f", whose members are {members}" if members else "")
         views = FeedViews(session, self.feeds, self.owner.airflow)
-        if not self.feeds.is_single and views.has(self.schema):
-            yield f"its rows in the views of schema {self.feeds.together}"
+        if views.has(self.schema):
+            if self.feeds.is_single:
+                yield f"all views of schema {self.feeds.together}, since the configuration has no feeds any more"
+            else:
+                yield f"its rows in the views of schema {self.feeds.together}"
 
     def _refuse(self, session: psycopg.Connection[Any]) -> None:
         found = FeedViews(session, self.feeds, self.owner.airflow).found.get(self.schema)
@@ -121,12 +125,23 @@ class Deletion:
                 raise MigrationError(
                     f"Schema {self.schema} is that of {whose} of {self.feeds.origin}. {UNCHANGED} Name that feed."
                 )
+        self._refuse_mistakes(found)
         self._refuse_running(session)
         others = _rows(session, "deletion", "others", self._names)
         if others:
             raise MigrationError(
                 f"Schema {self.schema} has objects of others, or they depend on it: "
                 f"{', '.join(row['name'] for row in others)}. {UNCHANGED} Drop or move what is named, and repeat."
+            )
+
+    def _refuse_mistakes(self, found: SchemaFound) -> None:
+        """Leave a schema that says of no feed that it is its own, while the file does not say which feed has it."""
+        unknown = [name for name in self.feeds.mistakes if name != self.owner.feed]
+        if found.feed is None and self.owner.feed not in self.feeds.settings and unknown:
+            raise MigrationError(
+                f"Schema {self.schema} names no feed that it belongs to, and it may be that of feed "
+                f"{', '.join(unknown)}, of which {self.feeds.origin} has a mistake. {UNCHANGED} Correct the mistake, "
+                "and repeat."
             )
 
     def _refuse_running(self, session: psycopg.Connection[Any]) -> None:

@@ -27,6 +27,7 @@ OPERATORS = (
     "stage",
     "stale_runs",
     "sync_run",
+    "together",
     "validate",
 )
 LINKS = ("SyncPageLink", "StartedRunLink", "BigQueryJobLink")

@@ -37,9 +37,10 @@ def put_together_everywhere(
     :raises MigrationError: what went wrong in any of them, when all were tried.
     """
     shown: list[str] = []
-    failed: list[str] = []
-    for dsn, names in by_database(dsns):
-        elsewhere = set(dsns) - set(names)
+    databases, failed = by_database(dsns)
+    reached = {name for _, names in databases for name in names}
+    for dsn, names in databases:
+        elsewhere = reached - set(names)
         try:
             shown += put_together(dsn, feeds, airflow, elsewhere=elsewhere, take_over=take_over)
         except MigrationError as error:
@@ -83,18 +84,24 @@ def retried(connection: Connection, work: Callable[[], T]) -> T:
         return work()
 
 
-def by_database(dsns: Mapping[str, str]) -> list[tuple[str, list[str]]]:
+def by_database(dsns: Mapping[str, str]) -> tuple[list[tuple[str, list[str]]], list[str]]:
     """Group feeds by the database that a server says their connections lead to.
 
     :param dsns: of each feed.
-    :return: the dsn of a database and the feeds in it.
-    :raises MigrationError: a database cannot be reached.
+    :return: the dsn of each database that answers and the feeds in it, and why the other ones do not answer.
     """
-    known = {dsn: identity(dsn) for dsn in dict.fromkeys(dsns.values())}
+    known: dict[str, str] = {}
+    silent: list[str] = []
+    for dsn in dict.fromkeys(dsns.values()):
+        try:
+            known[dsn] = identity(dsn)
+        except MigrationError as error:
+            silent.append(str(error))
     databases: dict[str, tuple[str, list[str]]] = {}
     for feed, dsn in dsns.items():
-        databases.setdefault(known[dsn], (dsn, []))[1].append(feed)
-    return list(databases.values())
+        if dsn in known:
+            databases.setdefault(known[dsn], (dsn, []))[1].append(feed)
+    return list(databases.values()), silent
 
 
 def take_over(dsn: str, schema: str, airflow: str) -> bool:

@@ -249,13 +249,15 @@ where datname = current_database();
 
 
 -- name: schemas
--- The schemas of this database that were migrated and that this login may read.
+-- The schemas of this database that were migrated and that this login may read. Of a schema only tables are read: a view
+-- would run its maker's functions with the rights of the role that migrates.
 select n.nspname as schema
 from pg_namespace as n
 join pg_class as state on state.relnamespace = n.oid and state.relname = 'schema_state' and state.relkind = 'r'
 join pg_class as version on version.relnamespace = n.oid and version.relname = 'alembic_version'
 where
-    has_schema_privilege(n.oid, 'usage')
+    version.relkind = 'r'
+    and has_schema_privilege(n.oid, 'usage')
     and has_table_privilege(state.oid, 'select')
     and has_table_privilege(version.oid, 'select')
     and 4 = (
@@ -394,12 +396,24 @@ begin
         from unnest(v_readers) as reader
         where to_regrole(reader) is not null and not pg_has_role(v_role, reader, 'MEMBER')
         union all
-        -- of a feed whose rows the views no longer have; other databases of this server have feeds of their own
+        -- of a feed whose rows the views no longer have; other databases of this server have feeds of their own, which
+        -- may have the same names
         select format('revoke %I from %I', reader.rolname, v_role)
         from pg_auth_members as member
         join pg_roles as reader on reader.oid = member.roleid
         join pg_namespace as n on n.nspname || '_reader' = reader.rolname
-        where member.member = to_regrole(v_role) and reader.rolname <> all (v_readers)
+        where
+            member.member = to_regrole(v_role)
+            and reader.rolname <> all (v_readers)
+            and not exists (
+                select
+                from pg_shdepend as of_feed
+                join pg_shdepend as of_all on of_all.dbid = of_feed.dbid
+                join pg_database as another on another.oid = of_feed.dbid and another.datname <> current_database()
+                where
+                    (of_feed.refclassid, of_feed.refobjid) = ('pg_authid'::regclass, reader.oid)
+                    and (of_all.refclassid, of_all.refobjid) = ('pg_authid'::regclass, member.member)
+            )
     loop
         begin
             execute v_statement;

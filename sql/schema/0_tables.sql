@@ -147,8 +147,8 @@ create table schema_state (
     files text,                          -- hash of the files of sql/schema that are in force
     schema_name text,                    -- what the schema was called when they were put in force
     airflow text,                        -- the one Airflow whose syncs may write here; null until the first one
-    feed text,                           -- which of its feeds; null for the only one of a configuration
-    airflow_since timestamptz            -- since when
+    airflow_since timestamptz,           -- since when
+    feed text                            -- which of its feeds; null for the only one of a configuration
 );
 
 comment on table schema_state is

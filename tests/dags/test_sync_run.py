@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -28,7 +28,9 @@ from sqp_provider.operators.sync_run import SyncRunOperator
 # The operator runs outside Airflow's task runner here, and means to.
 ExecutorSafeguard.test_mode = True
 
-WEEK = trigger(Period.starting(SyncType.WEEKLY, datetime(2026, 11, 8).date()), datetime(2026, 11, 23, 6, tzinfo=UTC))
+WEEK = trigger(
+    "sqp_weekly_sync", Period.starting(SyncType.WEEKLY, date(2026, 11, 8)), datetime(2026, 11, 23, 6, tzinfo=UTC)
+)
 RUN_ID = "restatement__weekly_2026-11-08__2026-11-23T06:00:00"
 
 

@@ -14,6 +14,7 @@ import yaml
 from sqp_provider.__main__ import main
 from sqp_provider.core.ownership import Owner
 from sqp_provider.migrations import take_over
+from sqp_provider.together import take_over as take_over_views
 from tests.integration.sql.conftest import SEED_SCHEMA
 from tests.logins import logins
 from tests.several import AIRFLOW, US_AND_CA, Several, several_in
@@ -129,6 +130,31 @@ def test_a_feed_that_was_removed_from_the_configuration_is_found_by_its_schema(
     assert several.execute("select distinct feed from sqp_all.weekly_summary") == [("ca",)]
 
 
+def test_a_feed_can_be_deleted_when_the_configuration_has_no_feeds_any_more(
+    several: Several, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "sqp_config.yaml"
+    content = several.configuration({}, airflow=AIRFLOW)
+    del content["feeds"]
+    path.write_text(yaml.safe_dump(content))
+    command = ["delete-feed", "us", "--dsn", several.dsn, "--config", str(path)]
+    assert main(command) == 0
+    said = f"  all views of schema {several.schema('all')}, since the configuration has no feeds any more\n"
+    assert said in capsys.readouterr().out
+    assert main([*command, "--yes"]) == 0
+    assert schemas(several) == ["all", "ca", "ca_staging"]
+    assert several.execute("select count(*) from pg_class where relnamespace = 'sqp_all'::regnamespace") == [(0,)]
+    assert several.execute("select query from sqp_ca.weekly_summary order by 1") == [("shoe",), ("sock",)]
+
+
+def test_views_of_others_that_do_not_show_the_feed_are_not_in_the_way(several: Several, delete: Delete) -> None:
+    several.migrate(several.feeds({"ca": US_AND_CA["ca"]}))
+    take_over_views(several.dsn, several.schema("all"), "https://b.example.com")
+    assert delete("us", "--yes") == 0
+    assert schemas(several) == ["all", "ca", "ca_staging"]
+    assert several.execute("select distinct feed from sqp_all.weekly_summary") == [("ca",)]
+
+
 def test_it_works_in_a_schema_that_was_adopted(several: Several, configure: Callable[..., str]) -> None:
     several.execute(SEED_SCHEMA.read_text().replace("sqp.", "sqp_old.").replace("schema sqp", "schema sqp_old"))
     named = US_AND_CA | {"old": {}}
@@ -213,6 +239,19 @@ def test_the_schema_of_another_feed_cannot_be_named(
     assert delete("uk", "--schema", several.schema("ca"), "--yes") == 1
     assert f"Schema {several.schema('ca')} is that of feed ca of " in capsys.readouterr().err
     assert "ca" in schemas(several)
+
+
+def test_the_schema_of_a_feed_with_a_mistake_cannot_be_deleted_as_that_of_another(
+    several: Several, configure: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    several.execute("update sqp_us.schema_state set feed = null")  # as a single feed leaves it
+    config = configure({"acme": {"target": {"schema": several.schema("us")}, "owner": ""}, "ca": {}})
+    command = ["delete-feed", "typo", "--dsn", several.dsn, "--config", config, "--schema", several.schema("us")]
+    assert main([*command, "--yes"]) == 1
+    said = capsys.readouterr().err
+    assert f"Schema {several.schema('us')} names no feed that it belongs to, and it may be that of feed acme," in said
+    assert "Nothing was deleted. Correct the mistake, and repeat." in said
+    assert several.execute("select query from sqp_us.weekly_summary order by 1") == [("shoe",), ("sock",)]
 
 
 def test_somebody_who_reads_all_the_time_keeps_it_from_deleting(

@@ -34,7 +34,10 @@ def examined(table: str, dataset: str, source: dict[str, Any], *others: str, **s
     settings, feeds = settings_for(table, dataset, source=source, **sections), None
     if others:
         content = settings.model_dump(mode="json", by_alias=True, exclude={"feed"}, exclude_unset=True)
-        feeds = Feeds.checked(content | {"feeds": dict.fromkeys([str(settings.feed), *others])}, origin="test")
+        named: dict[str, Any] = {str(settings.feed): {}} | {
+            name: {"source": {"where": {"client": name}}} for name in others
+        }
+        feeds = Feeds.checked(content | {"feeds": named}, origin="test")
     doctor = Doctor(settings, Owner("https://airflow.example.com", settings.feed), THURSDAY, feeds=feeds)
     return {finding.name: finding for finding in doctor.findings()}
 

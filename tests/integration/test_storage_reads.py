@@ -114,7 +114,7 @@ def test_a_connection_that_breaks_is_opened_again_and_no_row_is_lost_or_doubled(
         assert sorted(read(snapshot)) == EVERY_ROW
     assert line.is_broken
     assert google.storage.offsets[0] == 0
-    assert 0 < google.storage.offsets[1] < ROWS
+    assert 0 <= google.storage.offsets[1] < ROWS  # a reset may discard what had arrived and nobody had read
 
 
 @pytest.mark.parametrize("code", [INTERNAL, UNAVAILABLE, UNKNOWN], ids=lambda code: code.name)

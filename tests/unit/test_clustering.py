@@ -53,3 +53,13 @@ def test_a_large_table_is_to_be_clustered_by_what_tells_the_feed_apart(
     assert (answer.verdict, advice in answer.advice) == ("warning" if advice else "good", True)
     assert bool(answer.advice) == bool(advice)
     assert clustering(landing(source, *clustered_by, size=LARGE_TABLE - 1)).verdict == "good"
+
+
+def test_what_all_feeds_of_a_table_ask_is_no_column_to_cluster_by() -> None:
+    """As docs/how-to.md has it: every feed reads the rows of ASINs, and each those of a marketplace."""
+    source = {**FOLDED, "where": {"client": "acme"}}
+    every = clustering(landing(source), {"client"})
+    assert every.advice.startswith("Cluster the table by country, and say source.where: {country: …} in place of")
+    assert clustering(landing(source, "client"), {"client"}).verdict == "warning"
+    assert clustering(landing(PLAIN), {"client"}).advice == "Cluster the table by country."
+    assert clustering(landing({"where": {"client": "acme"}}), {"client"}).advice == ""

@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "hooks": {"sql_files", "core"},
     "source": {"hooks", "sql_files", "core"},
     "landings": {"hooks", "sql_files", "core"},
-    "target": {"feed_views", "hooks", "sql_files", "core"},
+    "target": {"hooks", "sql_files", "core"},
     "revisions": {"sql_files", "core"},
     "migration_session": {"revisions", "sql_files"},
     "obstacles": {"revisions", "sql_files", "core"},
@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "notifications": {"failures", "target", "hooks", "core"},
     "status": {"hooks", "core"},
     "sensors": {"failures", "triggers", "target", "core"},
-    "doctor": {"migration_session", "obstacles", "revisions", "source", "target", "hooks", "core"},
+    "doctor": {"feed_views", "migration_session", "obstacles", "revisions", "source", "target", "hooks", "core"},
     "operators": {
         "doctor",
         "sensors",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqp_provider.core.cost import cost, size
+from sqp_provider.core.landing import Condition
 from sqp_provider.core.settings import Settings
 
 LEAST_CLUSTERED_BYTES = 64 * 2**20
@@ -59,37 +60,50 @@ class Reading:
         return "; ".join(f"{what} {part}" for what, part in parts)
 
 
-def savings(share: FeedShare, reading: Reading, columns: Sequence[str], *, is_clustered: bool) -> str:
+def savings(share: FeedShare, reading: Reading, columns: Sequence[str], clustered_by: str | None) -> str:
     """Say what clustering saves a feed that is a part of its table, as an estimate.
 
-    :param columns: columns of the feed's conditions that BigQuery can skip blocks by, the best first.
-    :param is_clustered: the table is clustered by the first of them already.
+    :param columns: columns of the feed's conditions that BigQuery can skip blocks by.
+    :param clustered_by: the one of them that the table is clustered by already.
     """
     if not columns:
         return "Each sync reads all of them."
     if reading.bytes_of["a week"][0] < LEAST_CLUSTERED_BYTES:
         return f"A week is less than {size(LEAST_CLUSTERED_BYTES)}, of which clustering saves little."
-    if is_clustered:
-        begins = f"The table is clustered by {columns[0]}, so BigQuery may read only about"
+    if clustered_by:
+        begins = f"The table is clustered by {clustered_by}, so BigQuery may read only about"
     else:
         begins = f"Clustered by {columns[0]}, BigQuery might read only about"
     return f"{begins}: {reading.told(share)}. This is an estimate; no dry run knows it."
 
 
-def together(others: Sequence[str], week: int, price_per_tib: float | None) -> str:
+def together(count: int, week: int, price_per_tib: float | None) -> str:
     """Say what all feeds over one table read: each scans the days of its own syncs."""
-    count = len(others) + 1
     told = cost(count * week, price_per_tib, count)
     return f"{count} feeds read this table, each by itself: about {told} a week together."
 
 
-def beside(settings: Settings, feeds: Iterable[Settings]) -> list[str]:
-    """Return the names of the other feeds that read one of the feed's tables over the same connection."""
+def beside(settings: Settings, feeds: Iterable[Settings]) -> list[Settings]:
+    """Return the other feeds that read one of the feed's tables over the same connection."""
     source = settings.source
     return [
-        str(other.feed)
+        other
         for other in feeds
         if other.feed != settings.feed
         and other.source.conn_id == source.conn_id
         and set(other.source.tables) & set(source.tables)
     ]
+
+
+def common(settings: Settings, others: Sequence[Settings]) -> set[str]:
+    """Return the columns, in lower case, of which each of the other feeds asks the same: they tell no feed apart."""
+    theirs = [_conditions(other) for other in others]
+    return {
+        column
+        for column, condition in _conditions(settings).items()
+        if theirs and all(found.get(column) == condition for found in theirs)
+    }
+
+
+def _conditions(settings: Settings) -> dict[str, Condition]:
+    return {str(place.column).lower(): condition for place, condition in settings.source.conditions()}

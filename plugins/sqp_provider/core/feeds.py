@@ -84,9 +84,15 @@ class Feeds:
         )
 
     def stand_in(self, name: str) -> Settings:
-        """Return what alerts about a feed with a mistake use: the defaults, and the schema that its name gives it."""
-        schema = {"schema_name": f"{self.prefix}_{name}"}
-        return self.defaults.model_copy(update={"feed": name, "target": self.defaults.target.model_copy(update=schema)})
+        """Return what alerts about a feed with a mistake use: the defaults, and the schema that its name gives it.
+
+        If that schema is another feed's, its alerts are that feed's own: then a schema that remembers none.
+        """
+        schema = f"{self.prefix}_{name}"
+        if any(settings.target.schema_name == schema for settings in self.settings.values()):
+            schema = self.together
+        target = self.defaults.target.model_copy(update={"schema_name": schema})
+        return self.defaults.model_copy(update={"feed": name, "target": target})
 
     def chosen(self, names: Sequence[str] | None) -> list[str]:
         """Return those of the feeds that somebody has named; all if nobody did.
@@ -182,14 +188,15 @@ def _settings_of(
         if key in own:
             raise InvalidSettings(f"feeds.{name}.{key}: cannot differ between feeds")
     content = _merged({**defaults, "feed": name}, own)
-    target = content.setdefault("target", {})
+    target = content.get("target", {})
     if isinstance(target, dict) and not _own_schema(own):
-        target["schema"] = f"{prefix}_{name}"
-        if len(target["schema"]) > LONGEST_SCHEMA:
+        schema = f"{prefix}_{name}"
+        if len(schema) > LONGEST_SCHEMA:
             raise InvalidSettings(
-                f"feeds.{name}: its schema {target['schema']} would have {len(target['schema'])} characters; "
-                f"expected at most {LONGEST_SCHEMA}. Shorten the name, or give the feed a target.schema"
+                f"feeds.{name}: its schema {schema} would have {len(schema)} characters; expected at most "
+                f"{LONGEST_SCHEMA}. Shorten the name, or give the feed a target.schema"
             )
+        content["target"] = {**target, "schema": schema}  # anew: a YAML alias may give other feeds the same mapping
     try:
         return Settings.model_validate(_filled(content, environment))
     except ValidationError as error:

@@ -41,7 +41,11 @@ def refuse_other_owner(schema: str, asking: Owner, owner: Owner, since: datetime
     found = (
         f"schema {schema} belongs to {owner} since {since:%Y-%m-%d}, but this is {asking}. The target is unchanged. "
     )
-    take_over = f"run 'sqp take-over {asking.as_arguments}' (or trigger the Dag sqp_migrate with take_over)"
+    # With the schema: without a configuration the command takes sqp, which may be another feed's.
+    command = f"sqp take-over {asking.as_arguments} --schema {schema}"
+    # Without feeds the Dag takes every schema of the configuration over, also one that another Airflow is to keep.
+    form = f"take_over and feeds [{asking.feed}]" if asking.feed else "take_over"
+    take_over = f"run '{command}' (or trigger the Dag sqp_migrate with {form})"
     if asking.airflow != owner.airflow:
         raise SchemaOwned(
             f"{found}Pause this Airflow's sqp Dags, or name another target.schema in sqp_config.yaml. "

@@ -6,6 +6,7 @@ import re
 import zlib
 from datetime import timedelta
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 
@@ -122,6 +123,16 @@ class ScheduleSettings(Section):
         default=15, gt=0, description="we ask Airflow about rows that have said started for longer"
     )
 
+    @field_validator("retry_delay_seconds", "stage_timeout_minutes", "stale_after_minutes")
+    @classmethod
+    def _is_a_length_of_time(cls, value: float) -> float:
+        """Refuse what would keep a Dag file, and so the Dags of all feeds, from being read."""
+        try:
+            timedelta(minutes=value)
+        except OverflowError:
+            raise ValueError("is too long for a length of time; expected less") from None
+        return value
+
     def delay(self, sync_type: SyncType) -> timedelta:
         """``schedule.delay(SyncType.WEEKLY) == timedelta(days=4)``."""
         return timedelta(days=self.delay_days.get(sync_type, sync_type.period_type.delay_days))
@@ -217,6 +228,18 @@ class Settings(Section):
         description="where that owner is found",
         examples=["mailto:data-team@example.com"],
     )
+
+    @field_validator("owner_link")
+    @classmethod
+    def _is_a_link(cls, link: str | None) -> str | None:
+        """Refuse what Airflow would refuse in a Dag file, and so for the Dags of all feeds."""
+        try:
+            names_nothing = link is not None and not (urlsplit(link).netloc or link.startswith("mailto:"))
+        except ValueError as error:
+            raise ValueError(f"is no address ({error})") from None
+        if names_nothing:
+            raise ValueError("names no host; expected an address such as https://wiki.example.com/team")
+        return link
 
     @property
     def owner_links(self) -> dict[str, str]:

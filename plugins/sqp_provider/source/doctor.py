@@ -11,6 +11,7 @@ from google.api_core import exceptions as google_errors
 from sqp_provider.core.cost import size
 from sqp_provider.core.doctor import Answer, failed, good, warning
 from sqp_provider.core.errors import SourceUnusable, SyncError
+from sqp_provider.core.feed_share import common
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.settings import Settings
 from sqp_provider.core.table_facts import TableFacts
@@ -43,11 +44,12 @@ class SourceDoctor:
         settings: Settings,
         now: datetime,
         price_per_tib: float | None = None,
-        others: Sequence[str] = (),
+        others: Sequence[Settings] = (),
     ) -> None:
         self.hook = hook
         self.settings = settings
         self.others = others
+        self.common = common(settings, others)
         self.source = Source(hook, settings.source, settings.labels)
         self.week = Period.latest_due(SyncType.WEEKLY, now, settings.schedule.delay(SyncType.WEEKLY))
         self.dry_runs = DryRuns(self.source, settings, now, price_per_tib)
@@ -130,11 +132,11 @@ class SourceDoctor:
 
     def clustering(self) -> Answer:
         """By what the table is clustered: that saves bytes where a condition leaves out rows."""
-        return clustering(self.landing)
+        return clustering(self.landing, self.common)
 
     def share(self) -> Answer:
         """Which part of the rows that a sync reads are of this feed, and what clustering saves of the others."""
-        return share_of_feed(self.source, self.dry_runs, self.week, self.others)
+        return share_of_feed(self.source, self.dry_runs, self.week, len(self.others) + 1, self.common)
 
     def location(self) -> Answer:
         """Whether source and snapshots are in one location, and the extract runs there."""

@@ -38,18 +38,24 @@ def visible_feeds(request: Request, user: GetUserDep) -> Feeds:
 def permitted(feeds: Feeds, user: Any) -> Feeds:
     """Leave the feeds of which the viewer may read a sync Dag.
 
-    A feed with a mistake has no Dags, and its mistake may name another feed: whoever sees all others sees it too.
+    A feed with a mistake has no Dags any more, and its mistake may name another feed: whoever sees all others sees it
+    too, unless Airflow still knows Dags of it that the viewer may not read.
     """
     readable = get_auth_manager().get_authorized_dag_ids(user=user, method="GET")
     dags = {name: sync_dags(settings) for name, settings in feeds.settings.items()}
-    hidden = {name for name, own in dags.items() if not own & readable}
-    if hidden:
-        # A feed is in the file before Airflow has read its Dags.
-        known = _known(set().union(*(dags[name] for name in hidden)))
-        hidden = {name for name in hidden if dags[name] & known or not _may_read_unknown(dags[name], user)}
-    seen = {name: settings for name, settings in feeds.settings.items() if name not in hidden}
-    sees_all = not hidden and (bool(seen) or _may_read_unknown({SyncType.WEEKLY.dag_id}, user))
-    return replace(feeds, settings=seen, mistakes=feeds.mistakes if sees_all else {})
+    dags |= {name: sync_dags(feeds.stand_in(name)) for name in feeds.mistakes}
+    unread = {name for name, own in dags.items() if not own & readable}
+    # A feed is in the file before Airflow has read its Dags.
+    known = _known(set().union(*(dags[name] for name in unread)))
+    refused = {name for name in unread if dags[name] & known}
+    seen = {
+        name: settings
+        for name, settings in feeds.settings.items()
+        if name not in unread or (name not in refused and _may_read_unknown(dags[name], user))
+    }
+    sees_all = len(seen) == len(feeds.settings) and (bool(seen) or _may_read_unknown({SyncType.WEEKLY.dag_id}, user))
+    mistakes = {name: text for name, text in feeds.mistakes.items() if sees_all and name not in refused}
+    return replace(feeds, settings=seen, mistakes=mistakes)
 
 
 def sync_dags(settings: Settings) -> set[str]:
@@ -58,6 +64,8 @@ def sync_dags(settings: Settings) -> set[str]:
 
 
 def _known(dag_ids: set[str]) -> set[str]:
+    if not dag_ids:
+        return set()
     with create_session() as session:
         return set(session.scalars(select(DagModel.dag_id).where(DagModel.dag_id.in_(dag_ids))))
 

@@ -14,10 +14,14 @@ from sqp_provider.status.queries import StatusReader
 from sqp_provider.status.view import attempts, balance, headline, stages
 
 
-def headlines(settings: Settings, periods: Sequence[PeriodStatus]) -> list[Headline]:
-    """Return one answer for each type, which names the Dags of the feed."""
-    now = datetime.now(UTC)
-    found = [headline(sync_type, periods, now, settings.schedule.delay(sync_type)) for sync_type in SyncType]
+def headlines(settings: Settings, periods: Sequence[PeriodStatus], now: datetime | None = None) -> list[Headline]:
+    """Return one answer for each type, which names the Dags of the feed.
+
+    A period whose run has not fallen due is not missing: the runs of several feeds come one after the other.
+    """
+    now = now or datetime.now(UTC)
+    delays = {sync_type: settings.schedule.delay(sync_type) + settings.spread for sync_type in SyncType}
+    found = [headline(sync_type, periods, now, delay) for sync_type, delay in delays.items()]
     return [line.model_copy(update={"todo": line.todo and settings.worded(line.todo)}) for line in found]
 
 

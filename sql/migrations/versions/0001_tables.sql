@@ -177,12 +177,11 @@ create table if not exists schema_state (
     files text,
     schema_name text,
     airflow text,
-    feed text,
     airflow_since timestamptz
 );
 
 comment on table schema_state is
-'Which files of sql/schema are in force, and which Airflow and feed this schema belongs to. "sqp take-over" changes both.';
+'Which files of sql/schema are in force, and which Airflow this schema belongs to. "sqp take-over" changes the owner.';
 
 insert into schema_state
 default values

@@ -23,7 +23,8 @@ from sqp_provider.migrations import migrate
 from sqp_provider.migrations import take_over as take_over_feed
 from sqp_provider.revisions import MigrationError
 from sqp_provider.target.doctor import TargetDoctor
-from sqp_provider.together import by_database, put_together, take_over
+from sqp_provider.together import by_database, put_together, put_together_everywhere, take_over
+from tests.conftest import new_database
 from tests.fixtures import connection_to
 from tests.integration.sql.conftest import SEED_SCHEMA
 from tests.logins import logins
@@ -286,8 +287,8 @@ def test_without_any_feed_left_there_is_no_view(several: Several) -> None:
 @pytest.mark.parametrize(
     ("left", "because"),
     [
-        ("update sqp_us.alembic_version set version_num = '0003'", "is at version 0003 .*, and this code needs 0004"),
-        ("update sqp_us.schema_state set files = 'x'", "is at version 0004 x, and this code needs"),
+        ("update sqp_us.alembic_version set version_num = '0003'", "is at version 0003 .*, and this code needs 0005"),
+        ("update sqp_us.schema_state set files = 'x'", "is at version 0005 x, and this code needs"),
         (
             "update sqp_us.schema_state set airflow = 'https://b.example.com'",
             "belongs to Airflow https://b.example.com",
@@ -323,6 +324,17 @@ def test_a_schema_of_that_name_which_somebody_else_made_is_refused(several: Seve
     assert columns(several, "theirs") == ["a"]
     # an empty one was made for us, by somebody who may make schemas
     several.execute("drop table sqp_all.theirs")
+    assert several.migrate(several.feeds(US_AND_CA)) == ["ca", "us"]
+
+
+def test_nothing_that_others_made_to_look_like_a_schema_of_ours_is_run(several: Several) -> None:
+    several.execute(
+        "create schema theirs; "
+        "create table theirs.schema_state (files text, schema_name text, airflow text, feed text); "
+        "create function theirs.run() returns text language plpgsql as $$ begin raise 'as %', current_user; end $$; "
+        "create view theirs.alembic_version as select theirs.run() as version_num; "
+        "insert into theirs.schema_state default values"
+    )
     assert several.migrate(several.feeds(US_AND_CA)) == ["ca", "us"]
 
 
@@ -372,10 +384,38 @@ def test_two_connections_that_lead_to_one_database_are_one_place(several: Severa
     with logins(several.dsn) as login:
         other = psycopg.conninfo.make_conninfo(login(), application_name="other", connect_timeout=9)
         dsns = {"us": several.dsn, "elsewhere": server_dsn, "ca": other}
-        assert by_database(dsns) == [(several.dsn, ["us", "ca"]), (server_dsn, ["elsewhere"])]
+        assert by_database(dsns) == ([(several.dsn, ["us", "ca"]), (server_dsn, ["elsewhere"])], [])
         several.execute("revoke execute on function pg_control_system() from public")
-        assert by_database({"us": other, "ca": other}) == [(other, ["us", "ca"])]
+        assert by_database({"us": other, "ca": other}) == ([(other, ["us", "ca"])], [])
         several.execute("grant execute on function pg_control_system() to public")
+
+
+def test_a_database_that_does_not_answer_keeps_the_views_of_no_other_one_from_being_written(several: Several) -> None:
+    feeds = several.feeds(US_AND_CA)
+    for name in feeds.names:
+        migrate(several.dsn, several.schema(name))
+    dsns = {"us": "postgresql://sqp@127.0.0.1:1/warehouse", "ca": several.dsn}
+    with pytest.raises(MigrationError, match=r"^Cannot connect to Postgres at 127\.0\.0\.1:1/warehouse as sqp"):
+        put_together_everywhere(dsns, feeds, AIRFLOW)
+    several.add_week("ca", "sock")
+    several.add_week("us", "shoe")  # its connection does not say that it lies elsewhere
+    shown = several.execute("select feed, query from sqp_all.weekly_summary order by 1")
+    assert shown == [("ca", "sock"), ("us", "shoe")]
+
+
+def test_a_feed_that_one_database_no_longer_has_is_still_read_in_another_one_that_has_it(
+    several: Several, server_dsn: str
+) -> None:
+    """A server has one set of roles, as for the databases of a test and of a production with the same feeds."""
+    several.migrate(several.feeds(US_AND_CA))
+    several.add_week("us", "shoe")
+    with new_database(server_dsn) as other:
+        tried = Several(other, several.prefix)
+        tried.migrate(tried.feeds(US_AND_CA))
+        assert tried.migrate(tried.feeds({"ca": {}})) == ["ca"]
+        with logins(several.dsn) as login:
+            reader = login(several.schema("all_reader"))
+            assert several.execute("select feed, query from sqp_all.weekly_summary", reader) == [("us", "shoe")]
 
 
 def test_a_feed_that_lies_elsewhere_is_no_feed_of_this_database(several: Several) -> None:

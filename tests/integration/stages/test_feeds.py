@@ -264,7 +264,7 @@ def test_a_renamed_feed_is_refused_until_it_takes_its_schema_over_and_then_has_i
     renamed.runs = three.stages[US].runs
     refused = str(renamed.sync(WEEK).errors["log_start"])
     assert "If that feed was renamed, run 'sqp take-over --airflow http" in refused
-    assert "--feed acme_usa' (or trigger the Dag sqp_migrate with take_over), and clear the failed task" in refused
+    assert "--feed acme_usa --schema sqp_acme_us' (or trigger the Dag sqp_migrate with take_over and feeds " in refused
     taking = SchemaMigrateOperator(task_id="migrate", settings=renamed.settings)
     assert taking.execute(Run("take", {"take_over": True}).context("migrate")) == []
     again = renamed.sync(WEEK)

@@ -41,7 +41,9 @@ class RestrictingAuthManager(SimpleAuthManager):
 
 def configure(path: Path, feeds: dict[str, Any], **defaults: Any) -> None:
     """Write a file with feeds."""
-    path.write_text(yaml.safe_dump({"source": {"table": "amazon.report"}, **defaults, "feeds": feeds}))
+    same_hour = {"spread_minutes": 0}  # as in newest_due
+    content = {"source": {"table": "amazon.report"}, "schedule": same_hour, **defaults, "feeds": feeds}
+    path.write_text(yaml.safe_dump(content))
 
 
 def newest_due(sync_type: SyncType, weeks_ago: int = 0) -> Period:

@@ -302,6 +302,19 @@ def test_a_feed_whose_dags_airflow_has_not_read_yet_is_seen_by_those_who_may_rea
     assert list(rows(log_in(anonymous, "viewer"))) == ["acme_de", "acme_us", "beta"]
 
 
+def test_a_mistake_shows_a_feed_to_nobody_who_could_not_see_it_before(
+    several: str, anonymous: TestClient, configured: Path
+) -> None:
+    configure(configured, dict.fromkeys(("acme_us", "beta")))
+    let_airflow_know(*page_feeds().settings.values())
+    configure(configured, {"acme_us": None, "beta": {"source": {"tabel": "x.y"}}})
+    client = log_in(anonymous, "client")
+    assert list(rows(client)) == ["acme_us"]
+    assert "beta" not in client.get(f"{PAGE}/").text
+    assert client.get(f"{PAGE}/feeds/beta/").status_code == 404
+    assert list(rows(log_in(client, "viewer"))) == ["beta", "acme_us"]
+
+
 def test_who_may_read_no_feed_is_told_so(several: str, anonymous: TestClient, configured: Path) -> None:
     configure(configured, {"acme_de": None, "mistaken": {"source": {"tabel": "x.y"}}})
     client = log_in(anonymous, "client")

@@ -63,6 +63,34 @@ def test_a_feed_has_what_differs_and_the_rest_of_the_defaults() -> None:
     assert found.defaults.owner == "agency"
 
 
+def test_feeds_that_share_lines_by_a_yaml_alias_have_schemas_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "sqp_config.yaml"
+    path.write_text(
+        "feeds:\n"
+        "  us: &acme\n"
+        "    target: {conn_id: acme}\n"
+        "    source: {table: acme.us}\n"
+        "  ca:\n"
+        "    <<: *acme\n"
+        "    source: {table: acme.ca}\n"
+        "  uk: {source: {table: acme.uk}, target: {conn_id: acme}}\n"
+    )
+    found = Feeds.load(path)
+    assert found.mistakes == {}
+    targets = [found.of(name).target for name in found.names]
+    assert [(target.conn_id, target.schema_name) for target in targets] == [
+        ("acme", "sqp_us"),
+        ("acme", "sqp_ca"),
+        ("acme", "sqp_uk"),
+    ]
+
+
+def test_alerts_about_a_feed_with_a_mistake_are_not_remembered_in_the_schema_of_another() -> None:
+    found = feeds({"renamed": {"target": {"schema": "sqp_acme"}}, "acme": {}, "beta": {"owner": ""}})
+    assert list(found.mistakes) == ["acme", "beta"]
+    assert [found.stand_in(name).target.schema_name for name in found.mistakes] == ["sqp_all", "sqp_beta"]
+
+
 def test_a_feed_can_keep_the_schema_that_a_single_one_had() -> None:
     found = feeds({"us": {"target": {"schema": "sqp"}}, "ca": {}})
     assert [found.of(name).target.schema_name for name in found.names] == ["sqp", "sqp_ca"]
@@ -127,6 +155,22 @@ def test_the_file_can_name_variables_of_the_environment() -> None:
             "us",
             {"source": {"retry_seconds": 0}},
             "feeds.us.source.retry_seconds: Input should be greater than 0, found 0",
+        ),
+        (
+            "us",
+            {"schedule": {"stage_timeout_minutes": float("inf")}},
+            "feeds.us.schedule.stage_timeout_minutes: is too long for a length of time; expected less, found inf",
+        ),
+        (
+            "us",
+            {"owner_link": "https:///team"},
+            "feeds.us.owner_link: names no host; expected an address such as https://wiki.example.com/team, "
+            "found 'https:///team'",
+        ),
+        (
+            "us",
+            {"owner_link": "https://[team"},
+            "feeds.us.owner_link: is no address (Invalid IPv6 URL), found 'https://[team'",
         ),
         ("us", {"target": {"schema": "sqp_good"}}, "feeds.us.target.schema: feed good has the schema sqp_good; "
             "expected one of its own"),

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from sqp_provider.core.feeds import Feeds
 from sqp_provider.core.period import SyncType
 from sqp_provider.sql_files import sql_folder
 from sqp_provider.status.models import Check, PeriodStatus, Sync
+from sqp_provider.status.panels import headlines
 from sqp_provider.status.templates import FOLDER
 from sqp_provider.status.view import VERDICTS, headline, period_label, stage_states, stages
 
@@ -129,3 +131,12 @@ def test_a_running_run_is_after_its_last_trace() -> None:
 def test_a_row_that_another_run_closed_never_reached_log_finish() -> None:
     states = stage_states(sync("failed", None, {"stage": None, "type": "Stale"}), [])
     assert list(states.values()) == ["done", "failed", "not reached", "not reached", "not reached", "not reached"]
+
+
+def test_a_week_of_a_feed_is_not_missing_before_its_own_run_falls_due() -> None:
+    content = {"source": {"table": "amazon.report"}, "schedule": {"spread_minutes": 720}, "feeds": {"acme_us": {}}}
+    settings = Feeds.checked(content, origin="sqp_config.yaml").of("acme_us")
+    assert settings.spread > timedelta(minutes=1)
+    due = NOW + settings.spread
+    for moment, day in ((due - timedelta(minutes=1), date(2026, 11, 1)), (due, date(2026, 11, 8))):
+        assert headlines(settings, [], moment)[0].period_start == day
