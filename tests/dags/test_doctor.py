@@ -60,9 +60,7 @@ def test_each_feed_has_a_task_and_a_table_of_its_own_and_one_that_fails_fails_al
         "lost": "failed",
     }
     found = states["acme_us"].xcom_pull(task_ids="doctor", map_indexes=1)
-    assert (
-        sum(found.values()) == 32
-    )  # its part of the table and schemas without a feed, besides what a single one is asked
+    assert sum(found.values()) == 32  # two more than of a single feed
 
     chosen = airflow.run("sqp_doctor", feeds=["acme_de"])
     assert {ti.map_index: ti.state for ti in chosen.get_task_instances()} == {0: "success", 1: "skipped", 2: "skipped"}

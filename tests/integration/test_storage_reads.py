@@ -175,12 +175,13 @@ def test_without_the_storage_api_the_same_rows_come_over_rest_with_one_warning(
     reader = SnapshotReader(SqpBigQueryHook(retry_seconds=0.01), snapshot)
     with caplog.at_level(logging.WARNING, snapshot_reader.__name__):
         assert sum(batch.num_rows for batch in reader.rejected()) == 0
+        asked = len(google.storage.sessions)  # a pause before a retry is random, so perhaps more than once
         came = [number for each in reader.accepted(["number"], as_it_is) for number in each.column(0).to_pylist()]
     assert sorted(came) == EVERY_ROW
     (warning,) = (record.getMessage() for record in caplog.records if record.name == snapshot_reader.__name__)
     assert f"The Storage Read API cannot be used ({refusal.message.rstrip('.')})" in warning
     assert advice in warning
-    assert len(google.storage.sessions) == 1
+    assert len(google.storage.sessions) == asked
 
 
 def test_an_endpoint_where_nobody_listens_is_read_over_rest(
