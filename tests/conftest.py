@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from typing import Any
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
@@ -15,6 +16,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from sqp_provider.migrations import migrate
 from tests import distribution, owned
+
+hypothesis.settings.register_profile("unhurried", deadline=None)  # a busy machine fails no test
+hypothesis.settings.load_profile("unhurried")
 
 owned.enter(os.environ)  # before Airflow is imported, which reads it once
 

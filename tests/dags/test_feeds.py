@@ -73,7 +73,7 @@ def test_each_feed_has_its_own_sync_dags_and_a_mistake_of_one_is_an_import_error
     (broken,) = bag.import_errors.items()
     assert Path(broken[0]).name == "sqp_feeds.py"
     assert "feeds.broken.source.retry_seconds: Input should be greater than 0, found 0 (feed broken)" in broken[1]
-    assert "The other 2 feeds work." in broken[1]
+    assert "The other feeds work." in broken[1]
     assert sorted(bag.dags) == sorted([*OF_ALL, *(f"{dag_id}__{feed}" for dag_id in OF_A_FEED for feed in (US, CA))])
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
+from sqp_provider.core.config_file import NO_VARIABLES, filled, merged, read
 from sqp_provider.core.errors import InvalidSettings
 from sqp_provider.core.mistake import mistake
 from sqp_provider.core.settings import LONGEST_SCHEMA, STAGING_SUFFIX, Settings
@@ -22,10 +21,7 @@ ALL = "all"
 SAME_FOR_ALL = ("airflow", "feed", "feeds")
 """The keys of the file that a feed cannot have."""
 
-NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
-
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 @dataclass(frozen=True)
@@ -118,7 +114,7 @@ class Feeds:
         raise InvalidSettings(
             f"{self.origin}: {found}. There are no Dags of "
             f"{'this feed' if len(self.mistakes) == 1 else 'these feeds'} until that is corrected, and their tables "
-            f"stay as they are. The other {len(self.settings)} feeds work."
+            f"stay as they are.{' The other feeds work.' if self.settings else ''}"
         )
 
     @classmethod
@@ -129,18 +125,7 @@ class Feeds:
         :raises InvalidSettings: the file cannot be read, or its only feed or the defaults have a mistake: each with
             its key, what was found and what was expected. Mistakes of one of several feeds are in ``mistakes``.
         """
-        try:
-            content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe loader
-        except OSError as error:
-            raise InvalidSettings(
-                f"{path}: cannot be read ({error.strerror}). Set SQP_CONFIG to the path of sqp_config.yaml, or restore "
-                "the file."
-            ) from error
-        except yaml.YAMLError as error:
-            raise InvalidSettings(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
-        if not isinstance(content, dict):
-            raise InvalidSettings(f"{path}: expected sections such as 'source:', found {type(content).__name__}")
-        return cls.checked(content, origin=str(path), environment=environment)
+        return cls.checked(read(path), origin=str(path), environment=environment)
 
     @classmethod
     def checked(cls, content: dict[str, Any], *, origin: str, environment: Mapping[str, str] = NO_VARIABLES) -> Feeds:
@@ -149,7 +134,7 @@ class Feeds:
             raise InvalidSettings(f"{origin}: feed: is not a setting; several feeds are named below 'feeds'")
         defaults = {key: value for key, value in content.items() if key != "feeds"}
         if "feeds" not in content:
-            settings = Settings.checked(_filled(defaults, environment), origin=origin)
+            settings = Settings.checked(filled(defaults, environment), origin=origin)
             return cls(origin, settings.target.schema_name, settings, {None: settings}, {})
         feeds = content["feeds"]
         if not (isinstance(feeds, dict) and feeds):
@@ -164,7 +149,7 @@ class Feeds:
         cls, defaults: dict[str, Any], feeds: dict[Any, Any], origin: str, environment: Mapping[str, str]
     ) -> Feeds:
         without_source = {**defaults, "source": {"table": "of.each_feed"}}
-        shared = Settings.checked(_filled(without_source, environment), origin=origin)
+        shared = Settings.checked(filled(without_source, environment), origin=origin)
         prefix = shared.target.schema_name
         settings: dict[str | None, Settings] = {}
         mistakes: dict[str, str] = {}
@@ -187,7 +172,7 @@ def _settings_of(
     for key in SAME_FOR_ALL:
         if key in own:
             raise InvalidSettings(f"feeds.{name}.{key}: cannot differ between feeds")
-    content = _merged({**defaults, "feed": name}, own)
+    content = merged({**defaults, "feed": name}, own)
     target = content.get("target", {})
     if isinstance(target, dict) and not _own_schema(own):
         schema = f"{prefix}_{name}"
@@ -198,7 +183,7 @@ def _settings_of(
             )
         content["target"] = {**target, "schema": schema}  # anew: a YAML alias may give other feeds the same mapping
     try:
-        return Settings.model_validate(_filled(content, environment))
+        return Settings.model_validate(filled(content, environment))
     except ValidationError as error:
         raise InvalidSettings("; ".join(_mistakes_of(name, own, error))) from None
 
@@ -242,53 +227,3 @@ def _refuse_shared(found: Settings, others: Any, prefix: str) -> None:
         raise InvalidSettings(
             f"feeds.{found.feed}.target.schema: {schema} is reserved for the views over all feeds; expected another"
         )
-
-
-def _merged(defaults: Mapping[Any, Any], own: Mapping[Any, Any], depth: int = 3) -> dict[Any, Any]:
-    """Return the defaults with a feed's own keys.
-
-    Sections are merged by key, and so are settings that are mappings, such as ``where`` or ``delay_days``. A list or
-    a single value takes the default's place; null takes a mapping away.
-    """
-    merged = {key: dict(value) if isinstance(value, dict) else value for key, value in defaults.items()}
-    for key, value in own.items():
-        before = merged.get(key)
-        if depth > 1 and isinstance(before, dict) and isinstance(value, dict):
-            merged[key] = _merged(before, value, depth - 1)
-        elif isinstance(before, dict) and value is None:
-            del merged[key]
-        else:
-            merged[key] = value
-    return merged
-
-
-def _filled(value: Any, environment: Mapping[str, str]) -> Any:
-    """Put the environment's values in the place of ``${NAME}``."""
-    if isinstance(value, dict):
-        return {key: _filled(each, environment) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_filled(each, environment) for each in value]
-    return _VARIABLE.sub(lambda found: _value_of(found[1], environment), value) if isinstance(value, str) else value
-
-
-def _value_of(name: str, environment: Mapping[str, str]) -> str:
-    if name not in environment:
-        raise InvalidSettings(f"${{{name}}}: the environment has no {name}; set it where Airflow runs")
-    return environment[name]
-
-
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the quicker one, where it is built
-    """YAML in which no key may stand twice: the first of two feeds of one name would be lost without a word."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
-        """Refuse a second key of the same name."""
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":
-                continue
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, Hashable) and key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key} stands twice", key_node.start_mark)
-            seen.add(key)
-        found: dict[Hashable, Any] = super().construct_mapping(node, deep)
-        return found

@@ -200,7 +200,7 @@ def test_a_mistake_of_a_default_source_is_said_once_with_the_feeds_that_have_it(
     assert str(refused.value) == (
         "sqp_config.yaml: source.table: expected dataset.table or project.dataset.table, with a * only at the end, "
         "found 'report' (feed us, ca, uk). There are no Dags of these feeds until that is corrected, and their tables "
-        "stay as they are. The other 0 feeds work."
+        "stay as they are."
     )
 
 
@@ -232,6 +232,13 @@ def test_a_feed_that_stands_twice_in_the_file_is_refused(tmp_path: Path) -> None
     path = tmp_path / "sqp_config.yaml"
     path.write_text("source: {table: a.b}\nfeeds:\n  us: {}\n  us: {}\n")
     with pytest.raises(InvalidSettings, match=r"is not YAML: us stands twice in .* line 4, column 3"):
+        Feeds.load(path)
+
+
+def test_a_key_that_is_a_list_is_refused_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "sqp_config.yaml"
+    path.write_text("source: {table: a.b}\nfeeds:\n  ? [us, ca]\n  : {}\n")
+    with pytest.raises(InvalidSettings, match=r"is not YAML: .*found unhashable key"):
         Feeds.load(path)
 
 
