@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -13,15 +12,15 @@ from typing import Any, cast
 import psycopg
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow.sdk import Connection
-from psycopg import errors as postgres_errors
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
-from sqp_provider.core.errors import SyncError, TargetBusy, TargetUnreachable, TargetUnusable
+from sqp_provider.core.errors import TargetUnreachable, TargetUnusable
 from sqp_provider.core.revision import SchemaVersion, refuse_other_version, refuse_renamed
 from sqp_provider.core.settings import TargetSettings
+from sqp_provider.hooks.postgres_errors import explained, found_in
 from sqp_provider.sql_files import files_hash, named_statements, newest_revision
 
 Names = Mapping[str, sql.Composable]
@@ -37,8 +36,6 @@ PATIENT_SECONDS = 10.0
 
 _SERVER_STOPS = "57P"
 """The first characters of the codes with which a server shuts down or ends a session."""
-
-_REFUSED_LOGIN = re.compile(r"authentication failed|(role|database) \"[^\"]*\" does not exist|no password supplied")
 
 
 class Database:
@@ -214,65 +211,7 @@ def _committed(connection: psycopg.Connection[Any], conn_id: str, schema: str) -
         if not committing or (error.sqlstate and not error.sqlstate.startswith(_SERVER_STOPS)):
             raise
         raise TargetUnreachable(
-            f"Postgres connection {conn_id} was lost during COMMIT: {_found(error)}. It is not known yet whether the "
+            f"Postgres connection {conn_id} was lost during COMMIT: {found_in(error)}. It is not known yet whether the "
             "change is in the target. Airflow tries the task again, and the retry checks that. If it fails again, see "
             f"{schema}.period_status for what is published, and clear the task when Postgres is back."
         ) from error
-
-
-@contextmanager
-def explained(what: str) -> Iterator[None]:
-    """Turn psycopg's exceptions into ours; other exceptions pass."""
-    try:
-        yield
-    except SyncError:
-        raise
-    except postgres_errors.InsufficientPrivilege as error:
-        raise TargetUnusable(
-            _message(what, "is not permitted", error, "Grant the connection's role the right that the error names.")
-        ) from error
-    except (
-        postgres_errors.UndefinedTable,
-        postgres_errors.UndefinedColumn,
-        postgres_errors.UndefinedFunction,
-        postgres_errors.InvalidSchemaName,
-    ) as error:
-        raise TargetUnusable(
-            _message(what, "found the schema incomplete", error, "Run the Dag sqp_migrate (or 'sqp migrate').")
-        ) from error
-    except postgres_errors.NumericValueOutOfRange as error:
-        # Of a sum Postgres names no column, of a copied row it does.
-        where = next((f" ({line})" for line in (error.diag.context or "").splitlines()[:1] if "COPY" in line), "")
-        raise TargetUnusable(
-            f"{what} was refused: {error.diag.message_primary}{where}. A figure, or a sum of weeks in a month or "
-            "quarter, is too large for its column. The target is unchanged. Make the column bigint (alter table … "
-            "alter column … type bigint), then clear the task."
-        ) from error
-    except (postgres_errors.LockNotAvailable, postgres_errors.DeadlockDetected) as error:
-        raise TargetBusy(
-            _message(what, "did not get a lock", error, "Airflow tries the task again. If it fails again, clear it.")
-        ) from error
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        if _REFUSED_LOGIN.search(str(error)):
-            remedy = "Check login, password and database of the connection that target.conn_id names."
-            raise TargetUnusable(_message(what, "was refused", error, remedy)) from error
-        raise TargetUnreachable(
-            _message(
-                what,
-                "did not succeed",
-                error,
-                "Airflow tries the task again. If it fails again, clear the task when Postgres is back.",
-            )
-        ) from error
-    except psycopg.Error as error:
-        raise TargetUnusable(
-            _message(what, "was refused", error, "Remove the cause that the error names, then clear the task.")
-        ) from error
-
-
-def _message(what: str, outcome: str, error: psycopg.Error, remedy: str) -> str:
-    return f"{what} {outcome}: {_found(error)}. The target is unchanged. {remedy}"
-
-
-def _found(error: psycopg.Error) -> str:
-    return " ".join(str(error).split())[:600] or type(error).__name__

@@ -15,7 +15,8 @@ from sqp_provider.core.ownership import Owner, refuse_other_owner
 from sqp_provider.core.period import Period
 from sqp_provider.core.revision import SchemaVersion, refuse_other_version, refuse_renamed
 from sqp_provider.core.settings import Settings
-from sqp_provider.hooks.postgres import Database, SqpPostgresHook, explained
+from sqp_provider.hooks.postgres import Database, SqpPostgresHook
+from sqp_provider.hooks.postgres_errors import explained
 from sqp_provider.sql_files import files_hash, newest_revision
 
 OLDEST_POSTGRES = 15
