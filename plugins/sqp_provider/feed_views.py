@@ -121,7 +121,8 @@ class FeedViews:
         """Return what creates each view; nothing without feeds."""
         if not members:
             return {}
-        queries = named_statements("together")
+        named = named_statements("together")
+        queries = {view: named[view].replace("{summary}", named["summary"].strip()) for view in VIEWS}
         taken = {"feed", *(column for view in VIEWS for column in _AS.findall(queries[view]))}
         fixed = fixed_by_feed({name: self.feeds.of(name).source for name in members}, taken)
         create = sql.SQL("create or replace view {} with (security_invoker = true) as\n{}")

@@ -5,10 +5,8 @@
 -- planned by itself; without it, the planner would lock every partition of every feed before it leaves one out.
 
 
--- name: weekly_summary
-select
-    {feed}::text as feed,
-    {fixed}
+-- name: summary
+-- What a week, a month and a quarter have in common.
     period_start::date as period_start,
     period_end::date as period_end,
     query::text collate "C" as query,
@@ -50,6 +48,13 @@ select
     last_synced_at::timestamptz as last_synced_at,
     created_at::timestamptz as created_at,
     updated_at::timestamptz as updated_at
+
+
+-- name: weekly_summary
+select
+    {feed}::text as feed,
+    {fixed}
+    {summary}
 from {schema}.weekly_summary
 where true
 
@@ -58,47 +63,7 @@ where true
 select
     {feed}::text as feed,
     {fixed}
-    period_start::date as period_start,
-    period_end::date as period_end,
-    query::text collate "C" as query,
-    asin::text collate "C" as asin,
-    total_impressions::bigint as total_impressions,
-    total_clicks::bigint as total_clicks,
-    total_cart_adds::bigint as total_cart_adds,
-    total_purchases::bigint as total_purchases,
-    market_impressions::bigint as market_impressions,
-    market_clicks::bigint as market_clicks,
-    market_cart_adds::bigint as market_cart_adds,
-    market_purchases::bigint as market_purchases,
-    query_score::bigint as query_score,
-    query_volume::bigint as query_volume,
-    market_same_day_clicks::bigint as market_same_day_clicks,
-    market_one_day_clicks::bigint as market_one_day_clicks,
-    market_two_day_clicks::bigint as market_two_day_clicks,
-    market_same_day_cart_adds::bigint as market_same_day_cart_adds,
-    market_one_day_cart_adds::bigint as market_one_day_cart_adds,
-    market_two_day_cart_adds::bigint as market_two_day_cart_adds,
-    market_same_day_purchases::bigint as market_same_day_purchases,
-    market_one_day_purchases::bigint as market_one_day_purchases,
-    market_two_day_purchases::bigint as market_two_day_purchases,
-    market_click_price::numeric as market_click_price,
-    click_price::numeric as click_price,
-    market_cart_add_price::numeric as market_cart_add_price,
-    cart_add_price::numeric as cart_add_price,
-    market_purchase_price::numeric as market_purchase_price,
-    purchase_price::numeric as purchase_price,
-    currency::text collate "default" as currency,
-    avg_ctr::numeric as avg_ctr,
-    avg_cvr::numeric as avg_cvr,
-    impression_share::numeric as impression_share,
-    click_share::numeric as click_share,
-    cart_add_share::numeric as cart_add_share,
-    purchase_share::numeric as purchase_share,
-    bigquery_sync_id::text collate "default" as bigquery_sync_id,
-    sync_log_id::bigint as sync_log_id,
-    last_synced_at::timestamptz as last_synced_at,
-    created_at::timestamptz as created_at,
-    updated_at::timestamptz as updated_at,
+    {summary},
     year::integer as year,
     month::integer as month,
     active_weeks::integer as active_weeks
@@ -110,47 +75,7 @@ where true
 select
     {feed}::text as feed,
     {fixed}
-    period_start::date as period_start,
-    period_end::date as period_end,
-    query::text collate "C" as query,
-    asin::text collate "C" as asin,
-    total_impressions::bigint as total_impressions,
-    total_clicks::bigint as total_clicks,
-    total_cart_adds::bigint as total_cart_adds,
-    total_purchases::bigint as total_purchases,
-    market_impressions::bigint as market_impressions,
-    market_clicks::bigint as market_clicks,
-    market_cart_adds::bigint as market_cart_adds,
-    market_purchases::bigint as market_purchases,
-    query_score::bigint as query_score,
-    query_volume::bigint as query_volume,
-    market_same_day_clicks::bigint as market_same_day_clicks,
-    market_one_day_clicks::bigint as market_one_day_clicks,
-    market_two_day_clicks::bigint as market_two_day_clicks,
-    market_same_day_cart_adds::bigint as market_same_day_cart_adds,
-    market_one_day_cart_adds::bigint as market_one_day_cart_adds,
-    market_two_day_cart_adds::bigint as market_two_day_cart_adds,
-    market_same_day_purchases::bigint as market_same_day_purchases,
-    market_one_day_purchases::bigint as market_one_day_purchases,
-    market_two_day_purchases::bigint as market_two_day_purchases,
-    market_click_price::numeric as market_click_price,
-    click_price::numeric as click_price,
-    market_cart_add_price::numeric as market_cart_add_price,
-    cart_add_price::numeric as cart_add_price,
-    market_purchase_price::numeric as market_purchase_price,
-    purchase_price::numeric as purchase_price,
-    currency::text collate "default" as currency,
-    avg_ctr::numeric as avg_ctr,
-    avg_cvr::numeric as avg_cvr,
-    impression_share::numeric as impression_share,
-    click_share::numeric as click_share,
-    cart_add_share::numeric as cart_add_share,
-    purchase_share::numeric as purchase_share,
-    bigquery_sync_id::text collate "default" as bigquery_sync_id,
-    sync_log_id::bigint as sync_log_id,
-    last_synced_at::timestamptz as last_synced_at,
-    created_at::timestamptz as created_at,
-    updated_at::timestamptz as updated_at,
+    {summary},
     year::integer as year,
     quarter::integer as quarter,
     active_weeks::integer as active_weeks
