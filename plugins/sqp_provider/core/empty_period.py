@@ -93,6 +93,11 @@ def explain(
         found += _near(period, near, rejected=bool(reject_count))
         if near.misspelled:
             todo = "Write it so under source.where in sqp_config.yaml, or set `fold: true`; then clear 'extract'."
+        elif near.elsewhere and near.newest_day is None and not reject_count:
+            todo = (
+                "If one of these is meant, write it under source.where or source.marketplace in sqp_config.yaml and "
+                "clear 'extract'; else clear it when the figures have arrived."
+            )
     return " ".join(
         [
             f"{period}: BigQuery table {table} has no usable rows for this period.",

@@ -52,3 +52,14 @@ def test_an_unknown_neighbourhood_does_not_hide_that_the_period_is_empty() -> No
         "The target is unchanged. Clear 'extract' when the figures have arrived. "
         "If the period is really empty, start a new run with allow_empty."
     )
+
+
+def test_a_feed_that_never_had_rows_is_first_asked_whether_its_condition_is_meant_so() -> None:
+    others = "marketplace DE; marketplace US"
+    meant = "If one of these is meant, write it under source.where or source.marketplace in sqp_config.yaml"
+    said = explain(WEEK, "amazon.sqp", NearMisses(None, 11_455, others, None, 0, None))
+    assert f"for example {others}." in said
+    assert f"{meant} and clear 'extract'; else clear it when the figures have arrived." in said
+    late = explain(WEEK, "amazon.sqp", NearMisses(date(2026, 11, 1), 11_455, others, None, 0, None))
+    assert meant not in late
+    assert "Clear 'extract' when the figures have arrived." in late
