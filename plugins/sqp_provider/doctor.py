@@ -65,7 +65,7 @@ class Doctor:
         """The questions to Postgres."""
         target = self.settings.target
         week = Period.latest_due(SyncType.WEEKLY, self.now, self.settings.schedule.delay(SyncType.WEEKLY))
-        migrating = SqpPostgresHook(target, target.migrate_conn_id)
+        migrating = SqpPostgresHook(target, target.migrating_conn_id)
         return TargetDoctor(SqpPostgresHook(target), migrating, self.settings, self.asking, week)
 
     def _connections(self) -> Sequence[Check]:
@@ -136,7 +136,7 @@ class Doctor:
             migrates_pooled = _migration_errors(is_pooled)(self.target.migrating.dsn())
         if migrates_pooled:
             return warning(
-                f"connection {target.migrate_conn_id or target.conn_id} gives each transaction another session: syncs "
+                f"connection {target.migrating_conn_id} gives each transaction another session: syncs "
                 "work through it, a migration does not",
                 "Name the direct connection in target.migrate_conn_id (on Supabase port 5432, not 6543).",
             )

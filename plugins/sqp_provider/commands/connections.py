@@ -63,7 +63,7 @@ def dsns_of(feeds: Mapping[str, Settings]) -> tuple[dict[str, str], dict[str, st
         for name, settings in feeds.items():
             target = settings.target
             try:
-                dsns[name] = SqpPostgresHook(target, target.migrate_conn_id).dsn()
+                dsns[name] = SqpPostgresHook(target, target.migrating_conn_id).dsn()
             except SyncError as error:
                 found = str(error).partition(" The target is unchanged.")[0]  # what follows is for a task
                 unknown[name] = f"{found} The target is unchanged. Put that right and repeat the command."
@@ -85,15 +85,10 @@ def refuse_several_connections(feeds: Mapping[str, Settings]) -> None:
 
     :raises InvalidSettings: names the connections.
     """
-    names = dict.fromkeys(connection_of(settings) for settings in feeds.values())
+    names = dict.fromkeys(settings.target.migrating_conn_id for settings in feeds.values())
     if len(names) > 1:
         raise InvalidSettings(
             f"--dsn, or SQP_POSTGRES_DSN, leads to one database, and these feeds have the connections "
             f"{', '.join(names)}. Nothing was changed. Leave it out, so that each feed is reached over its own "
             "connection in Airflow, or name feeds of one connection with --feed."
         )
-
-
-def connection_of(settings: Settings) -> str:
-    """Return the connection over which a feed is migrated."""
-    return settings.target.migrate_conn_id or settings.target.conn_id

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqp_provider import together
 from sqp_provider.commands.arguments import DONE, FAILED, add_database, add_feeds, configured
-from sqp_provider.commands.connections import airflow_of, connection_of, dsns_of, refuse_several_connections
+from sqp_provider.commands.connections import airflow_of, dsns_of, refuse_several_connections
 from sqp_provider.core.errors import InvalidSettings, SyncError
 from sqp_provider.core.feeds import Feeds
 from sqp_provider.core.ownership import Owner
@@ -123,8 +123,8 @@ def _dsns(feeds: Feeds, chosen: list[str], dsn: str | None) -> tuple[dict[str, s
         return dsns_of(settings)
     own: Mapping[str, Settings] = {name: found for name, found in settings.items() if name in chosen}
     refuse_several_connections(own)
-    there = {connection_of(found) for found in own.values()}
-    return {name: dsn for name, found in settings.items() if connection_of(found) in there}, {}
+    there = {found.target.migrating_conn_id for found in own.values()}
+    return {name: dsn for name, found in settings.items() if found.target.migrating_conn_id in there}, {}
 
 
 def _take_over(asked: argparse.Namespace) -> None:

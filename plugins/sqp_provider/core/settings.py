@@ -76,6 +76,11 @@ class TargetSettings(Section):
         return schema
 
     @property
+    def migrating_conn_id(self) -> str:
+        """The connection over which the schema is migrated: never a transaction pooler's."""
+        return self.migrate_conn_id or self.conn_id
+
+    @property
     def staging_schema(self) -> str:
         """``sqp_staging``: where a period stands until its checks passed."""
         return f"{self.schema_name}{STAGING_SUFFIX}"

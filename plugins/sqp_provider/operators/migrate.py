@@ -29,7 +29,7 @@ class SchemaMigrateOperator(FeedOperator):
         refuse_unknown_keys(dag_run.conf, set(context["dag"].params))
         self.skip_unless_chosen(context)
         target = self.settings.target
-        dsn = SqpPostgresHook(target, target.migrate_conn_id).dsn()
+        dsn = SqpPostgresHook(target, target.migrating_conn_id).dsn()
         try:
             owner, takes_over = owner_of(self.settings), context["params"].get("take_over")
             applied = migrate(dsn, target.schema_name, self.settings, None if takes_over else owner)

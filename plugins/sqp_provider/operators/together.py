@@ -46,7 +46,7 @@ class FeedsTogetherOperator(BaseOperator):
         for name, settings in self.feeds.settings.items():
             target = settings.target
             try:
-                dsns[str(name)] = SqpPostgresHook(target, target.migrate_conn_id).dsn()
+                dsns[str(name)] = SqpPostgresHook(target, target.migrating_conn_id).dsn()
             except (SyncError, AirflowNotFoundException) as error:
                 self.log.warning("Feed %s: which database it has is not known: %s", name, error)
         return dsns
