@@ -48,28 +48,26 @@ class Database:
     def enter(self, *, read_only: bool) -> None:
         """Set what holds for this transaction, and compare the schema's version with that of this code.
 
+        All of it is one message to the server, which runs its statements one after the other: each is parsed with the
+        search_path and the rights that those before it have set.
+
         :raises SchemaMismatch: they differ, or the schema was renamed.
         :raises TargetUnusable: row security hides rows from a role that would write.
         """
         schema = self.settings.schema_name
-        row_security = "on" if read_only else "off"
-        self.run("session", "enter", {"schema": schema, "lock_timeout": "0", "row_security": row_security})
-        self.run("session", "act_as_writer", {"schema": schema})
-        found = self.one("session", "version", schema=sql.Identifier(schema))
-        refuse_renamed(schema, found.pop("schema_name"))
-        refuse_other_version(schema, SchemaVersion(**found), SchemaVersion(newest_revision(), files_hash()))
-        if not read_only:
-            self._refuse_hidden_rows()
-
-    def _refuse_hidden_rows(self) -> None:
-        schema = self.settings.schema_name
-        if hidden := self.row("session", "hidden_rows", {"schema": schema}):
-            table = f"{schema}.{hidden['name']}"
-            raise TargetUnusable(
-                f"row security applies to role {hidden['role']} on {table}, so that a sync would see and write but a "
-                "part of its rows. The target is unchanged. Use the table's owner or a role with bypassrls, and no "
-                f"force: alter table {table} no force row level security."
-            )
+        names = ("enter", "act_as_writer", "version", *(() if read_only else ("hidden_rows",)))
+        message = sql.SQL("").join(
+            self.statement("session", name, {"schema": sql.Identifier(schema)}) for name in names
+        )
+        values = {"schema": schema, "lock_timeout": "0", "row_security": "on" if read_only else "off"}
+        # Only a message without parameters may have several statements, so the client writes the values into it.
+        with psycopg.ClientCursor(self.connection) as cursor:
+            found = [results.fetchall() for results in cursor.execute(message, values).results()]
+        version, hidden = found[2][0], [row for rows in found[3:] for row in rows]
+        refuse_renamed(schema, version.pop("schema_name"))
+        refuse_other_version(schema, SchemaVersion(**version), SchemaVersion(newest_revision(), files_hash()))
+        if hidden:
+            raise TargetUnusable(_hides(schema, **hidden[0]))
 
     def table(self, name: str) -> sql.Identifier:
         """Return the quoted name of a table in the schema."""
@@ -169,7 +167,10 @@ class SqpPostgresHook(PostgresHook):
 
     @contextmanager
     def kept_open(self) -> Iterator[None]:
-        """Let the transactions of a block that follow each other share a connection."""
+        """Let the transactions of a block that follow each other share a connection. A block inside changes nothing."""
+        if self._keeps:
+            yield
+            return
         self._keeps = True
         try:
             yield
@@ -193,6 +194,15 @@ class SqpPostgresHook(PostgresHook):
                 self._idle.append(connection)
             else:
                 connection.close()
+
+
+def _hides(schema: str, name: str, role: str) -> str:
+    table = f"{schema}.{name}"
+    return (
+        f"row security applies to role {role} on {table}, so that a sync would see and write but a part of its rows. "
+        "The target is unchanged. Use the table's owner or a role with bypassrls, and no force: "
+        f"alter table {table} no force row level security."
+    )
 
 
 @contextmanager

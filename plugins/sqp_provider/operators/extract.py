@@ -26,6 +26,7 @@ class BigQuerySnapshotOperator(SyncStageOperator):
     """
 
     operator_extra_links = (SyncPageLink(), BigQueryJobLink())
+    shares_connection = False
     job: QueryJob | None = None
 
     @fails_plainly

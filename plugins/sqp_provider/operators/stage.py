@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import structlog
@@ -45,6 +45,8 @@ class SyncStageOperator(BaseOperator):
     """None until the stage has read its run."""
     result: Any = None
     """What the stage returned; OpenLineage reads it after the stage has finished."""
+    shares_connection = True
+    """Whether the stage's transactions share a connection. Not where it would be idle while BigQuery works."""
 
     def __init__(self, *, settings: Settings, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -185,12 +187,13 @@ def result_of(task_id: str, context: Context) -> Any:
 
 
 def measured(execute: Callable[P, R]) -> Callable[P, R]:
-    """Send the metrics of a stage that succeeds. Airflow's own metrics count the tasks that fail."""
+    """Run a stage on one connection, and send its metrics if it succeeds. Airflow's own count the tasks that fail."""
 
     @functools.wraps(execute)
     def timed(*args: P.args, **kwargs: P.kwargs) -> R:
         stage, began = cast("SyncStageOperator", args[0]), time.monotonic()
-        stage.result = result = execute(*args, **kwargs)
+        with stage.postgres.kept_open() if stage.shares_connection else nullcontext():
+            stage.result = result = execute(*args, **kwargs)
         if stage.sync_type is not None:
             stage_finished(
                 stage.sync_type, stage.task_id, time.monotonic() - began, stage.counts(result), stage.settings.labels

@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from psycopg import sql
@@ -14,7 +15,7 @@ from sqp_provider.core.contract import KEYS, METRICS, RATES, SHARES, counts_of
 from sqp_provider.core.quality import CheckResult, CheckStatus, Earlier, Staged
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.settings import CheckSettings
-from sqp_provider.hooks.postgres import Database
+from sqp_provider.hooks.postgres import Database, Names
 from sqp_provider.target.columns import StoredColumns
 from sqp_provider.target.staging import Staging
 
@@ -81,6 +82,7 @@ class Checks:
         self.database.run("quality", "forget_checks", attempt)
         published = all(result.check_status is not CheckStatus.FAILED for result in results)
         table = self._target() if published else Staging(self.database, self.sync).name
+        names = self._names_to_repeat(table)
         rows = [
             attempt
             | {
@@ -92,7 +94,7 @@ class Checks:
                 "difference_pct": result.difference_pct,
                 "table_name": table.as_string().replace('"', ""),
                 "column_name": result.column_name,
-                "check_query": self._query(result, table),
+                "check_query": self._query(result, names),
                 "check_message": result.check_message,
                 "check_metadata": json.dumps(result.check_metadata),
             }
@@ -101,35 +103,39 @@ class Checks:
         with self.database.connection.cursor() as cursor:
             cursor.executemany(self.database.statement("quality", "record_check"), rows)
 
-    def _query(self, result: CheckResult, table: sql.Identifier) -> str:
-        """Return the statement with which a person can repeat a check.
-
-        It reads the target, or the staged table if a check failed and the rows were not published.
-        """
-        statement = self.database.statement(
-            "rerun",
-            result.check_type,
-            {
-                "table": table,
-                "column": sql.Identifier(result.column_name or ""),
-                "first_day": sql.Literal(self.sync.period.first_day),
-                "target": self._target(),
-                "rejects": self.database.table("sync_rejects"),
-                "ledger": self.database.table("synced_period"),
-                "log": self.database.table("sync_log"),
-                "sync_log_id": sql.Literal(self.sync.sync_log_id),
-                "attempt": sql.Literal(self.sync.attempt),
-                "sync_type": sql.Literal(self.sync.period.sync_type.value),
-                **self._expressions(),
-            },
-        )
+    def _query(self, result: CheckResult, names: Names) -> str:
+        """Return the statement with which a person can repeat a check."""
+        column = {"column": sql.Identifier(result.column_name or "")}
+        statement = self.database.statement("rerun", result.check_type, {**names, **column})
         return statement.as_string(self.database.connection)
 
+    def _names_to_repeat(self, table: sql.Identifier) -> dict[str, sql.Composable]:
+        """Return what the statements of all checks name.
+
+        :param table: the target, or the staged table if a check failed and the rows were not published.
+        """
+        return {
+            "table": table,
+            "first_day": sql.Literal(self.sync.period.first_day),
+            "target": self._target(),
+            "rejects": self.database.table("sync_rejects"),
+            "ledger": self.database.table("synced_period"),
+            "log": self.database.table("sync_log"),
+            "sync_log_id": sql.Literal(self.sync.sync_log_id),
+            "attempt": sql.Literal(self.sync.attempt),
+            "sync_type": sql.Literal(self.sync.period.sync_type.value),
+            **self._expressions(),
+        }
+
+    @cached_property
+    def columns(self) -> StoredColumns:
+        """The columns of the target."""
+        return StoredColumns.read(self.database, self.sync.period.sync_type)
+
     def _expressions(self, extras: Collection[str] = ()) -> dict[str, sql.Composable]:
-        sync_type = self.sync.period.sync_type
-        columns = StoredColumns.read(self.database, sync_type)
         summed = [metric.column for metric in METRICS if not metric.source.is_extra or metric.column in extras]
-        expressions = _expressions(columns, counts_of(sync_type), summed, self.database.table("rate"))
+        counted = counts_of(self.sync.period.sync_type)
+        expressions = _expressions(self.columns, counted, summed, self.database.table("rate"))
         return expressions | {"row_hash": self.database.table("row_hash")}
 
     def _target(self) -> sql.Identifier:
@@ -152,8 +158,13 @@ def _expressions(
             for rate in RATES
             if rate.column in written
         ),
+        # The counts are compared first: they are integers, and a share that is not theirs fails the hash.
         "shares_out_of_range": _either(
-            sql.SQL("{} not between 0 and 1").format(sql.Identifier(share)) for share in SHARES if share in written
+            sql.SQL("{} not between 0 and {} and {} not between 0 and 1").format(
+                sql.Identifier(rate.numerator), sql.Identifier(rate.denominator), sql.Identifier(rate.column)
+            )
+            for rate in RATES
+            if rate.column in SHARES and rate.column in written
         ),
     }
 

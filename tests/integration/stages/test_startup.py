@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import psycopg
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
-from psycopg import sql
 
 from sqp_provider.core.errors import SchemaMismatch, TargetUnusable
 from sqp_provider.core.run import STAGES
@@ -54,22 +51,6 @@ def test_each_stage_refuses_on_a_worker_that_is_outdated_and_goes_on_on_one_that
         assert written(stages) == before
         assert stages.run_task(run, task)
     assert written(stages) == {"sync_log": 1, "weekly_summary": 1, "synced_period": 3}  # with its month and quarter
-
-
-def test_a_transaction_begins_with_four_short_statements(stages: Stages, monkeypatch: pytest.MonkeyPatch) -> None:
-    statements: list[str] = []
-    execute = psycopg.Connection.execute
-
-    def count(self: Any, query: Any, *values: Any, **options: Any) -> Any:
-        statements.append(query.as_string() if isinstance(query, sql.Composable) else str(query))
-        return execute(self, query, *values, **options)
-
-    monkeypatch.setattr(psycopg.Connection, "execute", count)
-    operator = stages.operator(Run("manual__1", {}), "log_start")
-    with operator.postgres.transaction():
-        assert len(statements) == 4
-    for statement, part in zip(statements, ("search_path", "'role'", "alembic_version", "row_security"), strict=True):
-        assert part in statement
 
 
 def test_a_database_without_the_schema_is_to_be_migrated(
