@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,6 +107,17 @@ def test_a_file_imports_only_what_its_part_may(file: Path) -> None:
         assert any(name == each or name.startswith(f"{each}.") for each in allowed), f"{own} imports {name}"
     if own == "core":
         assert not {name.split(".")[0] for name in imported(file)} & set(CLIENTS)
+
+
+@pytest.mark.parametrize("stage", ["log_start", "validate", "publish", "log_finish"])
+def test_a_stage_that_reads_nothing_from_bigquery_loads_neither_its_client_nor_arrow(stage: str) -> None:
+    """Each task is a process of its own, and these take longer to import than such a stage takes for a small week."""
+    operator = PACKAGE / "operators" / f"{stage}.py"
+    needed = sorted(name for name in imported(operator) if name.startswith("sqp_provider."))
+    heavy = ("pyarrow", "numpy", "pandas", "grpc", "google.cloud.bigquery")
+    program = f"import sys, {', '.join(needed)}; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_the_table_of_the_documentation_names_every_part() -> None:

@@ -6,9 +6,8 @@ import json
 from collections.abc import Collection, Generator, Iterable, Iterator
 from contextlib import closing
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 from psycopg import sql
 from psycopg.errors import UniqueViolation
 
@@ -18,7 +17,9 @@ from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.hooks.postgres import Database
 from sqp_provider.target.columns import StoredColumns
-from sqp_provider.target.encoding import END, HEADER
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 REJECTS_KEPT = 10_000
 """How many rejects of one attempt are kept as rows; all of them are counted."""
@@ -65,6 +66,8 @@ class Staging:
 
     def copy(self, pieces: Generator[bytes], columns: Iterable[str]) -> int:
         """Write encoded rows and return how many Postgres stored. ``pieces`` is always closed, also after an error."""
+        from sqp_provider.target.encoding import END, HEADER
+
         names = {"staged": self.name, "columns": self._list(columns)}
         statement = self.database.statement("staging", "copy_rows", names)
         with closing(pieces), self.database.connection.cursor() as cursor:
