@@ -6,13 +6,16 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import NamedTuple
 
 import psycopg
 
-from bench import dag_run, limit, ours
+from bench import dag_run, limit, ours, reads
 from bench.child import in_child
+from bench.figure import BEHIND_A_READER
+from bench.kept import Kept
 from bench.memory import Measured
-from bench.rows import BACKFILL_WEEKS, EARLIER, WEEK
+from bench.rows import BACKFILL_WEEKS, EARLIER, LANDED, WEEK, SourceRows
 from bench.trial import Repeat
 
 LONG_READ_SECONDS = 90
@@ -20,18 +23,42 @@ LONG_READ_SECONDS = 90
 NEXT_WEEK = WEEK + timedelta(weeks=1)
 
 
-def week(repeat: Repeat) -> None:
-    """Sync a week that lands, is unchanged, is restated by 1 %, is restated completely, and gets a late ASIN."""
-    repeat.sync("first load", "landed")
-    repeat.sync("unchanged", "landed")
-    repeat.sync("1 % restated", "one_percent")
-    repeat.sync("all restated", "restated")
-    repeat.sync("late ASIN", "late_asin")
+class Case(NamedTuple):
+    """How a case is measured.
+
+    :param published: it finds the week as it landed, published; else only the week before is there.
+    :param once: it is measured in the first repeat only.
+    """
+
+    measure: Callable[[Repeat], None]
+    published: bool = False
+    once: bool = False
 
 
 def first_load(repeat: Repeat) -> None:
-    """Sync a week that lands, and nothing else: for curves over many sizes."""
-    repeat.sync("first load", "landed")
+    """Sync a week that lands."""
+    repeat.sync("first load", LANDED)
+    repeat.trial.kept["ours"] = Kept.by(repeat.target, repeat.target.partition(WEEK), rows_compared=True)
+
+
+def unchanged(repeat: Repeat) -> None:
+    """Sync a week again that is unchanged."""
+    repeat.sync("unchanged", LANDED, again=True)
+
+
+def one_percent(repeat: Repeat) -> None:
+    """Sync a week of which 1 % is restated, scattered over all of it."""
+    repeat.sync("1 % restated", "one_percent")
+
+
+def all_restated(repeat: Repeat) -> None:
+    """Sync a week that is restated completely."""
+    repeat.sync("all restated", "restated")
+
+
+def late_asin(repeat: Repeat) -> None:
+    """Sync a week that gets one more ASIN and is otherwise as it was published."""
+    repeat.sync("late ASIN", "late_asin")
 
 
 def bare_table(repeat: Repeat) -> None:
@@ -48,15 +75,13 @@ def bare_table(repeat: Repeat) -> None:
 def rollup(repeat: Repeat) -> None:
     """Sync a week into a missing month and quarter that are summed from weeks, then a second week into both."""
     repeat.target.derive_months_and_quarters()
-    repeat.sync("first load, rolled up", "landed")
-    settings = repeat.trial.source.settings("landed")
-    for task_id, task in ours.Ours(repeat.target, settings).run(NEXT_WEEK, "second week"):
-        repeat.measure("ours", "second week, rolled up", task_id, task)
+    repeat.sync("first load, rolled up", LANDED)
+    repeat.sync("second week, rolled up", LANDED, NEXT_WEEK)
 
 
 def whole_run(repeat: Repeat) -> None:
     """Measure the wall time of a Dag run, from its creation until it has finished."""
-    settings = repeat.trial.source.settings("landed")
+    settings = repeat.trial.source.settings(LANDED)
     step = lambda: in_child(dag_run.prepare, repeat.target.dsn, settings, EARLIER, WEEK)  # noqa: E731
     repeat.measure("ours", "first load", "Dag run", step)
 
@@ -70,18 +95,20 @@ def backfill(repeat: Repeat) -> None:
     weeks = [EARLIER + timedelta(weeks=n + 1) for n in range(BACKFILL_WEEKS)]
     settings = repeat.trial.source.settings("backfill")
     rows = len(weeks) * repeat.trial.source.backfill_rows
+    snapshots = repeat.trial.snapshots
 
     def step() -> Measured:
-        found = in_child(ours.several_weeks, repeat.target.dsn, settings, weeks)
-        return replace(found, seconds=found.result)
+        taken = {week: snapshots["backfill", week] for week in weeks if ("backfill", week) in snapshots}
+        found = in_child(ours.several_weeks, repeat.target.dsn, settings, weeks, taken)
+        snapshots.update({("backfill", week): snapshot for week, snapshot in found.result.snapshots.items()})
+        return replace(found, seconds=found.result.seconds)
 
     repeat.measure("ours", f"backfill of {len(weeks)} weeks", "snapshots to published", step, rows)
 
 
 def long_reader(repeat: Repeat) -> None:
     """Publish a week while somebody has read all weeks in a transaction that stays open for 90 seconds."""
-    settings = repeat.trial.source.settings("landed")
-    for task_id, task in ours.Ours(repeat.target, settings).run(WEEK, "behind a long reader"):
+    for task_id, task in repeat.tasks(BEHIND_A_READER, LANDED):
         if task_id != "publish":
             task()
             continue
@@ -95,15 +122,29 @@ def long_reader(repeat: Repeat) -> None:
                 leaves.join()
             return found
 
-        repeat.measure("ours", "first load behind a long reader", task_id, behind_a_reader)
+        repeat.measure("ours", BEHIND_A_READER, task_id, behind_a_reader)
 
 
-CASES: dict[str, Callable[[Repeat], None]] = {
-    "limit": bare_table,
-    "week": week,
-    "first": first_load,
-    "rollup": rollup,
-    "dag": whole_run,
-    "backfill": backfill,
-    "reader": long_reader,
+def counted_reads(repeat: Repeat) -> None:
+    """Count what syncs and a daily check ask BigQuery for, with few rows of their own."""
+    source = SourceRows.landed(reads.ROWS, asins=20, backfill_rows=reads.ROWS, weeks=2)
+    try:
+        settings = {state: source.settings(state) for state in (LANDED, "one_percent")}
+        repeat.trial.reads += in_child(reads.prepare, repeat.target.dsn, settings).result
+    finally:
+        source.drop()
+
+
+CASES: dict[str, Case] = {
+    "limit": Case(bare_table),
+    "first": Case(first_load),
+    "unchanged": Case(unchanged, published=True),
+    "one-percent": Case(one_percent, published=True),
+    "late-asin": Case(late_asin, published=True),
+    "all": Case(all_restated, published=True),
+    "rollup": Case(rollup),
+    "dag": Case(whole_run),
+    "backfill": Case(backfill),
+    "reader": Case(long_reader, once=True),
+    "reads": Case(counted_reads, once=True),
 }

@@ -19,8 +19,10 @@ PRELOADED = [
     "airflow.sdk.execution_time.supervisor",  # a task's process has imported it; reading a connection would import it
     "bench.ours",
     "bench.limit",
+    "bench.reads",
     "bench.dag_run",
     "bench.peers.airflow_operator",
+    "bench.peers.alike",
     "bench.peers.on_conflict",
 ]
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+BEHIND_A_READER = "first load behind a long reader"
+"""A case that is judged apart."""
+
 
 @dataclass(frozen=True)
 class Figure:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -30,6 +30,18 @@ RUNS_AT_ONCE = 4
 """``max_active_runs`` of the weekly Dag."""
 
 
+EXTRACT = STAGES[0]
+
+TakenSnapshot = dict[str, Any]
+"""What the extract has returned, for the tasks that follow it."""
+
+
+def go_on_from(run: Run, snapshot: TakenSnapshot) -> None:
+    """Let a run use a snapshot that was taken before, as if its own extract had taken it."""
+    run.states[EXTRACT] = "success"
+    run.xcoms[EXTRACT, "return_value"] = snapshot
+
+
 @dataclass(frozen=True)
 class Ours:
     """One sync of one week, task by task."""
@@ -37,19 +49,24 @@ class Ours:
     target: Target
     settings: Settings
 
-    def run(self, week: date, run_id: str) -> Iterator[tuple[str, Callable[[], Measured]]]:
+    def run(
+        self, week: date, run_id: str, snapshot: TakenSnapshot | None = None
+    ) -> Iterator[tuple[str, Callable[[], Measured]]]:
         """Yield each task's name and a function that runs it. Run a task before you take the next one.
 
+        :param snapshot: what an extract of the same rows has returned: the run goes on from there.
         :raises RuntimeError: a task failed.
         """
         state = Run(run_id, NO_OPTIONS | {"period_start": str(week)})
         for task_id in TASKS:
-            if task_id not in STAGES or state.may_run(task_id):
+            if task_id == EXTRACT and snapshot:
+                go_on_from(state, snapshot)
+            elif task_id not in STAGES or state.may_run(task_id):
                 yield task_id, lambda task_id=task_id: self._task(state, task_id)  # type: ignore[misc]
 
-    def sync(self, week: date, run_id: str) -> None:
+    def sync(self, week: date, run_id: str, snapshot: TakenSnapshot | None = None) -> None:
         """Run the whole sync without measuring it."""
-        for _, task in self.run(week, run_id):
+        for _, task in self.run(week, run_id, snapshot):
             task()
 
     def _task(self, state: Run, task_id: str) -> Measured:
@@ -73,28 +90,48 @@ def one_task(dsn: str, settings: Settings, state: Run, task_id: str) -> Callable
     return step
 
 
-def several_weeks(dsn: str, settings: Settings, weeks: list[date]) -> Callable[[], float]:
+class Backfilled(NamedTuple):
+    """The seconds from each week's snapshot until the week is published, and the snapshots by week."""
+
+    seconds: float
+    snapshots: dict[date, TakenSnapshot]
+
+
+def several_weeks(
+    dsn: str, settings: Settings, weeks: list[date], taken: Mapping[date, TakenSnapshot]
+) -> Callable[[], Backfilled]:
     """Return the step that syncs weeks as a backfill with one worker does: as many runs are open as the Dag allows.
 
-    It returns the seconds from each week's snapshot until the week is published.
+    :param taken: snapshots that an earlier repeat took; only the other weeks are extracted.
     """
     os.environ["AIRFLOW_CONN_SQP_POSTGRES"] = connection_to(dsn)
     stages = Stages(settings, dsn)
 
-    def step() -> float:
-        waiting = [Run(f"backfill {week}", NO_OPTIONS | {"period_start": str(week)}) for week in weeks]
-        opened: list[Run] = []
+    def opened_run(week: date) -> Run:
+        run = Run(f"backfill {week}", NO_OPTIONS | {"period_start": str(week)})
+        _run_tasks(stages, run, TASKS[:1])
+        if week in taken:
+            go_on_from(run, taken[week])
+        else:
+            _run_tasks(stages, run, [EXTRACT])
+        return run
+
+    def step() -> Backfilled:
+        waiting = list(weeks)
+        opened: list[tuple[date, Run]] = []
+        snapshots: dict[date, TakenSnapshot] = {}
         seconds = 0.0
         while waiting or opened:
             while waiting and len(opened) < RUNS_AT_ONCE:
-                opened.append(waiting.pop(0))
-                _run_tasks(stages, opened[-1], TASKS[:2])
-            run = opened.pop(0)
+                week = waiting.pop(0)
+                opened.append((week, opened_run(week)))
+            week, run = opened.pop(0)
+            snapshots[week] = run[EXTRACT]
             began = time.monotonic()
             _run_tasks(stages, run, STAGES[1:])
             seconds += time.monotonic() - began
             _run_tasks(stages, run, TASKS[-1:])
-        return seconds
+        return Backfilled(seconds, snapshots)
 
     return step
 
@@ -105,7 +142,7 @@ def _run_tasks(stages: Stages, run: Run, tasks: Sequence[str]) -> None:
             raise RuntimeError(f"{run.run_id} failed: {run.errors}")
 
 
-def write_files(settings: Settings, snapshot: dict[str, Any], folder: Path) -> Callable[[], int]:
+def write_files(settings: Settings, snapshot: TakenSnapshot, folder: Path) -> Callable[[], int]:
     """Return the step that writes a snapshot's rows, as they are stored, into ``week.arrow`` and ``week.pgcopy``."""
     taken = Snapshot.model_validate(snapshot)
     types = dict.fromkeys(copied_of(SyncType.WEEKLY), "bigint") | {"query": "text", "asin": "text"}

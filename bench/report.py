@@ -16,8 +16,6 @@ from bench.trial import Measurement
 PUBLISHING = ("load", "validate", "publish")
 """The stages from snapshot to published, which are compared with the limit and with the other contenders."""
 
-SYNCING = ("extract", *PUBLISHING)
-
 
 def figures(measurements: Sequence[Measurement]) -> list[Figure]:
     """Return a figure for each stage, and sums for each case of ours. Seconds are median, least and most."""
@@ -28,12 +26,14 @@ def figures(measurements: Sequence[Measurement]) -> list[Figure]:
     return [_figure(found) for _, found in sorted(by_stage.items(), key=lambda item: _order(measurements, item[0]))]
 
 
-def write_json(path: Path, machine: dict[str, Any], arguments: dict[str, Any], all_of: Sequence[Measurement]) -> None:
-    """Write all measurements, figures and bars."""
+def write_json(path: Path, described: dict[str, Any], all_of: Sequence[Measurement]) -> None:
+    """Write all measurements, figures and bars.
+
+    :param described: what else is known of the run: the machine, the arguments.
+    """
     found = figures(all_of)
     content = {
-        "machine": machine,
-        "arguments": arguments,
+        **described,
         "bars": bars(found),
         "figures": [asdict(figure) for figure in found],
         "measurements": [asdict(measurement) for measurement in all_of],
@@ -76,24 +76,23 @@ def _sums(measurements: Sequence[Measurement]) -> Iterable[Measurement]:
         if found.contender == "ours":
             runs.setdefault((found.case, found.rows, found.repeat), []).append(found)
     for (case, rows, repeat), stages in runs.items():
-        for name, wanted in (("snapshot to published", PUBLISHING), ("extract to published", SYNCING)):
-            if not any(stage.stage == "load" for stage in stages):
-                continue
-            parts = [stage for stage in stages if stage.stage in wanted]
-            yield Measurement(
-                "ours",
-                case,
-                name,
-                repeat,
-                rows,
-                sum(part.seconds for part in parts),
-                max(part.memory_bytes for part in parts),
-                sum(part.wal_bytes for part in parts),
-                sum(part.growth_bytes for part in parts),
-                {kind: sum(p.written.get(kind, 0) for p in parts) for part in parts for kind in part.written},
-                max(part.reader_seconds for part in parts),
-                sum(part.changed for part in parts),
-            )
+        parts = [stage for stage in stages if stage.stage in PUBLISHING]
+        if not any(part.stage == "load" for part in parts):
+            continue
+        yield Measurement(
+            "ours",
+            case,
+            "snapshot to published",
+            repeat,
+            rows,
+            sum(part.seconds for part in parts),
+            max(part.memory_bytes for part in parts),
+            sum(part.wal_bytes for part in parts),
+            sum(part.growth_bytes for part in parts),
+            {kind: sum(p.written.get(kind, 0) for p in parts) for part in parts for kind in part.written},
+            max(part.reader_seconds for part in parts),
+            sum(part.changed for part in parts),
+        )
 
 
 def _figure(found: Sequence[Measurement]) -> Figure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -22,8 +23,10 @@ WEEK = date(2026, 10, 4)
 EARLIER = WEEK - timedelta(weeks=1)
 """Published before anything is measured, because a table that dashboards read is not empty."""
 
-STATES = ("landed", "one_percent", "restated", "late_asin")
-"""The states of the week: landed, 1 % restated, all restated, with one more ASIN."""
+LANDED = "landed"
+
+LATER_STATES = ("one_percent", "restated", "late_asin")
+"""What becomes of the landed week: 1 % restated, all restated, or one more ASIN. Nothing else differs from it."""
 
 BACKFILL_WEEKS = 26
 
@@ -51,7 +54,7 @@ class SourceRows:
         client, dataset = emulator.client(), f"sqp_bench_{uuid4().hex[:8]}"
         client.create_dataset(dataset)
         source = cls(client, dataset, _market(rows, asins), _market(backfill_rows, asins))
-        source._land("landed", weeks)
+        source._land(LANDED, weeks)
         return source
 
     def settings(self, state: str) -> Settings:
@@ -87,10 +90,10 @@ class SourceRows:
         market = self.backfill_market
         return market.rows_per_week * (100 - market.churn_percent) // 100
 
-    def drop_snapshots(self) -> None:
-        """Delete the snapshots, because the emulator keeps them in memory."""
+    def drop_snapshots(self, keep: Collection[str]) -> None:
+        """Delete the snapshots but those to ``keep``, because the emulator has them in memory."""
         for table in self._tables():
-            if table.startswith(SNAPSHOTS):
+            if table.startswith(SNAPSHOTS) and table not in keep:
                 self.client.delete_table(f"{self.dataset}.{table}")
 
     def drop(self) -> None:
@@ -98,13 +101,11 @@ class SourceRows:
         self.client.delete_dataset(self.dataset, delete_contents=True)
 
     def _follow(self, state: str) -> None:
-        before = STATES[STATES.index(state) - 1]
-        self.settings(before)
-        # landed an hour earlier, so that the rows of the next state are newer
+        # landed an hour earlier, so that the rows of the later state are newer
         self._run(
             f"create table {self.dataset}.{state} as "
             "select * replace (timestamp_sub(ingested_at, interval 1 hour) as ingested_at) "
-            f"from {self.dataset}.{before}"
+            f"from {self.dataset}.{LANDED} where start_date = date '{WEEK}'"
         )
         sample = self._sample(state)
         if state == "late_asin":

@@ -32,6 +32,10 @@ class Target:
             cursor = connection.execute(statement(file, name, **names), values)
             return cursor.fetchone() if cursor.description else None
 
+    def partition(self, week: date) -> sql.Identifier:
+        """Return the table of a published week."""
+        return sql.Identifier("sqp", f"weekly_summary_{week:%Y%m%d}")
+
     def keep_month_and_quarter_of(self, week: date) -> None:
         """Mark the week's month and quarter as synced, so that a publish of the week does not change them."""
         self.row("database", "own_month_and_quarter", {"week": week})
@@ -54,11 +58,16 @@ class Server:
         in_child(_migration, target.dsn)
         return target
 
-    @contextmanager
-    def clone(self, template: Target) -> Iterator[Target]:
-        """Copy a database for one repeat, and run a checkpoint so that nothing is left to write."""
+    def copy(self, template: Target) -> Target:
+        """Copy a database, and run a checkpoint so that nothing is left to write."""
         target = self._create(str(psycopg.conninfo.conninfo_to_dict(template.dsn)["dbname"]))
         target.row("database", "checkpoint")
+        return target
+
+    @contextmanager
+    def clone(self, template: Target) -> Iterator[Target]:
+        """Copy a database for one repeat."""
+        target = self.copy(template)
         try:
             yield target
         finally:

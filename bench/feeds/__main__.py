@@ -22,7 +22,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Measure, print, write; return 0 only if every run succeeded and no period differs."""
     arguments = _parser().parse_args(words)
     for number in ENDING:  # so that what was started and created goes then too
-        signal.signal(number, _end)
+        signal.signal(number, end)
     given = {name: str(value) if isinstance(value, Path) else value for name, value in vars(arguments).items()}
     content = {"machine": describe(Server()), "arguments": given}
     settings = {f"AIRFLOW__{key}": value for key, value in arguments.set}
@@ -50,7 +50,8 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _end(number: int, _: object) -> None:
+def end(number: int, _: object) -> None:
+    """Leave because of a signal, and clean up."""
     for other in ENDING:
         signal.signal(other, signal.SIG_IGN)  # nobody interrupts the cleaning up
     sys.exit(f"ended by {signal.Signals(number).name}")

@@ -12,9 +12,15 @@ WANTED = ("scheduler.", "dag_processing.", "executor.")
 
 
 class Metrics:
-    """Use it as a context; ``environment`` is what Airflow needs."""
+    """Use it as a context; ``environment`` is what Airflow needs.
 
-    def __init__(self) -> None:
+    :param wanted: how the names begin of those to keep.
+    :param tagged: a name has its tags, ``sqp.stage.duration,stage=load``.
+    """
+
+    def __init__(self, wanted: tuple[str, ...] = WANTED, *, tagged: bool = False) -> None:
+        self.wanted = wanted
+        self.tagged = tagged
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * 2**20)
         self.socket.bind(("127.0.0.1", 0))
@@ -30,7 +36,8 @@ class Metrics:
             "AIRFLOW__METRICS__STATSD_ON": "True",
             "AIRFLOW__METRICS__STATSD_HOST": "127.0.0.1",
             "AIRFLOW__METRICS__STATSD_PORT": str(self.socket.getsockname()[1]),
-            "AIRFLOW__METRICS__METRICS_ALLOW_LIST": ",".join(WANTED),
+            "AIRFLOW__METRICS__METRICS_ALLOW_LIST": ",".join(self.wanted),
+            "AIRFLOW__METRICS__STATSD_INFLUXDB_ENABLED": str(self.tagged),
         }
 
     def __enter__(self) -> Metrics:
@@ -64,5 +71,5 @@ class Metrics:
             for line in lines:
                 name, _, rest = line.partition(":")
                 value, _, kind = rest.partition("|")
-                if kind.split("|")[0] in ("ms", "g") and name.removeprefix(PREFIX).startswith(WANTED):
+                if kind.split("|")[0] in ("ms", "g") and name.removeprefix(PREFIX).startswith(self.wanted):
                     self.values.setdefault(name.removeprefix(PREFIX), []).append(float(value))
