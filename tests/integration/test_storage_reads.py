@@ -7,25 +7,18 @@ import select
 import socket
 import socketserver
 import threading
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
-from pathlib import Path
+from collections.abc import Iterator
 from uuid import uuid4
 
 import grpc
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 from google.cloud import bigquery
 
 from sqp_provider.core.errors import SourceUnreachable
 from sqp_provider.hooks.bigquery import SqpBigQueryHook
 from sqp_provider.source import snapshot_reader
 from sqp_provider.source.snapshot_reader import SnapshotReader, as_it_is
+from tests.certificates import certificate
 from tests.google_server import GoogleServer
 from tests.google_storage import Cut
 
@@ -200,24 +193,12 @@ def test_another_error_of_the_session_is_not_hidden_by_rest(google: GoogleServer
         read(snapshot)
 
 
-def certificate(name: str, folder: Path) -> tuple[bytes, bytes]:
-    """Key and certificate of a server that vouches for itself."""
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    names: Sequence[x509.GeneralName] = [x509.DNSName(name), x509.IPAddress(ip_address("127.0.0.1"))]
-    built = x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
-    built = built.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
-    built = built.add_extension(x509.SubjectAlternativeName(names), critical=False)
-    pem = built.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
-    (folder / "roots.pem").write_bytes(pem)
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), pem
-
-
 @pytest.fixture(scope="module")
 def private(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GoogleServer]:
     """A Storage API of one's own with TLS, such as Private Service Connect has."""
     folder = tmp_path_factory.mktemp("tls")
-    pair = certificate("localhost", folder)
+    pair = certificate("localhost")
+    (folder / "roots.pem").write_bytes(pair[1])
     with pytest.MonkeyPatch.context() as patch, GoogleServer(pair) as server:
         patch.setenv("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", str(folder / "roots.pem"))  # read at the first TLS channel
         yield server

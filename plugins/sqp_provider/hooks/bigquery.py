@@ -8,19 +8,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any, TypeVar, cast
 
-import grpc
 from airflow.providers.google.cloud.hooks.bigquery import BigQueryHook
 from google.api_core import exceptions as google_errors
 from google.api_core.client_options import ClientOptions
 from google.cloud import bigquery
 from google.cloud.bigquery.retry import DEFAULT_JOB_RETRY, DEFAULT_RETRY
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient
-from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
 
 from sqp_provider.core.errors import SourceUnreachable, SourceUnusable
 from sqp_provider.core.source_settings import SourceSettings
 from sqp_provider.core.table_facts import TableFacts
 from sqp_provider.hooks.bigquery_errors import explained, is_missing
+from sqp_provider.hooks.bigquery_storage import anonymous_storage_client, storage_client
 
 _TYPES = {date: "DATE", str: "STRING", bool: "BOOL", int: "INT64"}
 
@@ -95,11 +94,9 @@ class SqpBigQueryHook(BigQueryHook):
     def storage_client(self) -> BigQueryReadClient:
         """A Storage Read API client; without TLS and login only where an anonymous connection names an endpoint."""
         endpoint = self._get_field("storage_api_endpoint", None)
-        if not (endpoint and self._get_field("is_anonymous", False)):
-            options = ClientOptions(api_endpoint=endpoint)
-            return BigQueryReadClient(credentials=self.get_credentials(), client_options=options)
-        channel = grpc.insecure_channel(endpoint, options=[("grpc.max_receive_message_length", -1)])
-        return BigQueryReadClient(transport=BigQueryReadGrpcTransport(channel=channel))
+        if endpoint and self._get_field("is_anonymous", False):
+            return anonymous_storage_client(endpoint)
+        return storage_client(self.get_credentials(), endpoint)
 
     def start_query(
         self,

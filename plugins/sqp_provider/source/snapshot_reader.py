@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from typing import TypeVar, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,6 +15,7 @@ from google.cloud.bigquery_storage_v1 import BigQueryReadClient, types
 from sqp_provider.core.errors import SnapshotExpired
 from sqp_provider.hooks.bigquery import SqpBigQueryHook
 from sqp_provider.hooks.bigquery_errors import explained, reason_of, said_by
+from sqp_provider.hooks.bigquery_storage import ReceivedRows
 from sqp_provider.source.threads import interleaved
 
 log = logging.getLogger(__name__)
@@ -83,23 +84,22 @@ class SnapshotReader:
         schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
 
         def read(stream: types.ReadStream) -> Iterator[T]:
-            for response in self._messages(client, stream):
-                data = pa.py_buffer(response.arrow_record_batch.serialized_record_batch)
-                del response  # a message has tens of megabytes, so free it as early as possible
-                yield from prepared(pa.ipc.read_record_batch(data, schema).select(list(columns)))
-                del data
+            for message in self._messages(client, stream):
+                batch = pa.ipc.read_record_batch(pa.py_buffer(message.take()), schema).select(list(columns))
+                yield from prepared(batch)
+                del batch  # it has tens of megabytes, and the next message needs as many
 
         yield from interleaved([read(stream) for stream in session.streams], hang_up=client.transport.close)
 
-    def _messages(self, client: BigQueryReadClient, stream: types.ReadStream) -> Iterator[types.ReadRowsResponse]:
+    def _messages(self, client: BigQueryReadClient, stream: types.ReadStream) -> Iterator[ReceivedRows]:
         """Yield a stream's messages. After a cut go on with the first row that has not come."""
         retry = Retry(predicate=if_exception_type(*_CUT), initial=0.1, maximum=5, timeout=self.hook.retry_seconds)
         came = 0
         for cuts in range(RECONNECTS + 1):
             try:
-                for response in client.read_rows(stream.name, came, retry=retry):
-                    came += response.row_count
-                    yield response
+                for message in cast("Iterable[ReceivedRows]", client.read_rows(stream.name, came, retry=retry)):
+                    came += message.row_count
+                    yield message
                 return
             except _CUT as error:
                 if cuts == RECONNECTS:
