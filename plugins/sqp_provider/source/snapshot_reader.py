@@ -16,7 +16,7 @@ from sqp_provider.core.errors import SnapshotExpired
 from sqp_provider.hooks.bigquery import SqpBigQueryHook
 from sqp_provider.hooks.bigquery_errors import explained, reason_of, said_by
 from sqp_provider.hooks.bigquery_storage import ReceivedRows
-from sqp_provider.source.threads import interleaved
+from sqp_provider.source.threads import BATCHES_WAITING, PIECES_WAITING, interleaved
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +89,9 @@ class SnapshotReader:
                 yield from prepared(batch)
                 del batch  # it has tens of megabytes, and the next message needs as many
 
-        yield from interleaved([read(stream) for stream in session.streams], hang_up=client.transport.close)
+        streams = [read(stream) for stream in session.streams]
+        waiting = BATCHES_WAITING if rejected else PIECES_WAITING
+        yield from interleaved(streams, client.transport.close, waiting=waiting)
 
     def _messages(self, client: BigQueryReadClient, stream: types.ReadStream) -> Iterator[ReceivedRows]:
         """Yield a stream's messages. After a cut go on with the first row that has not come."""

@@ -10,7 +10,10 @@ from typing import Any, TypeVar
 from sqp_provider.core.errors import SourceUnreachable
 
 BATCHES_WAITING = 2
-"""How many batches may wait for their consumer."""
+"""How many batches may wait for their consumer. As they were received, they have megabytes each."""
+
+PIECES_WAITING = 8
+"""How many encoded pieces may, about a megabyte each: what Postgres stores while the next message is received."""
 
 STALL_SECONDS = 300.0
 """How long a read waits for the next batch before the connection counts as lost."""
@@ -19,16 +22,20 @@ T = TypeVar("T")
 
 
 def interleaved(
-    streams: Sequence[Iterator[T]], hang_up: Callable[[], None], stall_seconds: float = STALL_SECONDS
+    streams: Sequence[Iterator[T]],
+    hang_up: Callable[[], None],
+    stall_seconds: float = STALL_SECONDS,
+    waiting: int = BATCHES_WAITING,
 ) -> Generator[T]:
     """Yield the batches of several streams as they come. Each stream is read by its own thread.
 
-    The readers stop when :data:`BATCHES_WAITING` batches wait for the consumer. A reader's error is raised here.
+    A reader's error is raised here.
 
     :param hang_up: always called at the end; without it the server waits for ever for an abandoned stream.
+    :param waiting: the readers stop when so many batches wait for the consumer.
     :raises SourceUnreachable: no stream sent anything for ``stall_seconds``.
     """
-    ready: Queue[Any] = Queue(maxsize=BATCHES_WAITING)
+    ready: Queue[Any] = Queue(maxsize=waiting)
     stopped = threading.Event()
     readers = [threading.Thread(target=_read, args=(stream, ready, stopped), daemon=True) for stream in streams]
     for reader in readers:
