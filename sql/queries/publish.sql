@@ -232,12 +232,18 @@ full join ({current_rows}) as c on c.query = s.query and c.asin = s.asin;
 
 
 -- name: finished_rows
--- The rows of a new partition as a difference would leave them: what did not change keeps all its columns.
+-- The rows of a new partition as a difference would leave them: what did not change keeps all its columns. The offset
+-- keeps Postgres from comparing a row again for each column that asks.
 select {finished_columns}
-from {rows} as s
-left join ({current_rows}) as c on c.query = s.query and c.asin = s.asin
-cross join lateral (
-    select c.query is not null and ({staged_values}) is not distinct from ({current_values}) as same
+from (
+    select
+        {staged_inserted},
+        {kept_columns},
+        c.query is not null as was_there,
+        c.query is not null and ({staged_values}) is not distinct from ({current_values}) as same
+    from {rows} as s
+    left join ({current_rows}) as c on c.query = s.query and c.asin = s.asin
+    offset bigint '0'
 ) as row
 
 

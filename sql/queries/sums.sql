@@ -81,18 +81,24 @@ order by query, asin, ctid
 
 -- name: sum_addends
 -- Joins of two tables are ten times faster than one grouping of both: a million keys are hashed by all processors.
+-- Each offset keeps Postgres from writing an expression wherever its name stands, and so from adding up again for each
+-- rate, and from dividing again wherever a rate is asked for.
 select {columns}
 from (
     select query, asin, {sums}
     from {addends}
+    offset bigint '0'
 ) as sums
+offset bigint '0'
 
 
 -- name: prefer_hash_joins
 -- The settings hold for this transaction only. Both sides of each join are large, all of both is read, and a process that
--- helps hands over few bytes for what it computes.
+-- helps hands over few bytes for what it computes. Pages cost nothing here: what does not fit into memory is written and
+-- read again in either case, and must not be a reason to join with one processor.
 select
     set_config('work_mem', '64MB', true),
+    set_config('seq_page_cost', '0', true),
     set_config('maintenance_work_mem', '256MB', true),
     set_config('enable_nestloop', 'off', true),
     set_config('enable_mergejoin', 'off', true),

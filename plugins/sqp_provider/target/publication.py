@@ -238,11 +238,7 @@ class Publication:
         replaces = part.way is Way.SWAP
         if rows is None:
             with self._working() as database:
-                sums = Sums(database, part.run, staged)
-                rows, is_copy = sums.query(), sums.is_copy
-            if replaces and not is_copy:  # each rate is asked for several times, and should be divided once
-                self._stage_sum(part, staged)
-                rows = self._staged(part.run)
+                rows = Sums(database, part.run, staged).query()
         with self._working() as reading, self._working() as database:
             target = part.target(database)
             target.build(reading, rows, replaces=replaces)

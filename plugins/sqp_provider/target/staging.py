@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -99,10 +99,14 @@ class Staging:
             self._run("add_indexes", **self.period_names())
         self._run("analyze_staged")
 
-    def create_partition(self) -> None:
-        """Create the table of a new partition empty, beside the staged one."""
+    def create_partition(self, constants: Mapping[str, Any]) -> None:
+        """Create the table of a new partition empty, beside the staged one.
+
+        :param constants: what every row has; until the partition is complete these are defaults, and are not copied.
+        """
         self.drop(self.partition)
         self._run("create_partition_to_be", **self.period_names(self.partition))
+        self._alter((self._action("set_constant", *constant) for constant in constants.items()), self.partition)
 
     def copy_partition(self, reading: Database, query: sql.Composed, columns: Iterable[str]) -> None:
         """Copy the rows of a query on another connection into the new partition."""
@@ -114,10 +118,11 @@ class Staging:
             for piece in pieces(rows):
                 copy.write(piece)
 
-    def complete_partition(self) -> None:
+    def complete_partition(self, constants: Iterable[str]) -> None:
         """Add what a filled partition needs before it is attached: key, indexes, statistics."""
         self._run("speed_up_index")
-        self._run("alter_staged", staged=self.partition, actions=self.database.statement("staging", "add_key"))
+        key = self.database.statement("staging", "add_key")
+        self._alter([key, *(self._action("drop_constant", column) for column in constants)], self.partition)
         self._run("add_indexes", **self.period_names(self.partition))
         self._run("analyze_staged", staged=self.partition)
 
@@ -242,8 +247,8 @@ class Staging:
         names = {"column": sql.Identifier(column), "value": sql.Literal(value)}
         return self.database.statement("staging", name, names)
 
-    def _alter(self, actions: Iterable[sql.Composed]) -> None:
-        self._run("alter_staged", actions=sql.SQL(", ").join(actions))
+    def _alter(self, actions: Iterable[sql.Composed], table: sql.Identifier | None = None) -> None:
+        self._run("alter_staged", staged=table or self.name, actions=sql.SQL(", ").join(actions))
 
     def _run(self, name: str, **names: sql.Composable) -> None:
         self.database.run("staging", name, None, **({"staged": self.name} | names))

@@ -9,14 +9,15 @@ from functools import cached_property
 
 from psycopg import sql
 
-from sqp_provider.core.contract import ACTIVE_WEEKS, FIGURES, PRICED, RATES
+from sqp_provider.core.contract import ACTIVE_WEEKS, FIGURES, RATES
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.run import SyncRun
 from sqp_provider.hooks.postgres import Database
 from sqp_provider.target.columns import too_large_a_rate
 from sqp_provider.target.target import Target
 
-_PRICED = tuple(each.column for each in PRICED)
+_LARGEST_RATE = too_large_a_rate("numeric(10,6)")
+"""What the function rate() returns is less."""
 
 
 @dataclass(frozen=True)
@@ -145,20 +146,17 @@ class Sums:
         yield from (sql.SQL("{}.{}").format(_alias(0), sql.Identifier(rate.column)) for rate in RATES)
 
     def _column(self, target: Target, column: str, *, copied: bool) -> sql.Composed:
-        constants = {"period_start": self.run.period.first_day} | self.run.period.columns
         name, stored = sql.Identifier(column), target.staging.columns.by_name[column]
         type_ = stored.type
         rate = next((rate for rate in RATES if rate.column == column), None)
-        if column in constants:
-            value: sql.Composable = sql.Literal(constants[column])
-        elif column in ("bigquery_sync_id", "sync_log_id", "last_synced_at", *_PRICED):
-            value = sql.SQL("null")
+        if column in target.constants:
+            value: sql.Composable = sql.Literal(target.constants[column])
         elif rate and not copied:
             function, counts = self.database.table("rate"), map(sql.Identifier, (rate.numerator, rate.denominator))
             value = sql.SQL("{}({})").format(function, sql.SQL(", ").join(counts))
         else:
             value = name
-        if rate and too_large_a_rate(type_).is_finite():
+        if rate and too_large_a_rate(type_) < _LARGEST_RATE:
             value = sql.SQL("case when {0} < {1} then {0} end").format(value, sql.Literal(too_large_a_rate(type_)))
         collated = f"{type_} collate {stored.collation}" if stored.collation else type_
         return sql.SQL("{}::{} as {}").format(value, sql.SQL(collated), name)

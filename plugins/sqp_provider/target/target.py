@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg import sql
 
-from sqp_provider.core.contract import values_of
+from sqp_provider.core.contract import PRICED, values_of
 from sqp_provider.core.fence import refuse_older_run, refuse_replaced_attempt
 from sqp_provider.core.publish import PublishResult, Way
 from sqp_provider.core.run import SyncRun
@@ -54,6 +54,13 @@ class Target:
     def inserted(self) -> tuple[str, ...]:
         """The columns that are written into a new row."""
         return ("period_start", "query", "asin", *self.updated)
+
+    @property
+    def constants(self) -> dict[str, Any]:
+        """What is the same in every row of the period: its days, and all that a sum of weeks does not have."""
+        unknown = dict.fromkeys((*_SYNC_COLUMNS, *(each.column for each in PRICED)) if self.derived else ())
+        constants = self.sync.period.columns | unknown
+        return {column: constants[column] for column in self.staging.columns.written(constants)}
 
     def lock(self) -> None:
         """Wait until nobody else publishes the period. Whoever waits here keeps nobody from reading."""
@@ -181,17 +188,17 @@ class Target:
         :param rows: a table or a query in brackets.
         :param replaces: a partition that is there; what did not change keeps all its columns.
         """
-        columns = self.staging.columns.all if replaces else self.inserted
+        constants = self.constants
+        stored = self.staging.columns.all if replaces else self.inserted
+        columns = [column for column in stored if column not in constants]
         if replaces:
-            query = self.database.statement(
-                "publish", "finished_rows", self._compared(rows) | {"finished_columns": self._finished(columns)}
-            )
+            query = self.database.statement("publish", "finished_rows", self._compared(rows) | self._finished(columns))
         else:
             query = self.database.statement("publish", "new_rows", {"rows": rows, "columns": _list(columns)})
         reading.run("sums", "prefer_hash_joins")
-        self.staging.create_partition()
+        self.staging.create_partition(constants)
         self.staging.copy_partition(reading, query, columns)
-        self.staging.complete_partition()
+        self.staging.complete_partition(constants)
 
     def lock_readers_out(self, way: Way, until: float) -> None:
         """Lock what attaching or swapping the partition locks, to wait for all of it before anything is changed.
@@ -264,25 +271,32 @@ class Target:
             "current_rows": self.database.statement("publish", current, self._names()),
         }
 
-    def _finished(self, columns: Iterable[str]) -> sql.Composed:
+    def _finished(self, columns: Iterable[str]) -> dict[str, sql.Composable]:
         """Return the columns of a finished row: as it was, if it did not change."""
-        # Postgres compares the rows once for each column that asks for it. What is compared is right either way.
+        # What is compared is right either way, so that only the others ask whether it changed.
         asking = (*(column for column in self.updated if column not in self.judged), "updated_at")
         found = self.staging.columns.by_name
-        finished = []
-        for column in columns:
-            name = sql.Identifier(column)
+        finished, kept = [], []
+        for number, column in enumerate(columns):
+            name, old = sql.Identifier(column), sql.Identifier(f"kept_{number}")
+            if column in self.inserted and column not in asking:
+                finished.append(sql.SQL("row.{}").format(name))
+                continue
+            kept.append(sql.SQL("c.{} as {}").format(name, old))
             if column in asking:
-                new = sql.Identifier("s", column) if column in self.updated else sql.SQL("current_timestamp")
-                finished.append(sql.SQL("case when row.same then c.{0} else {1} end as {0}").format(name, new))
-            elif column in self.inserted:
-                finished.append(sql.SQL("s.{}").format(name))
+                new = sql.Identifier("row", column) if column in self.updated else sql.SQL("current_timestamp")
+                finished.append(sql.SQL("case when row.same then row.{} else {} end as {}").format(old, new, name))
             else:
                 default = sql.SQL(found[column].default or "null")
                 finished.append(
-                    sql.SQL("case when c.query is null then {1} else c.{0} end as {0}").format(name, default)
+                    sql.SQL("case when row.was_there then row.{} else {} end as {}").format(old, default, name)
                 )
-        return sql.SQL(", ").join(finished)
+        listed = sql.SQL(", ").join
+        return {
+            "finished_columns": listed(finished),
+            "kept_columns": listed(kept),
+            "staged_inserted": _of("s", self.inserted),
+        }
 
     def _run(self, name: str, values: Mapping[str, Any] | None = None, **names: sql.Composable) -> int:
         return self.database.run("publish", name, values, **(self._names() | names))
