@@ -1,8 +1,13 @@
 {# The clean rows of the source in the shape of the target, and the malformed rows with their reason, for each period
    of the window first_day to last_day. A sync has one period, a check for restatements several.
-   Parameters: @first_day and @last_day of the window (both belong to it), @report_period, and those of the landing. #}
+   Parameters: @first_day and @last_day of the window (both belong to it), @report_period, and those of the landing.
+   Postgres computes row_hash again over its own rows (row_hash() of schema/1_figures.sql). Both texts must be equal, so
+   the figures are written as Postgres writes a row: (1200,34,,0.028333). Extras follow on a line of their own, if the row
+   has any. #}
 {% from "macros.sql" import ascii_upper, decimal, first_of, fold, last_of %}
 {% from "landed.sql" import amount, currency, day, feed, may_belong, moment, number, prunes, report, scanned, skips_blocks, text, unclear, unreadable with context %}
+{% macro hash_of() %}cast(concat('0x', substr(to_hex(md5(concat({{ caller() }}))), 1, 15)) as int64){% endmacro %}
+{% macro as_text(column) %}{% if column in price_columns %}{{ decimal(column, price_places) }}{% else %}cast({{ column }} as string){% endif %}{% endmacro %}
 {# Whole millionths, rounded half away from zero as Postgres rounds numeric; null if the column cannot hold the rate. #}
 {% macro rate(numerator, denominator) -%}
 case
@@ -354,5 +359,20 @@ select
     first_feed,
     last_feed,
     reject_reason,
-    raw
+    raw,
+    if(
+        reject_reason is null,
+        {% call hash_of() %}asin, '('
+            {% for column in counts %}, ifnull(cast({{ column }} as string), ''), ','{% endfor %}
+
+            {% for r in rates %}, ifnull({{ decimal(r.column, 6) }}, ''), '{{ ")" if loop.last else "," }}'{% endfor %}
+
+            , query{% if extras %}, if(
+                coalesce({% for column in extras %}{{ as_text(column) }}{{ ", " if not loop.last }}{% endfor %}) is null,
+                '',
+                concat('\n('{% for column in all_extras %}{% if column in extras %}, ifnull({{ as_text(column) }}, ''){% endif %}, '{{ ")" if loop.last else "," }}'{% endfor %})
+            ){% endif %}{% endcall %},
+        {% call hash_of() %}reject_reason, raw{% endcall %}
+
+    ) as row_hash
 from rated

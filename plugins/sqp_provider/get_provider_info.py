@@ -25,6 +25,7 @@ OPERATORS = (
     "restatements",
     "retention",
     "stage",
+    "staged_period",
     "stale_runs",
     "sync_run",
     "together",

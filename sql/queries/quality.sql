@@ -1,17 +1,19 @@
 -- The staged side of the checks.
 
 
--- name: staged_totals
--- All totals of the staged rows in one scan.
+-- name: totals
+-- All totals of some rows in one scan.
 select
     count(*) as row_count,
-    coalesce(bit_xor({row_hash}(asin, row({figures})::text, {query_and_extras})), 0) as row_hash,
+    coalesce(
+        bit_xor({row_hash}(asin, row({figures})::text, {query_and_extras})) filter (where {is_hashed}), 0
+    ) as row_hash,
     {sums},
     {nulls},
     count(*) filter (where {rates_too_large}) as rates_too_large,
     count(*) filter (where {shares_out_of_range}) as shares_out_of_range,
     count(*) filter (where total_clicks > total_impressions) as clicks_above_impressions
-from {staged};
+from {rows} as rows;
 
 
 -- name: key_is_enforced
@@ -44,13 +46,13 @@ where sync_type = %(sync_type)s and period_start < %(period_start)s and state <>
 
 
 -- name: missing_asins
--- ASINs of that period that the staged rows lack, the first ten by name.
+-- ASINs of that period that the period will lack, the first ten by name.
 select
     count(*) as asins,
     count(*) filter (where here.asin is null) as asins_missing,
     coalesce((array_agg(before.asin order by before.asin) filter (where here.asin is null))[1:10], '{{}}') as examples
 from (select distinct asin from {target} where period_start = {last_period_start}) as before
-left join (select distinct asin from {staged}) as here on here.asin = before.asin;
+left join ({asins}) as here on here.asin = before.asin;
 
 
 -- name: forget_checks

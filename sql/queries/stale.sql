@@ -29,8 +29,8 @@ for no key update skip locked;
 
 
 -- name: staged_of
--- The staged table of a run, and what its publish made beside it: their names end with the run's id.
+-- The staged table of a run, and what its load and publish made beside it: their names end with the run's id.
 select c.relname as name
 from pg_class as c
 join pg_namespace as n on n.oid = c.relnamespace
-where n.nspname = %(staging_schema)s and c.relkind = 'r' and c.relname ~ ('_[0-9]{{8}}_([a-z]+_[0-9a-f]{{4}}_)?' || %(sync_log_id)s || '$');
+where n.nspname = %(staging_schema)s and c.relkind = 'r' and c.relname ~ ('_[0-9]{{8}}_([a-z]+_([0-9a-f]{{4}}_)?)?' || %(sync_log_id)s || '$');

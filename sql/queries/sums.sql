@@ -63,7 +63,7 @@ select
     asin::text collate "C" as asin,
     {active_weeks} as active_weeks,
     {columns}
-from {table}
+from {table} as addend
 where period_start = {first_day}
 
 
@@ -74,7 +74,7 @@ select distinct on (query, asin)
     asin::text collate "C" as asin,
     {active_weeks} as active_weeks,
     {columns}
-from {table}
+from {table} as addend
 where period_start = {first_day}
 order by query, asin, ctid
 

@@ -47,14 +47,27 @@ class GoogleSqlClient:
         return table
 
     def query_and_wait(self, sql: str, *, job_config: bigquery.QueryJobConfig, **_: Any) -> list[dict[str, Any]]:
-        """Analyze and evaluate a query."""
+        """Analyze and evaluate a query, or create a table of what it answers."""
         parameters = _parameters(job_config)
+        if _CREATE.match(sql.strip()):
+            self._create(sql, parameters)
+            return []
         self.sent.append((sql, {name: kind for name, (kind, _) in parameters.items()}))
         return evaluate(sql, self.tables, self.rows, parameters)
 
     def query(self, sql: str, *, job_config: bigquery.QueryJobConfig, job_id: str, **_: Any) -> SimpleNamespace:
         """Analyze a CREATE TABLE AS as it is, and keep what its query answers as the table."""
-        parameters = _parameters(job_config)
+        created = self._create(sql, _parameters(job_config))
+        now = datetime.now(UTC)
+        return SimpleNamespace(
+            job_id=job_id,
+            created=now,
+            started=now,
+            total_bytes_processed=0,
+            result=lambda **_: self.rows[created],
+        )
+
+    def _create(self, sql: str, parameters: dict[str, tuple[Kind, Any]]) -> str:
         kinds = {name: kind for name, (kind, _) in parameters.items()}
         self.sent.append((sql, kinds))
         statement: Any = unwrapped(analyze(sql, self.tables, kinds))
@@ -63,14 +76,7 @@ class GoogleSqlClient:
         assert parts, sql
         self.rows[parts["name"]] = evaluate(parts["query"], self.tables, self.rows, parameters)
         self.tables[parts["name"]] = created
-        now = datetime.now(UTC)
-        return SimpleNamespace(
-            job_id=job_id,
-            created=now,
-            started=now,
-            total_bytes_processed=0,
-            result=lambda **_: self.rows[parts["name"]],
-        )
+        return parts["name"]
 
 
 class GoogleSqlHook(SqpBigQueryHook):

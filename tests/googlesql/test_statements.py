@@ -18,7 +18,10 @@ from tests.googlesql.extracted import source_over, sync_of
 from tests.googlesql.googlesql import analyze
 
 DAY = date(2026, 11, 8)
-SENT = ("extract", "totals", "near_misses", "reject_reasons", "totals", "reject_reasons", "dates", "dates", "share")
+SENT = (
+    *("extract", "totals", "changes", "near_misses", "reject_reasons"),
+    *("totals", "reject_reasons", "dates", "dates", "share"),
+)
 """The templates of what is sent of a type, in this order: the first totals and reasons are the snapshot's, the second a
 window's; the dates are those of all rows and of a window; the share is a week's, whatever the type."""
 
@@ -42,6 +45,7 @@ def send_every_statement(configuration: Configuration, sync_type: SyncType) -> G
     sync = sync_of(Period.containing(sync_type, DAY))
     snapshot = source.read_totals(sync, source.start_extract(sync, "sqp", 1))
     assert (snapshot.reject_count, snapshot.totals.row_count, snapshot.source_rows) == (1, 0, 1)
+    assert client.rows[source.copy_changes(sync, snapshot, [1, 2])] == []
     with pytest.raises(SourceEmpty, match=r"All 1 rows are malformed: 1 (missing_period|unknown_\w+) \(for example "):
         source.refuse_if_empty(sync, snapshot)
     window = [sync.period, Period.starting(sync_type, sync.period.next_first_day)]

@@ -75,7 +75,7 @@ class Staged:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any], *, key_count: int) -> Staged:
-        """Build it from the row of the statement ``staged_totals``."""
+        """Build it from a row of the statement ``totals``."""
         columns = [metric.column for metric in METRICS if metric.column in row]
         totals = Totals(
             row_count=row["row_count"],

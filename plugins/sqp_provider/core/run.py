@@ -71,6 +71,10 @@ class SyncRun(BaseModel):
         """Return the name of a further table: ``weekly_summary_20261108_difference_1f3a_12``."""
         return "_".join(filter(None, (self.partition_name, what, self.try_id, str(self.sync_log_id))))
 
+    def beside_staged(self, what: str) -> str:
+        """Return the name of a table that belongs to the staged one: ``weekly_summary_20261108_kept_12``."""
+        return f"{self.partition_name}_{what}_{self.sync_log_id}"
+
     @property
     def is_closed(self) -> bool:
         """Whether the row says that the run has finished."""

@@ -63,10 +63,19 @@ class TargetSettings(Section):
         default=0.15, description="a period of which a larger part changes is replaced as a whole"
     )
     swap_above_rows: int = Field(default=10_000, ge=0, description="… unless no more rows change than so many")
+    compare_above_rows: int = Field(
+        default=100_000,
+        ge=0,
+        description="a published period of more rows is compared by hashes first, and only what changed is loaded",
+    )
     max_delete_fraction: Fraction = Field(
         default=0.2,
         description="a publish that deletes more is refused; a part of what is published or, if more, of what arrives",
     )
+
+    def most_changes(self, rows: int) -> int:
+        """Return how many rows of a period may change for it to be written row by row."""
+        return max(self.swap_above_rows, int(self.swap_above_fraction * rows))
 
     @field_validator("schema_name")
     @classmethod

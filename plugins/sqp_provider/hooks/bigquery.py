@@ -56,6 +56,7 @@ class SqpBigQueryHook(BigQueryHook):
         self.retry = DEFAULT_RETRY.with_timeout(retry_seconds)
         self.job_retry = DEFAULT_JOB_RETRY.with_timeout(retry_seconds)
         self.cancelled: set[str] = set()
+        self.storage_usable = True
 
     @classmethod
     def of(cls, source: SourceSettings, patience_seconds: float = math.inf) -> SqpBigQueryHook:

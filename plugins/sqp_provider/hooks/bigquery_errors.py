@@ -11,7 +11,7 @@ import requests.exceptions
 from google.api_core import exceptions as google_errors
 from google.auth import exceptions as auth_errors
 
-from sqp_provider.core.errors import SourceUnreachable, SourceUnusable, SyncError
+from sqp_provider.core.errors import SnapshotExpired, SourceUnreachable, SourceUnusable, SyncError
 
 # The reasons are those of BigQuery's page "Error messages". They say more than the HTTP status.
 _HEALING = {
@@ -101,6 +101,14 @@ def explained(what: str) -> Iterator[None]:
         if error.retryable:
             raise SourceUnreachable(_message(what, "did not succeed", error, _AGAIN)) from error
         raise SourceUnusable(_message(what, "was refused", error, _CREDENTIALS)) from error
+
+
+def expired(snapshot: str) -> SnapshotExpired:
+    """Return the error for a snapshot that is not there any more."""
+    return SnapshotExpired(
+        f"snapshot {snapshot} is gone, because snapshots expire after source.snapshot_hours. "
+        "The target is unchanged. Clear 'extract' to take a new snapshot."
+    )
 
 
 def is_missing(error: BaseException | None) -> bool:

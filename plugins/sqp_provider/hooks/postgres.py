@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -181,9 +182,11 @@ class SqpPostgresHook(PostgresHook):
 
     @contextmanager
     def _opened(self) -> Iterator[psycopg.Connection[dict[str, Any]]]:
-        if self._idle:
-            connection = self._idle.pop()
-        else:
+        connection = self._idle.pop() if self._idle else None
+        if connection is not None and _was_ended(connection):
+            connection.close()
+            connection = None
+        if connection is None:
             connection = cast("psycopg.Connection[dict[str, Any]]", self.get_conn())
             connection.row_factory = cast("Any", dict_row)
             connection.prepare_threshold = None  # the next transaction may be on another connection of a pooler
@@ -194,6 +197,11 @@ class SqpPostgresHook(PostgresHook):
                 self._idle.append(connection)
             else:
                 connection.close()
+
+
+def _was_ended(connection: psycopg.Connection[Any]) -> bool:
+    """Return whether the server has ended an idle connection: it says nothing else to one that has asked nothing."""
+    return bool(select.select([connection.fileno()], [], [], 0)[0])
 
 
 def _hides(schema: str, name: str, role: str) -> str:

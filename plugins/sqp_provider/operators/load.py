@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from functools import partial
 from typing import Any
 
 from airflow.sdk import Context
@@ -21,32 +20,13 @@ class PostgresStageOperator(SyncStageOperator):
     @fails_plainly
     @measured
     def execute(self, context: Context) -> dict[str, Any]:
-        """Keep the rejects, then create the table, copy the rows and add the key, all in one transaction.
-
-        The rejects have one of their own, because whoever writes rows that refer to sync_log keeps partitions from
-        being attached.
-        """
-        from sqp_provider.source.memory import return_large_buffers
-        from sqp_provider.source.snapshot_reader import SnapshotReader
-        from sqp_provider.target.encoding import encoded
-        from sqp_provider.target.staging import Staging
-        from sqp_provider.target.target import Target
-
+        """Keep the rejects, then stage the rows: of a published period only those that changed, if they are few."""
         snapshot, sync, started = self.read_snapshot(context), self.read_sync(context), time.monotonic()
         self.skip_if_unchanged(sync, snapshot, force=sync.options.force)
-        return_large_buffers()
-        reader = SnapshotReader(self.bigquery, snapshot.table, self.settings.source.read_streams)
-        with self.skipped_for_newer_run(sync), self.postgres.transaction() as database:
-            Target(database, sync).refuse_if_superseded()
-            rejects_kept = Staging(database, sync).keep_rejects(reader.rejected()) if snapshot.reject_count else 0
-        with self.skipped_for_newer_run(sync), self.postgres.transaction() as database:
-            staging = Staging(database, sync)
-            staging.create(bigquery_sync_id=snapshot.job_id)
-            columns = staging.copied(snapshot.extras)
-            types = staging.columns.types(columns)
-            rows = staging.copy(reader.accepted(columns, partial(encoded, types=types)), columns)
-            staging.add_key()
-            Target(database, sync).refuse_if_superseded()
+        staged = self.staged_period(sync, snapshot)
+        with self.skipped_for_newer_run(sync):
+            rejects_kept = staged.keep_rejects()
+            rows = staged.fill()
         return self.report(rows, rejects_kept, time.monotonic() - started)
 
     def counts(self, result: dict[str, Any]) -> dict[str, int]:

@@ -80,6 +80,7 @@ class SyncPublishOperator(SyncStageOperator):
                 check=partial(self.refuse, snapshot=snapshot),
                 judge=self.refuse_large_delete,
                 conclude=partial(self.conclude, snapshot=snapshot),
+                renew=self.staged_period(sync, snapshot).renew,
             )
             try:
                 return publication.publish()
@@ -102,7 +103,7 @@ class SyncPublishOperator(SyncStageOperator):
         if target.published_by_this_attempt():
             raise AlreadyPublished
         try:
-            target.staging.refuse_unless_of(snapshot)
+            target.changes.refuse_unless_of(snapshot)
         except StagedMissing:
             if target.published_by_this_attempt():  # since the line above
                 raise AlreadyPublished from None
@@ -131,7 +132,12 @@ class SyncPublishOperator(SyncStageOperator):
 
         with self.postgres.transaction() as database:
             target = Target(database, sync)
-            target.staging.refuse_unless_of(snapshot)
+            target.changes.refuse_unless_of(snapshot)
+            is_stale = target.is_stale(target.version())
+        if is_stale:
+            self.staged_period(sync, snapshot).renew()
+        with self.postgres.transaction() as database:
+            target = Target(database, sync)
             found = target.find_difference()
             target.forget_difference()
             result = found.model_copy(update={"how": "dry run"})

@@ -26,6 +26,7 @@ from sqp_provider.operators.owner import owner_of
 if TYPE_CHECKING:
     from sqp_provider.hooks.bigquery import SqpBigQueryHook
     from sqp_provider.hooks.postgres import SqpPostgresHook
+    from sqp_provider.operators.staged_period import StagedPeriod
     from sqp_provider.source.table import Source
 
 P = ParamSpec("P")
@@ -72,6 +73,12 @@ class SyncStageOperator(BaseOperator):
         from sqp_provider.source.table import Source
 
         return Source(self.bigquery, self.settings.source, self.settings.labels)
+
+    def staged_period(self, sync: SyncRun, snapshot: Snapshot) -> StagedPeriod:
+        """Return what stages and checks the rows of the run."""
+        from sqp_provider.operators.staged_period import StagedPeriod
+
+        return StagedPeriod(self, sync, snapshot)
 
     def read_sync(self, context: Context) -> SyncRun:
         """Read the run and its current attempt. Every stage reads them again, so that it notices a clear.

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.sdk import Context
 
-from sqp_provider.core.quality import CheckResult, CheckStatus, check_period, refuse_failed
+from sqp_provider.core.quality import CheckResult, CheckStatus, refuse_failed
 from sqp_provider.core.run import SyncRun
-from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.failures import fails_plainly
 from sqp_provider.operators import lineage
 from sqp_provider.operators.stage import SyncStageOperator, measured
-
-if TYPE_CHECKING:
-    from sqp_provider.target.checks import Checks
 
 
 class SyncValidateOperator(SyncStageOperator):
@@ -28,32 +24,13 @@ class SyncValidateOperator(SyncStageOperator):
     @measured
     def execute(self, context: Context) -> dict[str, int]:
         """Check the staged rows, record the results, and stop the sync if a check failed."""
-        from sqp_provider.target.checks import Checks
-        from sqp_provider.target.staging import Staging
-
         snapshot, sync = self.read_snapshot(context), self.read_sync(context)
         self.skip_if_published(sync, snapshot)
-        with self.postgres.transaction() as database:
-            Staging(database, sync).refuse_unless_of(snapshot)
-            self.results = results = self.check(Checks(database, sync), snapshot)
-            staged_label = Staging(database, sync).label
+        staged = self.staged_period(sync, snapshot)
+        self.results = results = staged.check()
         self.report(sync, results)
-        refuse_failed(sync, staged_label, results)
+        refuse_failed(sync, staged.label, results)
         return {status.value: count for status, count in _by_status(results).items()}
-
-    def check(self, checks: Checks, snapshot: Snapshot) -> list[CheckResult]:
-        """Compare both sides and record the results, including failures."""
-        settings = self.settings
-        results = check_period(
-            snapshot,
-            checks.staged_totals(snapshot.extras),
-            checks.earlier(settings.checks),
-            [column for column in settings.source.mapped_metrics if column in snapshot.totals.sums],
-            settings.checks,
-            settings.named("sqp_restatements"),
-        )
-        checks.record(results)
-        return results
 
     def report(self, sync: SyncRun, results: Sequence[CheckResult]) -> None:
         """Log each warning, and how many checks there were of each status. The error names what failed."""

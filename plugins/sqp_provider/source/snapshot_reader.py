@@ -12,9 +12,8 @@ from google.api_core import exceptions as google_errors
 from google.api_core.retry import Retry, if_exception_type
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient, types
 
-from sqp_provider.core.errors import SnapshotExpired
 from sqp_provider.hooks.bigquery import SqpBigQueryHook
-from sqp_provider.hooks.bigquery_errors import explained, reason_of, said_by
+from sqp_provider.hooks.bigquery_errors import expired, explained, reason_of, said_by
 from sqp_provider.hooks.bigquery_storage import ReceivedRows
 from sqp_provider.source.threads import BATCHES_WAITING, PIECES_WAITING, interleaved
 
@@ -54,7 +53,6 @@ class SnapshotReader:
         self.hook = hook
         self.table = table
         self.streams = streams
-        self.storage_usable = True
 
     def accepted(self, columns: Sequence[str], prepared: Prepared[T]) -> Generator[T]:
         """Yield the clean rows, prepared by the threads that read them. The columns have the given order."""
@@ -69,13 +67,10 @@ class SnapshotReader:
             try:
                 yield from self._over_any(columns, prepared, rejected=rejected)
             except google_errors.NotFound as error:
-                raise SnapshotExpired(
-                    f"snapshot {self.table} is gone, because snapshots expire after source.snapshot_hours. "
-                    "The target is unchanged. Clear 'extract' to take a new snapshot."
-                ) from error
+                raise expired(self.table) from error
 
     def _over_any(self, columns: Sequence[str], prepared: Prepared[T], *, rejected: bool) -> Iterator[T]:
-        opened = self._open_session(columns, rejected=rejected) if self.storage_usable else None
+        opened = self._open_session(columns, rejected=rejected) if self.hook.storage_usable else None
         if opened is None:
             for batch in self._over_rest(columns, rejected=rejected):
                 yield from prepared(batch)
@@ -134,7 +129,7 @@ class SnapshotReader:
             )
         except NO_STORAGE as error:
             client.transport.close()
-            self.storage_usable = False
+            self.hook.storage_usable = False
             log.warning(_WITHOUT_STORAGE, said_by(error), storage_remedy(error))
             return None
 

@@ -17,6 +17,7 @@ from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import PeriodTotals, Snapshot
 from sqp_provider.core.source_settings import SourceSettings
 from sqp_provider.hooks.bigquery import SqpBigQueryHook, Value, qualified
+from sqp_provider.hooks.bigquery_errors import expired, is_missing
 from sqp_provider.source.fit import problems
 from sqp_provider.source.landing import Landing
 from sqp_provider.sql_files import bigquery_statement
@@ -142,6 +143,29 @@ class Source:
             snapshot_at=job.started or job.created,  # a query reads its tables as they are when it starts
             bytes_processed=job.total_bytes_processed or 0,
         )
+
+    def copy_changes(self, sync: SyncRun, snapshot: Snapshot, hashes: Sequence[int]) -> str:
+        """Write the snapshot's rows that have one of these hashes into a table of their own, and return its name.
+
+        :raises SnapshotExpired: the snapshot is gone.
+        :raises SourceUnusable: BigQuery refuses to copy them.
+        """
+        changes = f"{snapshot.table}_changes"
+        statement = bigquery_statement(
+            "changes",
+            sync.period.sync_type,
+            snapshot=snapshot.table,
+            changes=changes,
+            snapshot_hours=self.settings.snapshot_hours,
+        )
+        labels = self._labels(sync.period, "changes")
+        try:
+            self.hook.rows(statement, {"hashes": ",".join(map(str, hashes))}, location=self.location, labels=labels)
+        except SourceUnusable as error:
+            if not is_missing(error):
+                raise
+            raise expired(snapshot.table) from error
+        return changes
 
     def window_totals(self, sync_type: SyncType, periods: Sequence[Period]) -> dict[Period, PeriodTotals]:
         """Return the source's current totals of several periods, read by one statement; no entry for an empty period.

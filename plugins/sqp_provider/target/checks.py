@@ -16,6 +16,7 @@ from sqp_provider.core.quality import CheckResult, CheckStatus, Earlier, Staged
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.settings import CheckSettings
 from sqp_provider.hooks.postgres import Database, Names
+from sqp_provider.target.changes import Changes
 from sqp_provider.target.columns import StoredColumns
 from sqp_provider.target.staging import Staging
 
@@ -28,15 +29,37 @@ class Checks:
     sync: SyncRun
 
     def staged_totals(self, extras: Collection[str] = ()) -> Staged:
-        """Count and sum the staged rows in one scan; of the extras only these, although the hash covers all."""
-        staging = Staging(self.database, self.sync)
-        row = self.database.one("quality", "staged_totals", None, staged=staging.name, **self._expressions(extras))
+        """Count and sum the rows of the period as it will be; of the extras only these, although the hash covers all.
+
+        Where only changes are staged, what goes is subtracted from what is published, and what arrives is added. The
+        hash of the rows that stay was computed when they were compared. It holds as long as nobody has written to the
+        period, and whoever publishes makes sure of that.
+        """
+        changes = Changes(self.database, self.sync)
+        row = self._totals(changes.staging.name, extras)
+        if changes.kept:
+            before = self._totals(changes.published, extras, with_hash=False)
+            gone = self._totals(changes.not_kept, extras, with_hash=False)
+            row_hash = row["row_hash"] ^ changes.kept.row_hash
+            row = {name: before[name] - gone[name] + value for name, value in row.items()} | {"row_hash": row_hash}
+        return Staged.from_row(row, key_count=self._keys(changes, row["row_count"]))
+
+    def _totals(self, rows: sql.Composable, extras: Collection[str], *, with_hash: bool = True) -> dict[str, Any]:
+        names = {"rows": rows, "is_hashed": sql.Literal(with_hash)}
+        return self.database.one("quality", "totals", None, **(self._expressions(extras) | names))
+
+    def _keys(self, changes: Changes, rows: int) -> int:
+        """Return how many keys the rows have. A primary key proves that no key is there twice."""
+        staging = changes.staging
         text = sql.Literal(staging.label)
-        if self.database.one("quality", "key_is_enforced", staged_text=text)["enforced"]:
-            keys = row["row_count"]
-        else:
-            keys = self.database.one("quality", "key_count", staged=staging.name)["key_count"]
-        return Staged.from_row(row, key_count=keys)
+        if not self.database.one("quality", "key_is_enforced", staged_text=text)["enforced"]:
+            return int(self.database.one("quality", "key_count", staged=staging.name)["key_count"])
+        return rows - changes.repeated() if changes.kept else rows
+
+    def row_hash(self) -> sql.Composed:
+        """Return the expression of the hash of one row."""
+        text = "{row_hash}(asin, row({figures})::text, {query_and_extras})"
+        return sql.SQL(text).format(**self._expressions())
 
     def stored_hash(self) -> dict[str, int]:
         """Return ``row_count`` and ``row_hash`` of the published rows."""
@@ -60,8 +83,8 @@ class Checks:
         return last
 
     def _coverage(self, last: date | None) -> dict[str, sql.Composable]:
-        staged = Staging(self.database, self.sync).name
-        return {"target": self._target(), "staged": staged, "last_period_start": sql.Literal(last)}
+        asins = Changes(self.database, self.sync).asins
+        return {"target": self._target(), "asins": asins, "last_period_start": sql.Literal(last)}
 
     def _recent_row_counts(self, settings: CheckSettings) -> list[int]:
         period = self.sync.period

@@ -75,6 +75,7 @@ class Publication:
     :param check: raises if the run may not publish; called in the first and in the last transaction.
     :param judge: raises if the changes that were found are not allowed.
     :param conclude: writes what belongs into the last transaction.
+    :param renew: stages the whole period, where only changes are staged that do not fit any more.
     """
 
     postgres: SqpPostgresHook
@@ -86,6 +87,7 @@ class Publication:
     check: Callable[[Target], None] = lambda target: None
     judge: Callable[[Target, PublishResult], None] = lambda target, found: None
     conclude: Callable[[Target, PublishResult], None] = lambda target, result: None
+    renew: Callable[[], None] = lambda: None
     parts: list[Part] = field(default_factory=list)
     marked: list[Period] = field(default_factory=list)
     months: dict[Period, MonthFacts] = field(default_factory=dict)
@@ -148,11 +150,17 @@ class Publication:
         self.made = [own, *parts.values()]
         self._look(self.made)
         with self._moment() as database:
+            target = own.target(database)
+            is_stale, of_changes, whole = target.is_stale(own.version), bool(target.changes.kept), target.changes.whole
             months = self.months = self._months(database)
+        if is_stale:
+            self.renew()
+            self._prepare()
+            return
         if self.is_sum:
             self.rows = self._stage_sum(own, {})
         summed = [parts[period] for period, facts in months.items() if facts.is_summed_with_a_partition]
-        as_a_whole = not self.row_by_row and self.rows > 0 and all(part.way for part in (own, *summed))
+        as_a_whole = not (self.row_by_row or of_changes) and self.rows > 0 and all(part.way for part in (own, *summed))
         if as_a_whole and own.way is Way.SWAP:
             as_a_whole = self._much_changes(own)
         if as_a_whole:
@@ -160,7 +168,7 @@ class Publication:
             self.marked = [period for period, facts in months.items() if facts.is_marked]
             return
         self._compare(own)
-        staged: dict[Period, sql.Composable] = {self.run.period: self._staged(self.run)}
+        staged: dict[Period, sql.Composable] = {self.run.period: whole}
         for period, facts in months.items():
             if facts.is_summed_with_rows(own.result.changes):
                 self._stage_sum(parts[period], staged)
@@ -192,8 +200,7 @@ class Publication:
         }
 
     def _much_changes(self, own: Part) -> bool:
-        settings = self.postgres.target
-        most = max(settings.swap_above_rows, int(settings.swap_above_fraction * self.rows))
+        most = self.postgres.target.most_changes(self.rows)
         with self._working() as database:
             target = own.target(database)
             own.result = target.find_difference(most=most)

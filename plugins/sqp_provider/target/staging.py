@@ -12,9 +12,8 @@ from psycopg import sql
 from psycopg.errors import UniqueViolation
 
 from sqp_provider.core.contract import EXTRAS
-from sqp_provider.core.errors import ChecksFailed, StagedMissing
+from sqp_provider.core.errors import ChecksFailed
 from sqp_provider.core.run import SyncRun
-from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.hooks.postgres import Database
 from sqp_provider.target.columns import StoredColumns
 
@@ -52,7 +51,7 @@ class Staging:
 
     def create(self, *, bigquery_sync_id: str) -> None:
         """Create the table empty, in place of one that an earlier attempt of this run left."""
-        self._run("lock_staged", staged_text=sql.Literal(self.label))
+        self.lock()
         self.drop()
         if self.period_is_new():
             self._run("create_partition_to_be", **self.period_names())
@@ -64,11 +63,18 @@ class Staging:
         constants = self._constants(bigquery_sync_id)
         self._alter(self._action("set_constant", column, value) for column, value in constants.items())
 
-    def copy(self, pieces: Generator[bytes], columns: Iterable[str]) -> int:
-        """Write encoded rows and return how many Postgres stored. ``pieces`` is always closed, also after an error."""
+    def lock(self) -> None:
+        """Be the only try of this run that stages rows, until this transaction ends."""
+        self._run("lock_staged", staged_text=sql.Literal(self.label))
+
+    def copy(self, pieces: Generator[bytes], columns: Iterable[str], into: sql.Identifier | None = None) -> int:
+        """Write encoded rows and return how many Postgres stored. ``pieces`` is always closed, also after an error.
+
+        :param into: a table that this transaction has created; the staged one unless given.
+        """
         from sqp_provider.target.encoding import END, HEADER
 
-        names = {"staged": self.name, "columns": self._list(columns)}
+        names = {"staged": into or self.name, "columns": self._list(columns)}
         statement = self.database.statement("staging", "copy_rows", names)
         with closing(pieces), self.database.connection.cursor() as cursor:
             with cursor.copy(statement) as copy:
@@ -163,33 +169,15 @@ class Staging:
             cursor.executemany(self.database.statement("staging", "keep_reject"), rows)
         return len(rows)
 
-    def exists(self) -> bool:
-        """Return whether the staged table exists."""
-        return bool(
-            self.database.one("staging", "staged_exists", staged_text=sql.Literal(self.name.as_string()))["found"]
-        )
+    def exists(self, table: sql.Identifier | None = None) -> bool:
+        """Return whether a table exists, the staged one unless another is named."""
+        text = sql.Literal((table or self.name).as_string())
+        return bool(self.database.one("staging", "staged_exists", staged_text=text)["found"])
 
-    def refuse_unless_of(self, snapshot: Snapshot) -> None:
-        """Stop a stage whose snapshot is not staged, because the stage was cleared alone.
-
-        :raises StagedMissing: the staged table is gone, or it has the rows of another snapshot.
-        """
-        if not self.exists():
-            raise StagedMissing(
-                f"{self.sync}: {self.label} does not exist, because a finished run drops its staged table. "
-                "The target is unchanged. Clear 'load' to stage the rows again."
-            )
-        staged = self.database.row("staging", "staged_snapshot", staged=self.name)
-        if staged is None and snapshot.totals.row_count:
-            raise StagedMissing(
-                f"{self.sync}: {self.label} is empty, because the server has restarted since the rows were staged. "
-                "The target is unchanged. Clear 'load' to stage them again."
-            )
-        if staged and staged["job_id"] != snapshot.job_id:
-            raise StagedMissing(
-                f"{self.sync}: {self.label} has the rows of BigQuery job {staged['job_id']}, but the run's snapshot is "
-                f"of {snapshot.job_id}: 'extract' ran again, 'load' did not. The target is unchanged. Clear 'load'."
-            )
+    def job_id(self) -> str | None:
+        """Return the snapshot of the staged rows, or None if there is no row; all rows are of one snapshot."""
+        row = self.database.row("staging", "staged_snapshot", staged=self.name)
+        return row["job_id"] if row else None
 
     def drop(self, table: sql.Identifier | None = None) -> None:
         """Drop a table if it exists, the staged one unless another is named.
@@ -197,7 +185,7 @@ class Staging:
         Without one, nothing is run that an event trigger would see.
         """
         table = table or self.name
-        if self._exists(table):
+        if self.exists(table):
             self._run("drop_staged", staged=table)
 
     def drop_leftovers(self, *, of_finished_runs: bool) -> None:
@@ -238,10 +226,6 @@ class Staging:
             "first_day": sql.Literal(period.first_day),
             "last_day": sql.Literal(period.last_day),
         }
-
-    def _exists(self, table: sql.Identifier) -> bool:
-        text = sql.Literal(table.as_string())
-        return bool(self.database.one("staging", "staged_exists", staged_text=text)["found"])
 
     def _action(self, name: str, column: str, value: Any = None) -> sql.Composed:
         names = {"column": sql.Identifier(column), "value": sql.Literal(value)}

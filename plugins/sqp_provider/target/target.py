@@ -14,7 +14,7 @@ from sqp_provider.core.publish import PublishResult, Way
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.hooks.postgres import Database
-from sqp_provider.target.staging import Staging
+from sqp_provider.target.changes import Changes
 
 _SYNC_COLUMNS = ("bigquery_sync_id", "sync_log_id", "last_synced_at")
 
@@ -29,7 +29,8 @@ class Target:
         self.derived = derived
         self.database = database
         self.sync = sync
-        self.staging = Staging(database, sync)
+        self.changes = Changes(database, sync)
+        self.staging = self.changes.staging
         self.table = database.table(sync.period.sync_type.target_table)
         self.label = self.staging.target_label
         self.period = {"sync_type": sync.period.sync_type.value, "period_start": sync.period.first_day}
@@ -76,6 +77,16 @@ class Target:
         row = self.database.row("publish", "ledger_version", self.period)
         return str(row["version"]) if row else None
 
+    def is_stale(self, version: str | None) -> bool:
+        """Return whether only changes are staged, and the period is not what they were compared with.
+
+        A partition that is dropped or detached changes no version, so the rows are counted too.
+
+        :param version: what the ledger had before this was asked.
+        """
+        kept = self.changes.kept
+        return kept is not None and (kept.version != version or self._rows() != kept.row_count + kept.gone)
+
     def locked_version(self) -> str | None:
         """Return the same, and keep everybody from writing to the period until this transaction ends."""
         row = self.database.row("publish", "lock_ledger", self.period)
@@ -114,9 +125,12 @@ class Target:
 
     def is_intact(self, ledger: Mapping[str, Any] | None) -> bool:
         """Return whether a sync published the period and, as far as we know, nobody wrote to it since."""
-        if ledger is None or ledger["state"] != "synced" or ledger["fingerprint"] is None:
-            return False
-        return self._rows() == int(ledger["row_count"])
+        return self.is_ours(ledger) and ledger is not None and self._rows() == int(ledger["row_count"])
+
+    @staticmethod
+    def is_ours(ledger: Mapping[str, Any] | None) -> bool:
+        """Return whether the ledger says that a sync published the period, and of nobody who wrote to it since."""
+        return ledger is not None and ledger["state"] == "synced" and ledger["fingerprint"] is not None
 
     def adopt_unknown(self) -> None:
         """Note rows that nobody accounts for: of the period and, of a week, of its month and quarter."""
@@ -140,7 +154,8 @@ class Target:
         :param most: keep no more than so many changes; beyond that the result is counted only.
         """
         compared = self._compared(rows)
-        self.database.run("sums", "prefer_hash_joins")
+        if not self.changes.kept:  # few rows of a period are found by its key
+            self.database.run("sums", "prefer_hash_joins")
         self.forget_difference()
         limit = sql.Literal(None if most is None else most + 1)
         self._run("create_difference", None, staged_inserted=_of("s", self.inserted), limit=limit, **compared)
@@ -151,12 +166,13 @@ class Target:
             found = self._one("count_changes", None, **compared)
         plain = not self.staging.target_is_partitioned()
         repeated = self._one("count_duplicates", self.period)["duplicates"] if plain else 0
+        kept = self.changes.kept.row_count if self.changes.kept else 0
         return PublishResult(
             how="difference",
             inserted=found["inserted"],
             updated=found["updated"],
             deleted=found["deleted"] + repeated,
-            unchanged=found["rows_staged"] - found["inserted"] - found["updated"],
+            unchanged=kept + found["rows_staged"] - found["inserted"] - found["updated"],
         )
 
     def forget_difference(self) -> None:
@@ -263,12 +279,12 @@ class Target:
 
     def _compared(self, rows: sql.Composable | None) -> dict[str, sql.Composable]:
         plain = not self.staging.target_is_partitioned()
-        current = "current_rows_once" if plain else "current_rows"
+        current = self.database.statement("publish", "current_rows_once" if plain else "current_rows", self._names())
         return {
             "rows": rows or self.staging.name,
             "staged_values": _of("s", self.judged),
             "current_values": _of("c", self.judged),
-            "current_rows": self.database.statement("publish", current, self._names()),
+            "current_rows": self.changes.not_kept if self.changes.kept else current,
         }
 
     def _finished(self, columns: Iterable[str]) -> dict[str, sql.Composable]:

@@ -69,14 +69,16 @@ AMOUNTS_AS_TEXT = (
         ]
     )
 )
+AMOUNTS_OF = {
+    "STRING": AMOUNTS_AS_TEXT,
+    "FLOAT64": AMOUNTS,
+    "NUMERIC": AMOUNTS.filter(lambda amount: amount != "0.0001"),  # the emulator stores three places of a NUMERIC
+}
 EVERY_FIGURE = ROWS.flatmap(
     lambda row: st.fixed_dictionaries(
         {
             **{name: st.none() | COUNTS for name in SHIPPING_COUNTS},
-            **{
-                name: st.none() | (AMOUNTS_AS_TEXT if EXTRA_COLUMNS[name] == "STRING" else AMOUNTS)
-                for name in MEDIAN_PRICES
-            },
+            **{name: st.none() | AMOUNTS_OF[EXTRA_COLUMNS[name]] for name in MEDIAN_PRICES},
             "currency_code": st.sampled_from(["USD", "USD", "USD", "usd", "JPY", "", None, "US Dollar"]),
         }
     ).map(lambda extras: row | extras)

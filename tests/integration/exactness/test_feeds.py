@@ -25,6 +25,7 @@ from tests.feeds import MARKETPLACES, Several, SharedTable, feeds_over
 from tests.fixtures import connection_to
 from tests.integration.exactness.test_histories import (
     MONTHS,
+    PARTS,
     PERIODS,
     QUARTERS,
     SWAPS,
@@ -176,7 +177,7 @@ def new(
         monkeypatch.setenv("AIRFLOW_CONN_SQP_POSTGRES", connection_to(dsn))
         shared = SharedTable(landing, COLUMNS | {"report_period": "STRING"})
         shared.create()
-        swaps: dict[str, Any] = dict(zip(("swap_above_rows", "swap_above_fraction"), SWAPS[0], strict=True))
+        swaps: dict[str, Any] = dict(zip(PARTS, SWAPS[0], strict=True))
         feeds = feeds_over(
             landing.table,
             dataset,

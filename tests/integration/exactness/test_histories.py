@@ -57,7 +57,8 @@ WHAT_HAPPENS_TO_PARTITIONS = (
     *("somebody_writes_to_a_partition", "somebody_writes_to_a_partition", "somebody_empties_a_partition"),
     *("somebody_drops_a_partition", "somebody_detaches_a_partition", "swap_other_parts"),
 )
-SWAPS = [(0, 0.0), (0, 0.0), (0, 0.15), (1, 0.15), (10_000, 0.15)]  # swap_above_rows, swap_above_fraction
+PARTS = ("swap_above_rows", "swap_above_fraction", "compare_above_rows")
+SWAPS = [(0, 0.0, 0), (0, 0.0, 1000), (0, 0.15, 0), (1, 0.15, 1000), (10_000, 0.15, 0), (10_000, 0.15, 1000)]
 DOUBTS = (
     "somebody else wrote to it after it was published",
     "a week of it changed, and it was not summed anew yet",
@@ -432,10 +433,8 @@ class History(RuleBasedStateMachine):
 
     def swap_other_parts(self, draw: Draw) -> None:
         """Somebody configures another threshold."""
-        rows, fraction = draw(st.sampled_from(SWAPS))
-        target = self.stages.settings.target.model_copy(
-            update={"swap_above_rows": rows, "swap_above_fraction": fraction}
-        )
+        parts = dict(zip(PARTS, draw(st.sampled_from(SWAPS)), strict=True))
+        target = self.stages.settings.target.model_copy(update=parts)
         self.stages.settings = self.stages.settings.model_copy(update={"target": target})
 
     # what happens at the same time, and every day
@@ -665,6 +664,7 @@ class History(RuleBasedStateMachine):
         self.disturbed.discard(period)
         self.held.pop(period, None)
         self.tally.published[attempted.run["publish"]["how"]] += 1
+        self.tally.published["of changes only"] += attempted.run["load"]["rows"] < len(rows)
 
     def confirm(self, attempted: Attempted) -> None:
         """A run with nothing to publish found that the target equals its snapshot; the later snapshot's time stays."""
@@ -738,7 +738,7 @@ def make(
         monkeypatch.setenv("AIRFLOW_CONN_SQP_POSTGRES", connection_to(dsn))
         landing.create(COLUMNS | {"report_period": "STRING"})
         columns = {"ingested_at": "ingested_at"} | ({"report_period": "report_period"} if kind.native else {})
-        swaps = dict(zip(("swap_above_rows", "swap_above_fraction"), SWAPS[0], strict=True))
+        swaps = dict(zip(PARTS, SWAPS[0], strict=True))
         everything = {"checks": {"reject_rate_fail": 1.0}, "target": {"max_delete_fraction": 1.0} | swaps}
         settings = settings_for(landing.table, dataset, source={"columns": columns}, **everything)
         return landing, Stages(settings, dsn), stack
@@ -769,6 +769,7 @@ def test_any_history_ends_each_step_in_the_recomputed_rows(
     assert tally.lengths == [STEPS]
     assert set(tally.kinds) == set(kind.steps)
     assert tally.published.keys() >= ({"difference"} if kind.adopted else {"attached", "swapped", "difference"})
+    assert kind.adopted or tally.published["of changes only"]
     assert tally.doubted.keys() >= set(DOUBTS if name == "months of Amazon's own" else DOUBTS[:1])
     assert tally.refusals or kind.adopted
     assert tally.tables >= 3 * (STEPS + 1)  # after the beginning and after each step

@@ -213,6 +213,7 @@ def test_no_rights_in_postgres(stages: Stages, monkeypatch: pytest.MonkeyPatch) 
         connection.execute("create role sqp_test_reader login password 'reader'")
         connection.execute("grant usage on schema sqp to sqp_test_reader")
         connection.execute("grant select, insert, update on sqp.sync_log to sqp_test_reader")
+        connection.execute("grant select, delete on sqp.sync_rejects to sqp_test_reader")
         connection.execute("grant usage on all sequences in schema sqp to sqp_test_reader")
         read = "sqp.synced_period, sqp.period_type, sqp.schema_state, sqp.alembic_version, sqp.counted_run"
         connection.execute(f"grant select on {read} to sqp_test_reader")

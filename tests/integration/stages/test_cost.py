@@ -214,6 +214,23 @@ def test_no_more_than_one_message_of_a_stream_is_held_while_rows_are_written(
     assert not alive
 
 
+def test_a_load_opens_one_connection(week: Landing, stages: Stages, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = begin(stages, "log_start", "extract")
+    opened: list[psycopg.Connection[Any]] = []
+    connect = psycopg.connect
+
+    def noted(*args: Any, **kwargs: Any) -> psycopg.Connection[Any]:
+        opened.append(connect(*args, **kwargs))
+        return opened[-1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(psycopg, "connect", noted)
+        patch.setattr(psycopg.Connection, "connect", noted)
+        assert stages.run_task(run, "load"), run.errors
+    assert len(opened) == 1
+    assert opened[0].closed
+
+
 def test_the_settings_say_how_many_streams_are_read(
     week: Landing, dataset: str, stages: Stages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -238,7 +255,7 @@ def test_a_load_that_fails_hangs_up_on_bigquery(week: Landing, stages: Stages, m
     """A stream that is merely forgotten keeps a thread here and a connection there."""
     run = begin(stages, "log_start", "extract")
     operator = stages.operator(run, "load")
-    monkeypatch.setattr("sqp_provider.target.staging.HEADER", b"no header of a COPY")
+    monkeypatch.setattr("sqp_provider.target.encoding.HEADER", b"no header of a COPY")
     with pytest.raises(AirflowFailException, match="COPY file signature not recognized"):
         operator.execute(run.context("load"))
     assert not [thread for thread in threading.enumerate() if thread.name.endswith("(_read)")]

@@ -14,18 +14,18 @@ from tests.wire import Wire, wire
 FIRST_LOAD = {
     "log_start": (1, 11),
     "extract": (2, 9),  # none is idle while BigQuery works
-    "load": (1, 36),
-    "validate": (1, 21),
-    "publish": (2, 183),  # month and quarter are copied from one connection to another
+    "load": (1, 42),
+    "validate": (1, 23),
+    "publish": (2, 190),  # month and quarter are copied from one connection to another
     "log_finish": (1, 11),
 }
 UNCHANGED = {"log_start": (1, 9), "extract": (2, 9), "load": (1, 17), "log_finish": (1, 11)}
 RESTATED = {
     "log_start": (1, 9),
     "extract": (2, 9),
-    "load": (1, 36),
-    "validate": (1, 21),
-    "publish": (1, 90),
+    "load": (1, 42),
+    "validate": (1, 23),
+    "publish": (1, 98),
     "log_finish": (1, 12),
 }
 
