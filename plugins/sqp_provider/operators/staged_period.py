@@ -64,18 +64,19 @@ class StagedPeriod:
 
         :return: how many rows were staged.
         """
-        found = None if self.sync.options.force else self._compared()
-        if found is None:
+        try:
+            found = None if self.sync.options.force else self._compared()
+            changes = self._copied(found[1]) if found else None
+        except SourceUnusable as error:
+            log.warning("%s: its changes cannot be read, so all of it is loaded. %s", self.sync.period, error)
             return self.stage_all()
-        kept, arrived = found
+        return self._fill(changes, found[0]) if found else self.stage_all()
+
+    def _copied(self, arrived: list[int]) -> str | None:
+        """Copy the rows that arrive into a table of their own and return its name, or None if there is none."""
         of_all = f"{len(arrived):,} of {self.snapshot.totals.row_count:,}"
         log.info("%s: %s rows differ from the published ones, and only these are loaded", self.sync.period, of_all)
-        try:
-            changes = self.stage.source.copy_changes(self.sync, self.snapshot, arrived) if arrived else None
-        except SourceUnusable as error:
-            log.warning("%s: these rows cannot be copied, so all of it is loaded. %s", self.sync.period, error)
-            return self.stage_all()
-        return self._fill(changes, kept)
+        return self.stage.source.copy_changes(self.sync, self.snapshot, arrived) if arrived else None
 
     def stage_all(self) -> int:
         """Stage the whole period, and return how many rows were staged."""

@@ -125,7 +125,7 @@ class Target:
 
     def is_intact(self, ledger: Mapping[str, Any] | None) -> bool:
         """Return whether a sync published the period and, as far as we know, nobody wrote to it since."""
-        return self.is_ours(ledger) and ledger is not None and self._rows() == int(ledger["row_count"])
+        return ledger is not None and self.is_ours(ledger) and self._rows() == int(ledger["row_count"])
 
     @staticmethod
     def is_ours(ledger: Mapping[str, Any] | None) -> bool:

@@ -325,12 +325,7 @@ def test_a_renewal_that_fails_does_not_leave_the_changes_as_if_they_were_the_per
     with monkeypatch.context() as patched:
         patched.setattr(StagedPeriod, "_fill", unreachable)
         assert not week.run_task(run, "publish")  # Airflow tries it again
-    week.run_task(run, "publish")
-    print(
-        run.errors,
-        run.xcoms.get(("publish", "return_value")),
-        week.query("select state, row_count, fingerprint from synced_period"),
-    )
+    assert week.run_task(run, "publish"), run.errors
     assert len(week.target()) == 10
     assert clicks(week)["query 3"] == 50
 
@@ -467,16 +462,20 @@ def test_a_snapshot_that_expires_between_comparison_and_copy_says_so(
     assert "Clear 'extract'" in message
 
 
-def test_changes_that_bigquery_refuses_to_copy_are_loaded_with_the_whole(
-    landing: Landing, week: Stages, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("owner", "method"), [(Source, "copy_changes"), (Changes, "find")])
+def test_changes_that_bigquery_refuses_are_loaded_with_the_whole(
+    owner: type, method: str, landing: Landing, week: Stages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """To read the hashes, or to copy the rows."""
+
     def refused(*_: Any) -> str:
         raise SourceUnusable("BigQuery query was refused: exceeded limit of request size")
 
-    monkeypatch.setattr(Source, "copy_changes", refused)
+    monkeypatch.setattr(owner, method, refused)
     landing.replace(*RESTATED)
     run = week.sync(WEEK)
     assert run.colour == "success", run.errors
+    assert (run["load"]["rows"], clicks(week)["query 0"], len(week.target())) == (10, 51, 10)
 
 
 def test_rejects_of_an_earlier_snapshot_of_the_attempt_do_not_stay(landing: Landing, stages: Stages) -> None:
