@@ -68,14 +68,16 @@ create table sync_rejects (
 create index sync_rejects_sync_log_id_idx on sync_rejects (sync_log_id);
 
 
--- The types of period; core/period.py has the same. The settings write delay_days and days_allowed.
+-- The types of period; core/period.py has the same. The settings write all numbers.
 create table period_type (
     sync_type varchar(50) primary key,
     unit text not null unique,           -- week, month, quarter
     step interval not null,              -- from one period's first day to the next one's
     target_table text not null unique,
     delay_days integer not null,         -- how long after a period's end Amazon's figures are expected
-    days_allowed integer not null        -- how old the newest finished period may be before its table is stale
+    days_allowed integer not null,       -- how old the newest finished period may be before its table is stale
+    complete_above numeric(4, 3) not null default 0.95,  -- the part of the expected ASINs that makes a period complete
+    quiet_checks integer not null default 2              -- after so many checks in a row that found nothing new
 );
 
 insert into period_type
@@ -101,6 +103,10 @@ create table synced_period (
     attempt integer,
     published_at timestamptz default current_timestamp,
     week_changed_at timestamptz,         -- when a week changed that this month or quarter does not have yet
+    asins text[],                        -- those that were published; null for derived
+    asins_expected integer,              -- how many ASINs the periods around it regularly have; null: too few are known
+    asins_found integer,                 -- how many of these it has
+    expected_by date,                    -- when such a period is usually complete
     primary key (sync_type, period_start)
 );
 
@@ -117,11 +123,62 @@ create table source_period (
     row_count bigint not null,
     reject_count bigint not null,
     seen_at timestamptz not null,        -- before the source was asked, so that it is never later than what it says
+    quiet_checks integer not null default 0,  -- how many checks in a row have found these rows
     primary key (sync_type, period_start)
 );
 
 comment on table source_period is
 'What the daily check last saw at the source; synced_period says what is published.';
+
+
+-- What each publish changed.
+create sequence period_change_id_seq;
+
+create table period_version (
+    sync_type varchar(50) not null,
+    period_start date not null,
+    version bigint not null,             -- of the same sequence as period_change.id: later changes have larger ids
+    published_at timestamptz not null default clock_timestamp(),
+    how text not null,                   -- attached, swapped, difference, confirmed, summed, deleted
+    sync_log_id bigint,                  -- null for a sum that no sync of its own made
+    attempt integer,
+    snapshot_at timestamptz,
+    row_count bigint,
+    row_hash bigint,                     -- of the published rows, see row_hash(); null for a sum of weeks
+    inserted bigint not null,
+    updated bigint not null,
+    deleted bigint not null,
+    totals jsonb,                        -- rows, asins and the sums of the four own counts, as published
+    is_kept boolean not null,            -- period_change has all that this publish changed
+    is_healing boolean not null,         -- somebody else had written to the period before
+    primary key (sync_type, period_start, version)
+);
+
+comment on table period_version is
+'One row for each publish of each period, the first one included. A week, its month and its quarter that are published '
+'together have the same version.';
+
+create table period_change (
+    id bigint not null default nextval('period_change_id_seq'),
+    sync_type varchar(50) not null,
+    period_start date not null,
+    query text collate "C" not null,
+    asin text collate "C" not null,
+    change text not null constraint period_change_change_check check (change in ('inserted', 'updated', 'deleted')),
+    before jsonb,                        -- of the columns that differ, those that were null left out; if deleted, all
+    after jsonb,                         -- the same of the new row; if inserted, all
+    version bigint,                      -- the publish that changed it; null: somebody else did
+    is_healing boolean not null default false,
+    changed_at timestamptz not null default clock_timestamp(),
+    changed_by text,                     -- the login of somebody else
+    primary key (sync_type, period_start, id)
+);
+
+alter sequence period_change_id_seq owned by period_change.id;
+
+comment on table period_change is
+'What each publish, and each write of others, changed in published periods, row by row. So a period can be had as it was '
+'published at any time. A column that only one of before and after has is null in the other.';
 
 
 -- Which alerts were sent, so that each cause is sent once: a row is written before its alert is sent.

@@ -13,7 +13,10 @@ as $$
         union all
         select 'sync_log', 'select, insert, update, delete, references'
         union all
-        select unnest('{data_quality_checks,sync_rejects,synced_period,source_period,sent_alert}'::text[]),
+        select
+            unnest(
+                '{data_quality_checks,sync_rejects,synced_period,source_period,period_version,period_change,sent_alert}'::text[]
+            ),
             'select, insert, update, delete'
         union all
         select unnest('{period_type,schema_state}'::text[]), 'select, update'
@@ -86,7 +89,7 @@ as $$
     union all
     select format('grant usage on sequence %s to %s', pg_get_serial_sequence(relation::text, 'id'), p_writer)
     from pg_temp.our_relations()
-    where relation::text in ('sync_log', 'data_quality_checks', 'sync_rejects', 'sent_alert')
+    where relation::text in ('sync_log', 'data_quality_checks', 'sync_rejects', 'period_change', 'sent_alert')
 $$;
 
 
