@@ -122,7 +122,9 @@ class FeedViews:
         if not members:
             return {}
         named = named_statements("together")
-        queries = {view: named[view].replace("{summary}", named["summary"].strip()) for view in VIEWS}
+        queries = {view: named[view] for view in VIEWS}
+        for shared in ("summary", "query_sums", "asin_sums"):
+            queries = {view: text.replace(f"{{{shared}}}", named[shared].strip()) for view, text in queries.items()}
         taken = {"feed", *(column for view in VIEWS for column in _AS.findall(queries[view]))}
         fixed = fixed_by_feed({name: self.feeds.of(name).source for name in members}, taken)
         create = sql.SQL("create or replace view {} with (security_invoker = true) as\n{}")

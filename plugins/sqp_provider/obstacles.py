@@ -20,6 +20,7 @@ from sqp_provider.core.adoption import (
     obstacles,
 )
 from sqp_provider.core.period import SyncType
+from sqp_provider.core.together import SUMS
 from sqp_provider.revisions import MigrationError
 from sqp_provider.sql_files import named_statements, schema_files, sql_folder
 
@@ -97,7 +98,8 @@ def own_functions() -> list[str]:
 def own_relations() -> list[str]:
     """Return the names of our tables and views that may not be there before the first migration."""
     tables = _named([sql_folder("schema/0_tables.sql") / "schema" / "0_tables.sql"], "create table")
-    return sorted({*tables, *_named(schema_files(), "create or replace view")} - set(ADOPTABLE))
+    views = {*_named(schema_files(), "create or replace view"), *SUMS}
+    return sorted({*tables, *views} - set(ADOPTABLE))
 
 
 def _named(files: list[Path], statement: str) -> list[str]:

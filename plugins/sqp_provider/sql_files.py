@@ -50,7 +50,7 @@ def sql_folder(needed: str = "extract.sql") -> Path:
 
 @cache
 def newest_revision() -> str:
-    """Return the newest revision of the tables: ``0005``, the last of ``sql/migrations/versions/``."""
+    """Return the newest revision of the tables: ``0006``, the last of ``sql/migrations/versions/``."""
     versions = sql_folder("migrations/env.py") / "migrations" / "versions"
     return max(path.stem.partition("_")[0] for path in versions.glob("*.py"))
 

@@ -165,7 +165,7 @@ join pg_rewrite as r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid
 join pg_class as v on v.oid = r.ev_class and v.relkind in ('v', 'm')
 join pg_namespace as n on n.oid = v.relnamespace
 where
-    not (n.nspname = %(schema)s::text and v.relname in ('counted_run', 'period_status', 'rollup_type'))
+    not (n.nspname = %(schema)s::text and v.relname ~ '^(weekly|monthly|quarterly)_(query|asin)$')
     -- the views over all feeds are ours
     and not coalesce(obj_description(n.oid, 'pg_namespace') ^@ 'SQP Sync: all feeds of Airflow ', false)
 union

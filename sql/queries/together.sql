@@ -83,6 +83,142 @@ from {schema}.quarterly_summary
 where true
 
 
+-- name: query_sums
+-- What the rows of a query have in common in weeks, months and quarters.
+    period_start::date as period_start,
+    period_end::date as period_end,
+    query::text collate "C" as query,
+    asins::bigint as asins,
+    total_impressions::bigint as total_impressions,
+    total_clicks::bigint as total_clicks,
+    total_cart_adds::bigint as total_cart_adds,
+    total_purchases::bigint as total_purchases,
+    market_impressions::bigint as market_impressions,
+    market_clicks::bigint as market_clicks,
+    market_cart_adds::bigint as market_cart_adds,
+    market_purchases::bigint as market_purchases,
+    query_score::bigint as query_score,
+    query_volume::bigint as query_volume,
+    market_same_day_clicks::bigint as market_same_day_clicks,
+    market_one_day_clicks::bigint as market_one_day_clicks,
+    market_two_day_clicks::bigint as market_two_day_clicks,
+    market_same_day_cart_adds::bigint as market_same_day_cart_adds,
+    market_one_day_cart_adds::bigint as market_one_day_cart_adds,
+    market_two_day_cart_adds::bigint as market_two_day_cart_adds,
+    market_same_day_purchases::bigint as market_same_day_purchases,
+    market_one_day_purchases::bigint as market_one_day_purchases,
+    market_two_day_purchases::bigint as market_two_day_purchases,
+    market_click_price::numeric as market_click_price,
+    market_cart_add_price::numeric as market_cart_add_price,
+    market_purchase_price::numeric as market_purchase_price,
+    currency::text collate "default" as currency,
+    avg_ctr::numeric as avg_ctr,
+    avg_cvr::numeric as avg_cvr,
+    impression_share::numeric as impression_share,
+    click_share::numeric as click_share,
+    cart_add_share::numeric as cart_add_share,
+    purchase_share::numeric as purchase_share,
+    market_disagreements::integer as market_disagreements
+
+
+-- name: asin_sums
+-- The same of an ASIN.
+    period_start::date as period_start,
+    period_end::date as period_end,
+    asin::text collate "C" as asin,
+    queries::bigint as queries,
+    total_impressions::bigint as total_impressions,
+    total_clicks::bigint as total_clicks,
+    total_cart_adds::bigint as total_cart_adds,
+    total_purchases::bigint as total_purchases,
+    market_impressions::bigint as market_impressions,
+    market_clicks::bigint as market_clicks,
+    market_cart_adds::bigint as market_cart_adds,
+    market_purchases::bigint as market_purchases,
+    query_volume::bigint as query_volume,
+    market_same_day_clicks::bigint as market_same_day_clicks,
+    market_one_day_clicks::bigint as market_one_day_clicks,
+    market_two_day_clicks::bigint as market_two_day_clicks,
+    market_same_day_cart_adds::bigint as market_same_day_cart_adds,
+    market_one_day_cart_adds::bigint as market_one_day_cart_adds,
+    market_two_day_cart_adds::bigint as market_two_day_cart_adds,
+    market_same_day_purchases::bigint as market_same_day_purchases,
+    market_one_day_purchases::bigint as market_one_day_purchases,
+    market_two_day_purchases::bigint as market_two_day_purchases,
+    avg_ctr::numeric as avg_ctr,
+    avg_cvr::numeric as avg_cvr,
+    impression_share::numeric as impression_share,
+    click_share::numeric as click_share,
+    cart_add_share::numeric as cart_add_share,
+    purchase_share::numeric as purchase_share
+
+
+-- name: weekly_query
+select
+    {feed}::text as feed,
+    {fixed}
+    {query_sums}
+from {schema}.weekly_query
+where true
+
+
+-- name: weekly_asin
+select
+    {feed}::text as feed,
+    {fixed}
+    {asin_sums}
+from {schema}.weekly_asin
+where true
+
+
+-- name: monthly_query
+select
+    {feed}::text as feed,
+    {fixed}
+    {query_sums},
+    year::integer as year,
+    month::integer as month,
+    active_weeks::integer as active_weeks
+from {schema}.monthly_query
+where true
+
+
+-- name: monthly_asin
+select
+    {feed}::text as feed,
+    {fixed}
+    {asin_sums},
+    year::integer as year,
+    month::integer as month,
+    active_weeks::integer as active_weeks
+from {schema}.monthly_asin
+where true
+
+
+-- name: quarterly_query
+select
+    {feed}::text as feed,
+    {fixed}
+    {query_sums},
+    year::integer as year,
+    quarter::integer as quarter,
+    active_weeks::integer as active_weeks
+from {schema}.quarterly_query
+where true
+
+
+-- name: quarterly_asin
+select
+    {feed}::text as feed,
+    {fixed}
+    {asin_sums},
+    year::integer as year,
+    quarter::integer as quarter,
+    active_weeks::integer as active_weeks
+from {schema}.quarterly_asin
+where true
+
+
 -- name: period_status
 select
     {feed}::text as feed,

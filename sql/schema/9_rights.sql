@@ -22,6 +22,8 @@ as $$
         select unnest('{period_type,schema_state}'::text[]), 'select, update'
         union all
         select unnest('{alembic_version,counted_run,period_status,rollup_type}'::text[]), 'select'
+        union all
+        select sync_type || '_' || key, 'select' from period_type, unnest('{query,asin}'::text[]) as key
     ) as ours (name, for_writer)
     where to_regclass(name) is not null
 $$;
@@ -41,7 +43,7 @@ as $$
         -- What dashboards and the page call, these functions and period_status in turn, and whoever repeats a check.
         proname = any (
             '{check_data_freshness,table_freshness,newest_period_before,partitions_of,get_latest_sync_status,
-            first_day_of,row_hash}'
+            first_day_of,row_hash,rate}'
         )
     from pg_proc
     where pronamespace = current_schema()::regnamespace and xmin::text = pg_current_xact_id()::xid::text

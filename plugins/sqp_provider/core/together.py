@@ -9,10 +9,14 @@ from dataclasses import dataclass
 
 from sqp_provider.core.landing import Condition
 from sqp_provider.core.ownership import Owner
+from sqp_provider.core.period import SyncType
 from sqp_provider.core.revision import SchemaVersion
 from sqp_provider.core.source_settings import SourceSettings
 
-VIEWS = ("weekly_summary", "monthly_summary", "quarterly_summary", "period_status", "sync_log", "data_quality_checks")
+SUMS = tuple(f"{sync_type}_{key}" for sync_type in SyncType for key in ("query", "asin"))
+"""The views of a feed with one row for each query, and for each ASIN, of each period: ``weekly_query`` and so on."""
+
+VIEWS = (*(t.target_table for t in SyncType), *SUMS, "period_status", "sync_log", "data_quality_checks")
 """What each feed has, and what is there over all of them."""
 
 LONGEST_COLUMN = 63

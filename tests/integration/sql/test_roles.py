@@ -80,7 +80,7 @@ def test_a_reader_reads_every_table_and_view_and_asks_what_dashboards_ask(commit
         "select oid::regclass::text from pg_class"
         " where relnamespace = 'sqp'::regnamespace and relkind in ('r', 'p', 'v') and not relispartition"
     ).fetchall()
-    assert len(named) == 17
+    assert len(named) == 23
     with psycopg.connect(login("sqp_reader"), autocommit=True, options="-c search_path=sqp") as connection:
         for (relation,) in named:
             connection.execute(f"select * from {relation}".encode())

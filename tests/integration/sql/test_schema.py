@@ -13,6 +13,7 @@ import pytest
 
 from sqp_provider.core.contract import FIGURES, PRICE_PLACES, PRICES, RATES, TEXTS
 from sqp_provider.core.period import SyncType
+from sqp_provider.core.together import SUMS
 from sqp_provider.migrations import migrate
 from sqp_provider.revisions import MigrationError
 from sqp_provider.sql_files import files_hash, schema_files, sql_folder
@@ -81,15 +82,19 @@ def columns_of(lines: list[str], table: str) -> dict[str, str]:
 def test_an_adopted_database_agrees_but_for_what_was_theirs(
     seed: Connection, adopt: Callable[[], Connection], from_files: Connection
 ) -> None:
-    """Their summary tables stay plain, with their own columns, key and owner; all else is as in a new database."""
+    """Their summary tables stay plain, with their own columns, key and owner; all else is as in a new database.
+
+    The sums over their columns are cast where ours need no cast, so these views are not compared.
+    """
     tables = [sync_type.target_table for sync_type in SyncType]
     query = QUERIES["columns"]
     theirs = [str(line) for (line,) in seed.execute(query)]  # type: ignore[arg-type]
     found, written = catalogue(adopt()), catalogue(from_files)
     for kind in ("functions", "views", "triggers", "comments", "period types"):
-        assert without(found[kind], "_summary_default") == without(written[kind], "_summary_default"), kind
+        differing = ("_summary_default", *(f"{view}  SELECT" for view in SUMS))
+        assert without(found[kind], *differing) == without(written[kind], *differing), kind
     for kind in ("columns", "tables", "constraints", "indexes"):
-        assert without(found[kind], "_summary") == without(written[kind], "_summary"), kind
+        assert without(found[kind], "_summary", *SUMS) == without(written[kind], "_summary", *SUMS), kind
     for table in tables:
         ours = columns_of(written["columns"], table)
         added = ours.keys() - columns_of(theirs, table).keys()

@@ -287,8 +287,8 @@ def test_without_any_feed_left_there_is_no_view(several: Several) -> None:
 @pytest.mark.parametrize(
     ("left", "because"),
     [
-        ("update sqp_us.alembic_version set version_num = '0003'", "is at version 0003 .*, and this code needs 0005"),
-        ("update sqp_us.schema_state set files = 'x'", "is at version 0005 x, and this code needs"),
+        ("update sqp_us.alembic_version set version_num = '0003'", "is at version 0003 .*, and this code needs 0006"),
+        ("update sqp_us.schema_state set files = 'x'", "is at version 0006 x, and this code needs"),
         (
             "update sqp_us.schema_state set airflow = 'https://b.example.com'",
             "belongs to Airflow https://b.example.com",

@@ -1,0 +1,220 @@
+"""The views for dashboards: what adds up is added up, and the market of a query is counted once."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from sqp_provider.core.contract import FIGURES, RATES
+from sqp_provider.core.period import SyncType
+from sqp_provider.core.together import SUMS
+from tests.logins import Login, logins
+from tests.published import Publisher
+from tests.several import several_in
+
+Connection = psycopg.Connection[Any]
+
+OWN = ("total_impressions", "total_clicks", "total_cart_adds", "total_purchases")
+MARKET = ("market_impressions", "market_clicks", "market_cart_adds", "market_purchases")
+
+
+@pytest.fixture
+def login(database: str) -> Iterator[Login]:
+    """Makes logins for ``database``."""
+    with logins(database) as login:
+        yield login
+
+
+def rows(connection: Connection, statement: str) -> list[dict[str, Any]]:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(statement.encode()).fetchall()
+
+
+def row(connection: Connection, statement: str) -> dict[str, Any]:
+    (found,) = rows(connection, statement)
+    return found
+
+
+def test_the_market_of_a_query_is_taken_once_where_the_sum_of_its_rows_is_wrong(
+    committing: Connection, publisher: Publisher
+) -> None:
+    """Amazon's example: of 10,000 impressions of the market one ASIN has 765 and another 235, together a tenth."""
+    market = {"market_impressions": 10_000, "query_volume": 15_000, "query_score": 5}
+    publisher.week(
+        "2026-11-08",
+        [
+            {"asin": "B000000001", "total_impressions": 765, **market},
+            {"asin": "B000000002", "total_impressions": 235, **market},
+        ],
+    )
+    wrong = row(committing, "select sum(market_impressions) as market from weekly_summary group by query")
+    assert wrong["market"] == 20_000
+    right = row(committing, "select * from weekly_query")
+    assert (right["total_impressions"], right["market_impressions"]) == (1_000, 10_000)
+    assert right["impression_share"] == Decimal("0.100000")
+    assert (right["query_score"], right["query_volume"], right["asins"]) == (5, 15_000, 2)
+    assert right["market_disagreements"] == 0
+    monthly = row(committing, "select * from monthly_query")
+    assert (monthly["market_impressions"], monthly["year"], monthly["month"], monthly["active_weeks"]) == (
+        10_000,
+        2026,
+        11,
+        1,
+    )
+    quarterly = row(committing, "select * from quarterly_query")
+    assert (quarterly["market_impressions"], quarterly["year"], quarterly["quarter"]) == (10_000, 2026, 4)
+
+
+def test_where_asins_disagree_on_the_market_the_largest_is_taken_and_it_is_said(
+    committing: Connection, publisher: Publisher
+) -> None:
+    publisher.week(
+        "2026-11-08",
+        [
+            {"asin": "B000000001", "market_impressions": 900, "market_clicks": 30},
+            {"asin": "B000000002", "market_impressions": 1_000, "market_clicks": 20},
+            {"asin": "B000000003", "market_impressions": None, "market_clicks": 30},
+        ],
+    )
+    found = row(committing, "select * from weekly_query")
+    assert (found["market_impressions"], found["market_clicks"], found["market_disagreements"]) == (1_000, 30, 2)
+
+
+def test_of_a_market_that_nobody_knows_there_is_no_share(committing: Connection, publisher: Publisher) -> None:
+    publisher.week("2026-11-08", [{"asin": asin, "market_clicks": None} for asin in ("B000000001", "B000000002")])
+    found = row(committing, "select * from weekly_query")
+    assert (found["market_clicks"], found["click_share"], found["market_disagreements"]) == (None, None, 0)
+
+
+def test_the_market_of_an_asin_is_that_of_its_queries(committing: Connection, publisher: Publisher) -> None:
+    publisher.week(
+        "2026-11-08",
+        [
+            {"query": "wireless mouse", "total_clicks": 10, "market_clicks": 100},
+            {"query": "mouse", "total_clicks": 20, "market_clicks": 200, "market_purchases": None},
+        ],
+    )
+    found = row(committing, "select * from weekly_asin")
+    assert (found["asin"], found["queries"]) == ("B000000001", 2)
+    assert (found["total_clicks"], found["market_clicks"], found["click_share"]) == (30, 300, Decimal("0.100000"))
+    assert (found["market_purchases"], found["purchase_share"]) == (None, None)
+
+
+def rounded(numerator: int, denominator: int | None) -> Decimal | None:
+    if denominator is None:
+        return None
+    if denominator == 0:
+        return Decimal(0)
+    found = (Decimal(numerator) / denominator).quantize(Decimal("0.000001"), ROUND_HALF_UP)
+    return found if found < 10_000 else None
+
+
+def expected(group: list[Mapping[str, Any]], key: str) -> dict[str, Any]:
+    """What one row of a view has, computed without the database."""
+    found: dict[str, Any] = {"asins" if key == "query" else "queries": len(group)}
+    for figure in FIGURES:
+        values = [row.get(figure.column) for row in group]
+        known = [value for value in values if value is not None]
+        if figure.column in OWN:
+            found[figure.column] = sum(known)
+        elif figure.over_weeks == "min":
+            found |= {figure.column: min(known, default=None)} if key == "query" else {}
+        elif key == "query":
+            found[figure.column] = max(known, default=None)
+        else:
+            found[figure.column] = sum(known) if len(known) == len(values) else None
+    for rate in RATES:
+        found[rate.column] = rounded(found[rate.numerator], found[rate.denominator])
+    if key == "query":
+        different = [len({row[name] for row in group if row[name] is not None}) > 1 for name in MARKET]
+        found["market_disagreements"] = sum(different)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_figure_is_what_adding_up_the_rows_by_hand_gives(
+    committing: Connection, publisher: Publisher, seed: int
+) -> None:
+    chance = random.Random(seed)  # noqa: S311 - the same rows each time
+    week = [
+        {
+            "query": query,
+            "asin": asin,
+            **{name: chance.choice([0, 1, 7, 10**12]) for name in OWN},
+            **{name: chance.choice([None, 0, 3, 3, 10**12]) for name in (*MARKET, "query_score", "query_volume")},
+        }
+        for query in ("mouse", "wireless mouse", "Maus\t", "'; drop", "\N{MOUSE FACE}")
+        for asin in ("B000000001", "B000000002", "B000000003", "B000000004")
+        if chance.random() < 0.7
+    ]
+    publisher.week("2026-11-08", week)
+    for key in ("query", "asin"):
+        groups: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+        for each in week:
+            groups[str(each[key])].append(each)
+        found = {each[key]: each for each in rows(committing, f"select * from weekly_{key}")}
+        assert found.keys() == groups.keys()
+        for name, group in groups.items():
+            wanted = expected(group, key)
+            assert {column: found[name][column] for column in wanted} == wanted, name
+
+
+@pytest.mark.parametrize("view", SUMS)
+def test_one_period_of_a_view_reads_one_partition(committing: Connection, publisher: Publisher, view: str) -> None:
+    sync_type = SyncType(view.partition("_")[0])
+    for week in ("2026-04-05", "2026-07-05", "2026-10-04"):
+        publisher.week(week)
+    days = {"weekly": "2026-07-05", "monthly": "2026-07-01", "quarterly": "2026-07-01"}
+    statement = f"explain (costs off) select * from {view} where period_start = '{days[sync_type]}'"
+    plan = "\n".join(line for (line,) in committing.execute(statement.encode()))
+    name = f"{sync_type.target_table}_{days[sync_type].replace('-', '')}"
+    assert name in plan
+    assert plan.count(f"{sync_type.target_table}_") == plan.count(name), plan
+    if sync_type is SyncType.WEEKLY:
+        return
+    number = {"monthly": "month = 7", "quarterly": "quarter = 3"}[sync_type]
+    statement = f"explain (costs off) select * from {view} where year = 2026 and {number}"
+    plan = "\n".join(line for (line,) in committing.execute(statement.encode()))
+    assert name in plan
+    assert f"{sync_type.target_table}_20261001" not in plan
+
+
+def test_a_policy_of_a_table_holds_for_the_sums_over_it(
+    committing: Connection, publisher: Publisher, login: Login
+) -> None:
+    publisher.week("2026-11-08", [{"asin": "B000000001"}, {"asin": "B000000002"}])
+    committing.execute("alter table weekly_summary enable row level security")
+    committing.execute("create policy one on weekly_summary for select to sqp_reader using (asin = 'B000000001')")
+    with psycopg.connect(login("sqp_reader"), autocommit=True, options="-c search_path=sqp") as reader:
+        assert reader.execute("select asins, total_clicks from weekly_query").fetchall() == [(1, 50)]
+        assert reader.execute("select asin from weekly_asin").fetchall() == [("B000000001",)]
+
+
+def test_the_views_have_the_rows_of_an_adopted_table(adopt: Callable[[], Connection], seed: Connection) -> None:
+    """Their types stay: a view over integers adds up as far as a bigint goes."""
+    seed.execute(
+        "insert into sqp.weekly_summary (period_start, period_end, query, asin, total_impressions) "
+        "select '2026-11-01', '2026-11-07', 'mouse', asin, 2000000000 from unnest(array['B1', 'B2']) as asin"
+    )
+    found = row(adopt(), "select * from sqp.weekly_query where query = 'mouse'")
+    assert (found["total_impressions"], found["asins"]) == (4_000_000_000, 2)
+
+
+def test_the_views_over_all_feeds_have_the_sums_of_each(server_dsn: str) -> None:
+    with several_in(server_dsn) as several:
+        several.migrate(several.feeds({"us": {}, "ca": {}}))
+        several.add_week("us", "shoe")
+        several.add_week("ca", "shoe", "sock")
+        assert several.execute("select feed, query, asins from sqp_all.weekly_query order by 1, 2") == [
+            ("ca", "shoe", 1),
+            ("ca", "sock", 1),
+            ("us", "shoe", 1),
+        ]
+        assert several.execute("select feed, queries from sqp_all.monthly_asin order by 1") == [("ca", 2), ("us", 1)]
