@@ -126,6 +126,7 @@ def _write_days(connection: Connection, schema: str, settings: Settings) -> None
             "days_allowed": settings.freshness.allowed(sync_type),
         }
         _run_named(connection, schema, "write_days", days)
+    _run_named(connection, schema, "write_kept_changes", {"rows": settings.target.keep_changes_rows})
 
 
 def _run_named(connection: Connection, schema: str, statement: str, values: dict[str, Any]) -> None:

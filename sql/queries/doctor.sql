@@ -29,6 +29,8 @@ from (
             ('sync_rejects', 'select,insert,update,delete'),
             ('synced_period', 'select,insert,update,delete'),
             ('source_period', 'select,insert,update,delete'),
+            ('period_version', 'select,insert,update,delete'),
+            ('period_change', 'select,insert,update,delete'),
             ('sent_alert', 'select,insert,update,delete'),
             ('period_type', 'select,update'),
             ('schema_state', 'select,update')

@@ -12,7 +12,9 @@ select lock_periods(%(sync_type)s, %(period_start)s);
 
 -- name: lock_ledger
 -- The row of a period, with what tells whether anybody has written to the period since: whoever writes, writes here too.
-select state, xmin::text as version
+select
+    xmin::text as version,
+    fingerprint is null and state in ('synced', 'derived') as is_doubted
 from synced_period
 where sync_type = %(sync_type)s and period_start = %(period_start)s
 for update;

@@ -21,6 +21,10 @@ delete from source_period
 where seen_at < current_timestamp - %(keep)s::interval;
 
 
+-- name: delete_changes
+select delete_old_changes(%(keep)s::interval) as deleted;
+
+
 -- name: old_periods
 select sync_type, period_start from old_periods(%(keep)s::interval);
 

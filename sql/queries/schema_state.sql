@@ -18,3 +18,8 @@ update schema_state set airflow = %(airflow)s, feed = %(feed)s, airflow_since = 
 -- name: write_days
 update period_type set delay_days = %(delay_days)s, days_allowed = %(days_allowed)s
 where sync_type = %(sync_type)s and (delay_days, days_allowed) is distinct from (%(delay_days)s, %(days_allowed)s);
+
+
+-- name: write_kept_changes
+update period_type set kept_changes = least(%(rows)s::bigint, 2147483647)
+where kept_changes <> least(%(rows)s::bigint, 2147483647);

@@ -54,7 +54,7 @@ where
     n.nspname = %(schema)s
     and c.relname in (
         'weekly_summary', 'monthly_summary', 'quarterly_summary', 'sync_log', 'data_quality_checks', 'sync_rejects',
-        'synced_period', 'source_period', 'sent_alert', 'period_type', 'schema_state'
+        'synced_period', 'source_period', 'period_version', 'period_change', 'sent_alert', 'period_type', 'schema_state'
     )
     and row_security_active(c.oid)
 order by c.relname

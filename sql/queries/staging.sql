@@ -127,6 +127,11 @@ select
     and coalesce((select relpersistence = 'p' from pg_class where oid = to_regclass({staged_text})), true) as is_new;
 
 
+-- name: made
+-- Which of some tables there are.
+select name from unnest({texts}::text[]) as name where to_regclass(name) is not null;
+
+
 -- name: staged_exists
 select to_regclass({staged_text}) is not null as found;
 

@@ -77,7 +77,8 @@ create table period_type (
     delay_days integer not null,         -- how long after a period's end Amazon's figures are expected
     days_allowed integer not null,       -- how old the newest finished period may be before its table is stale
     complete_above numeric(4, 3) not null default 0.95,  -- the part of the expected ASINs that makes a period complete
-    quiet_checks integer not null default 2              -- after so many checks in a row that found nothing new
+    quiet_checks integer not null default 2,             -- after so many checks in a row that found nothing new
+    kept_changes integer not null default 100000         -- a statement that changes more rows is not kept in period_change
 );
 
 insert into period_type

@@ -131,7 +131,9 @@ $$;
 
 -- Makes the touched rows of a month or quarter equal to the sums of their weeks, as the text of one statement: only a
 -- trigger function itself sees its transition tables. A key that no week holds any more is deleted; a row that is right
--- already is not written; a market total or volume that one of the weeks does not know is unknown.
+-- already is not written; a market total or volume that one of the weeks does not know is unknown. This is no MERGE: where
+-- one inserts before it updates, Postgres (15 to 18) shows the triggers of a partitioned table the inserted row as the
+-- new state of the updated one.
 --   p_touched: a query for query, asin
 create or replace function sum_touched(p_type rollup_type, p_first date, p_touched text) returns text
 language sql
@@ -139,9 +141,8 @@ stable
 set search_path from current
 as $$
     select format(
-        $merge$
-        merge into %1$I as rollup
-        using (
+        $sum$
+        with figures as materialized (
             select
                 sums.*, %2$s,
                 %3$L::date as period_end, %4$s as year, %5$s as %6$I,
@@ -155,15 +156,30 @@ as $$
                     and week.asin = touched.asin
                 group by touched.query, touched.asin
             ) as sums
-        ) as figures
-        on rollup.period_start = %9$L and rollup.query = %10$s and rollup.asin = %11$s
-        when matched and figures.active_weeks = 0 then
-            delete
-        when matched and (%12$s) is distinct from (%13$s) then
-            update set (%14$s, updated_at) = row (%13$s, current_timestamp)
-        when not matched and figures.active_weeks > 0 then
-            insert (period_start, query, asin, %14$s) values (%9$L, figures.query, figures.asin, %13$s)
-        $merge$,
+        ), gone as (
+            delete from %1$I as rollup
+            using figures
+            where
+                rollup.period_start = %9$L and rollup.query = %10$s and rollup.asin = %11$s
+                and figures.active_weeks = 0
+        ), changed as (
+            update %1$I as rollup set (%14$s, updated_at) = row (%13$s, current_timestamp)
+            from figures
+            where
+                rollup.period_start = %9$L and rollup.query = %10$s and rollup.asin = %11$s
+                and figures.active_weeks > 0
+                and (%12$s) is distinct from (%13$s)
+        )
+        insert into %1$I (period_start, query, asin, %14$s)
+        select %9$L, figures.query, figures.asin, %13$s
+        from figures
+        where
+            figures.active_weeks > 0
+            and not exists (
+                select from %1$I as rollup
+                where rollup.period_start = %9$L and rollup.query = %10$s and rollup.asin = %11$s
+            )
+        $sum$,
         p_type.target_table,
         (
             select string_agg(format('rate(%I, %I) as %I', numerator, denominator, name), ', ')

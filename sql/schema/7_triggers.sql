@@ -64,6 +64,7 @@ declare
         when 'UPDATE' then
             'select period_start, query, asin from old_rows union select period_start, query, asin from new_rows'
     end;
+    v_rows bigint;
     v_weeks date[];
     v_type rollup_type;
     v_sync_type text;
@@ -72,6 +73,7 @@ declare
     v_ledger synced_period;
     v_has_rows boolean;
     v_keys text;
+    v_keep text;
 begin
     perform refuse_other_table(tg_relid, 'weekly_summary');
     if tg_op = 'TRUNCATE' then
@@ -79,7 +81,11 @@ begin
         update synced_period set fingerprint = null where sync_type = 'weekly';
         return null;
     end if;
-    execute format('select array_agg(distinct period_start) from (%s) as touched', v_touched) into v_weeks;
+    execute format('select count(*) from %s', case tg_op when 'DELETE' then 'old_rows' else 'new_rows' end) into v_rows;
+    if v_rows = 0 then
+        return null;
+    end if;
+    execute format('select array(select period_start from (%s) as touched group by period_start)', v_touched) into v_weeks;
     for v_sync_type, v_first in
         select t.sync_type, first_day_of(t.unit, week) as first
         from rollup_type as t, unnest(v_weeks) as week
@@ -111,11 +117,19 @@ begin
                 execute delete_repeated(v_type, v_first, v_keys);
             end if;
             execute sum_touched(v_type, v_first, v_keys);
+            if v_ledger.state = 'derived' and v_ledger.fingerprint is null then
+                perform doubt_version(v_sync_type, v_first);
+            end if;
             perform record_derived(v_sync_type, v_first);
         end if;
     end loop;
-    -- Whoever wrote, the week is no longer known to be what was published; a publish says so anew afterwards.
+    -- Whoever wrote, the week is no longer known to be what was published; a publish says so anew afterwards. This locks
+    -- the week in the ledger, and only then are the changes numbered.
     update synced_period set fingerprint = null where sync_type = 'weekly' and period_start = any (v_weeks);
+    v_keep := keep_changes('weekly', tg_op, v_weeks, v_rows);
+    if v_keep is not null then
+        execute v_keep;
+    end if;
     return null;
 end
 $$;
@@ -130,18 +144,33 @@ set row_security = off
 as $$
 declare
     v_type text := tg_argv[0];
+    v_rows bigint;
+    v_periods date[];
+    v_keep text;
 begin
     perform refuse_other_table(tg_relid, v_type || '_summary');
+    if tg_op = 'TRUNCATE' then
+        update synced_period set fingerprint = null where sync_type = v_type;
+        return null;
+    end if;
+    execute format('select count(*) from %s', case tg_op when 'DELETE' then 'old_rows' else 'new_rows' end) into v_rows;
+    if v_rows = 0 then
+        return null;
+    end if;
     execute format(
-        'update synced_period set fingerprint = null where sync_type = %L and period_start in (%s)',
-        v_type,
+        'select array(select period_start from (%s) as touched group by period_start)',
         case tg_op
             when 'INSERT' then 'select period_start from new_rows'
             when 'DELETE' then 'select period_start from old_rows'
             when 'UPDATE' then 'select period_start from old_rows union all select period_start from new_rows'
-            when 'TRUNCATE' then format('select period_start from synced_period where sync_type = %L', v_type)
         end
-    );
+    ) into v_periods;
+    -- This locks the periods in the ledger, and only then are the changes numbered.
+    update synced_period set fingerprint = null where sync_type = v_type and period_start = any (v_periods);
+    v_keep := keep_changes(v_type, tg_op, v_periods, v_rows);
+    if v_keep is not null then
+        execute v_keep;
+    end if;
     return null;
 end
 $$;

@@ -81,6 +81,7 @@ declare
     v_type period_type := (select t from period_type as t where t.sync_type = p_sync_type);
     v_is_period boolean := first_day_of(v_type.unit, p_period_start) = p_period_start;
     v_rows bigint;
+    v_version bigint;
 begin
     if v_type is null or not (v_is_period or has_rows_between(array[v_type.target_table], p_period_start, p_period_start))
     then
@@ -88,24 +89,70 @@ begin
             using hint = 'Name weekly, monthly or quarterly, and the first day of a period: a Sunday for a week.';
     end if;
     perform lock_periods(p_sync_type, p_period_start);
+    if v_is_period then
+        perform from synced_period where sync_type = p_sync_type and period_start = p_period_start for update;
+        v_version := begin_version();
+        -- The ledger says it first, so that none of the rows is kept as a change.
+        insert into synced_period as ledger (sync_type, period_start, period_end, state)
+        values (p_sync_type, p_period_start, (p_period_start + v_type.step)::date - 1, 'deleted')
+        on conflict (sync_type, period_start) do update set
+            state = excluded.state,
+            fingerprint = null,
+            snapshot_at = null,
+            row_count = null,
+            row_hash = null,
+            sync_log_id = null,
+            attempt = null,
+            week_changed_at = null,
+            published_at = clock_timestamp();
+    end if;
     execute format('delete from %I where period_start = $1', v_type.target_table) using p_period_start;
     get diagnostics v_rows = row_count;
-    if not v_is_period then
-        return v_rows;
+    if v_is_period then
+        insert into period_version (
+            sync_type, period_start, version, how, inserted, updated, deleted, is_kept, is_healing
+        )
+        values (p_sync_type, p_period_start, v_version, 'deleted', 0, 0, v_rows, false, false)
+        on conflict (sync_type, period_start, version) do update set how = 'deleted', is_kept = false;
+        perform end_version(v_version);
     end if;
-    insert into synced_period as ledger (sync_type, period_start, period_end, state)
-    values (p_sync_type, p_period_start, (p_period_start + v_type.step)::date - 1, 'deleted')
-    on conflict (sync_type, period_start) do update set
-        state = excluded.state,
-        fingerprint = null,
-        snapshot_at = null,
-        row_count = null,
-        row_hash = null,
-        sync_log_id = null,
-        attempt = null,
-        week_changed_at = null,
-        published_at = clock_timestamp();
     return v_rows;
+end
+$$;
+
+
+-- Deletes what is not needed to have each period as it was published at any time within p_keep, and returns how many
+-- changes. What had replaced the oldest version that stays is gone: before it, nothing is known any more.
+create or replace function delete_old_changes(p_keep interval) returns bigint
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_oldest record;
+    v_rows bigint;
+    v_deleted bigint := 0;
+begin
+    for v_oldest in
+        select sync_type, period_start, max(version) as version from period_version
+        where published_at < current_timestamp - p_keep
+        group by sync_type, period_start
+    loop
+        delete from period_change
+        where
+            sync_type = v_oldest.sync_type and period_start = v_oldest.period_start
+            and coalesce(version, id) <= v_oldest.version;
+        get diagnostics v_rows = row_count;
+        v_deleted := v_deleted + v_rows;
+        update period_version set is_kept = false
+        where
+            sync_type = v_oldest.sync_type and period_start = v_oldest.period_start and version = v_oldest.version
+            and v_rows > 0;
+        delete from period_version
+        where
+            sync_type = v_oldest.sync_type and period_start = v_oldest.period_start
+            and version < v_oldest.version;
+    end loop;
+    return v_deleted;
 end
 $$;
 

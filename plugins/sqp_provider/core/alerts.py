@@ -10,6 +10,7 @@ from sqp_provider.core.errors import InvalidPeriod, InvalidTrigger, Superseded
 from sqp_provider.core.freshness import Freshness
 from sqp_provider.core.publish import SKIPPED
 from sqp_provider.core.quality import STANDING
+from sqp_provider.core.restated import Restated
 
 LONGEST_ERROR = 1500
 """An alert has this many characters of an error's message; ``sync_log`` or the task's log has all of it."""
@@ -103,6 +104,13 @@ class FinishedRun:
         if self.sync_status == "failed":
             return self._failure(link)
         return self._warning(link) if self.warnings and not self.warns_again else None
+
+    def restatement(self, restated: Restated, link: str) -> Alert:
+        """Return the alert of a publish that changed much of what was published. Each such publish is a cause."""
+        cause = f"restated by sync_log {self.sync_log_id} attempt {self.attempt}"
+        title = f"SQP period restated: {self.subject}"
+        body = _lines(f"{restated}.", self._run(link))
+        return Alert("warning", self.subject, cause, title, body)
 
     def recovery(self, link: str) -> Alert:
         """Return the alert to send if an earlier failure of the period was sent."""

@@ -73,6 +73,13 @@ class TargetSettings(Section):
         description="a publish that deletes more is refused; a part of what is published or, if more, of what arrives",
     )
 
+    keep_changes_rows: int = Field(
+        default=100_000,
+        ge=0,
+        description="the rows that change in a published period are kept, before and after, unless one publish or "
+        "statement changes more; 0 keeps none",
+    )
+
     def most_changes(self, rows: int) -> int:
         """Return how many rows of a period may change for it to be written row by row."""
         return max(self.swap_above_rows, int(self.swap_above_fraction * rows))
@@ -190,6 +197,12 @@ class RetentionSettings(Section):
         default=104, ge=4, description="runs, their checks, sent alerts and what the source held go after so many weeks"
     )
     rejects_weeks: int = Field(default=26, ge=1, description="rejects go after so many weeks")
+    changes_days: int = Field(
+        default=100,
+        ge=1,
+        le=36_500,
+        description="what publishes changed is kept so many days, and each period as it was",
+    )
     summary_weeks: int | None = Field(
         default=None,
         ge=13,
@@ -209,6 +222,10 @@ class AlertSettings(Section):
     )
     runs_longer_than_minutes: float = Field(
         default=15, gt=0, le=7 * 24 * 60, description="a run that has not finished by then is late"
+    )
+    restated_above: Fraction | None = Field(
+        default=0.25,
+        description="warn of a publish that changes a larger part of what was published; null: of none",
     )
     causes: tuple[AlertKind, ...] = Field(
         default=("failed", "stale", "warning", "late", "recovered"),

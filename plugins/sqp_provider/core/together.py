@@ -13,8 +13,8 @@ from sqp_provider.core.period import SyncType
 from sqp_provider.core.revision import SchemaVersion
 from sqp_provider.core.source_settings import SourceSettings
 
-SUMS = tuple(f"{sync_type}_{key}" for sync_type in SyncType for key in ("query", "asin"))
-"""The views of a feed with one row for each query, and for each ASIN, of each period: ``weekly_query`` and so on."""
+SUMS = ("weekly_query", "weekly_asin", "monthly_query", "monthly_asin", "quarterly_query", "quarterly_asin")
+"""The views of a feed with one row for each query, or each ASIN, of each period."""
 
 VIEWS = (*(t.target_table for t in SyncType), *SUMS, "period_status", "sync_log", "data_quality_checks")
 """What each feed has, and what is there over all of them."""

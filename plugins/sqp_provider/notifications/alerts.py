@@ -69,11 +69,14 @@ def notify_run_finished(settings: Settings, sync_log_id: int) -> None:
         if run.sync_status == "failed":
             alerts.resolve_overtaken(run)
         could_not_log = alerts.is_open("failed", str(run.dag_id))
+        restated = alerts.restated(run)
     notify_recoveries(settings)
     link = link_to(run.dag_id, run.run_id)
     alert = run.alert(link)
     if alert:
         notify_once(settings, alert)
+    if restated and restated.is_above(settings.alerts.restated_above):
+        notify_once(settings, run.restatement(restated, link))
     if could_not_log:
         notify_recovery(settings, "failed", logged_alert(str(run.dag_id), str(run.run_id), link))
 

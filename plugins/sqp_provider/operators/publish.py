@@ -77,6 +77,7 @@ class SyncPublishOperator(SyncStageOperator):
                 self.log,
                 give_up_at=time.monotonic() + self.seconds_to_wait,
                 rows=snapshot.totals.row_count,
+                sums=snapshot.totals.sums,
                 check=partial(self.refuse, snapshot=snapshot),
                 judge=self.refuse_large_delete,
                 conclude=partial(self.conclude, snapshot=snapshot),

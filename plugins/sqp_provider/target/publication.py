@@ -25,6 +25,7 @@ from sqp_provider.core.run import SyncRun
 from sqp_provider.hooks.postgres import MOMENT_SECONDS, Database, SqpPostgresHook
 from sqp_provider.target.sums import Sums
 from sqp_provider.target.target import Target
+from sqp_provider.target.versions import Kept, Versions, begin_version, end_version
 
 REFUSALS = 5
 """After so many refusals a period is written row by row instead of being replaced, or the other way round."""
@@ -49,7 +50,8 @@ class Part:
     :param version: what the ledger had before the period was read.
     :param way: how it is put in place; None: row by row.
     :param partition: the table of the staging schema that becomes the partition.
-    :param is_compared: all its changes are kept.
+    :param is_compared: all its changes are in the table of differences.
+    :param kept: what history keeps of its changes.
     """
 
     run: SyncRun
@@ -59,6 +61,8 @@ class Part:
     result: PublishResult = _NOTHING
     partition: str = ""
     is_compared: bool = False
+    kept: Kept | None = None
+    is_doubted: bool = False
 
     def target(self, database: Database) -> Target:
         """Return the period inside a transaction."""
@@ -71,6 +75,7 @@ class Publication:
 
     :param give_up_at: when to stop trying, by ``time.monotonic``.
     :param rows: how many rows are staged.
+    :param sums: those of the snapshot, by column.
     :param is_sum: the period is a month or quarter that is summed anew; nothing is staged yet.
     :param check: raises if the run may not publish; called in the first and in the last transaction.
     :param judge: raises if the changes that were found are not allowed.
@@ -83,6 +88,7 @@ class Publication:
     log: Any
     give_up_at: float
     rows: int = 0
+    sums: Mapping[str, int] = field(default_factory=dict)
     is_sum: bool = False
     check: Callable[[Target], None] = lambda target: None
     judge: Callable[[Target, PublishResult], None] = lambda target, found: None
@@ -165,6 +171,7 @@ class Publication:
             as_a_whole = self._much_changes(own)
         if as_a_whole:
             self._build_all(own, summed)
+            self._keep()
             self.marked = [period for period, facts in months.items() if facts.is_marked]
             return
         self._compare(own)
@@ -174,6 +181,7 @@ class Publication:
                 self._stage_sum(parts[period], staged)
                 self._compare(parts[period])
                 staged[period] = self._staged(parts[period].run)
+        self._keep()
 
     def _look(self, parts: Sequence[Part]) -> None:
         """Find out what the ledger has, before anything else is read, and how each part can be put in place."""
@@ -271,6 +279,15 @@ class Publication:
                 part.target(database).make_room()
         self.parts.append(part)
 
+    def _keep(self) -> None:
+        """Find out what history keeps of each part."""
+        with self._working() as database:
+            for part in self.parts:
+                versions = Versions(database, part.run)
+                are_many = part.way is Way.SWAP and self.parts[0].result.changes > versions.most()
+                sums = None if part.derived else self.sums
+                part.kept = versions.find(part.way, part.partition, part.result, sums, are_many=are_many)
+
     # what is put in place
 
     def _commit(self) -> PublishResult:
@@ -279,8 +296,10 @@ class Publication:
             target = own.target(database)
             target.lock_periods()
             for part in self.parts:
-                if part.target(database).locked_version() != part.version:
+                found, part.is_doubted = part.target(database).locked_version()
+                if found != part.version:
                     raise _Moved(f"somebody has written to {part.run.period} meanwhile")
+            version = begin_version(database)
             self._mark(database)
             for part in self.parts:
                 if part.way is None:
@@ -290,8 +309,16 @@ class Publication:
             for part in self.parts:
                 if part.derived:
                     part.target(database).record_derived(part.way)
+            self._end_version(database, version)
             self._put_in_place(database)
         return own.result
+
+    def _end_version(self, database: Database, version: int) -> None:
+        kept = [(part.run, part.kept, part.is_doubted) for part in self.parts if part.kept]
+        for run, changes, _ in kept:
+            if not Versions(database, run).copy(version, changes):
+                raise _Moved(f"what was found of {run.period} is gone, because the server has restarted")
+        end_version(database, version, kept)
 
     def _mark(self, database: Database) -> None:
         """Leave the sum to the last of several weeks. The others have said under the same lock that they published."""

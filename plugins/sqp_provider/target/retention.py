@@ -18,17 +18,20 @@ class Retention:
     settings: RetentionSettings
 
     def delete_log(self) -> dict[str, int]:
-        """Delete rejects, runs with their checks, sent alerts, and the totals that checks found at the source.
+        """Delete rejects, runs with their checks, sent alerts, what checks found at the source, and old changes.
 
-        :return: how many rows of each kind, ``{"rejects": 13, "runs": 2, "alerts": 0, "source_periods": 1}``.
+        :return: how many rows of each kind,
+            ``{"rejects": 13, "runs": 2, "alerts": 0, "source_periods": 1, "changes": 120}``.
         """
         log, rejects = timedelta(weeks=self.settings.log_weeks), timedelta(weeks=self.settings.rejects_weeks)
+        changes = timedelta(days=self.settings.changes_days)
         with self.postgres.transaction() as database:
             return {
                 "rejects": database.run("retention", "delete_rejects", {"keep": rejects}),
                 "runs": database.one("retention", "delete_runs", {"keep": log})["deleted"],
                 "alerts": database.run("retention", "delete_alerts", {"keep": log}),
                 "source_periods": database.run("retention", "delete_seen", {"keep": log}),
+                "changes": database.one("retention", "delete_changes", {"keep": changes})["deleted"],
             }
 
     def delete_periods(self) -> Iterator[tuple[str, date, int]]:

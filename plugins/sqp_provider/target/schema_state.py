@@ -38,3 +38,7 @@ class SchemaState:
         for sync_type in SyncType:
             days = {"delay_days": schedule.delay(sync_type).days, "days_allowed": freshness.allowed(sync_type)}
             self.database.run("schema_state", "write_days", {"sync_type": sync_type.value} | days)
+
+    def write_kept_changes(self, rows: int) -> None:
+        """Write how many rows one statement may change for its changes to be kept: the triggers read it."""
+        self.database.run("schema_state", "write_kept_changes", {"rows": rows})

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqp_provider.core.alerts import Alert, FinishedRun
+from sqp_provider.core.period import Period, SyncType
+from sqp_provider.core.restated import Restated
 from sqp_provider.hooks.postgres import Database
+from sqp_provider.target.history import History
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,13 @@ class SentAlerts:
     def finished_run(self, sync_log_id: int) -> FinishedRun:
         """Return what an alert says of a run."""
         return FinishedRun(**self.database.one("alerts", "finished_run", {"sync_log_id": sync_log_id}))
+
+    def restated(self, run: FinishedRun) -> Restated | None:
+        """Return what a run changed in its period, if an earlier sync had published it."""
+        if run.sync_status != "completed" or run.is_dry or run.period_start is None:
+            return None
+        period = Period.starting(SyncType(run.sync_type), run.period_start)
+        return History(self.database, period).restated(run.sync_log_id, run.attempt)
 
     def failed_run(self, dag_id: str, run_id: str) -> int | None:
         """Return the ``sync_log`` id of a run whose row says failed, or None."""

@@ -36,6 +36,7 @@ class Staging:
         self.name = database.staged(sync.staged_name)
         self.difference = database.staged(sync.name_of("difference"))
         self.partition = database.staged(sync.name_of("partition"))
+        self.history = database.staged(sync.name_of("history"))
         self.label = f"{database.settings.staging_schema}.{sync.staged_name}"
         self.target_label = f"{database.settings.schema_name}.{sync.period.sync_type.target_table}"
         self.target = database.table(sync.period.sync_type.target_table)
@@ -150,8 +151,11 @@ class Staging:
 
     def drop_made(self) -> None:
         """Drop what publishing has made, but for rows that came from the source."""
-        for table in (self.difference, self.partition, *((self.name,) if self.sync.is_sum else ())):
-            self.drop(table)
+        made = [self.difference, self.partition, self.history, *([self.name] if self.sync.is_sum else [])]
+        texts = sql.Literal([table.as_string() for table in made])
+        found = self.database.connection.execute(self.database.statement("staging", "made", {"texts": texts}))
+        for row in found.fetchall():
+            self._run("drop_staged", staged=sql.SQL(row["name"]))
 
     def period_is_new(self) -> bool:
         """Return whether the staged table can become the period's partition as it is.

@@ -87,10 +87,15 @@ class Target:
         kept = self.changes.kept
         return kept is not None and (kept.version != version or self._rows() != kept.row_count + kept.gone)
 
-    def locked_version(self) -> str | None:
-        """Return the same, and keep everybody from writing to the period until this transaction ends."""
+    def locked_version(self) -> tuple[str | None, bool]:
+        """Return the same, and keep everybody from writing to the period until this transaction ends.
+
+        :return: besides, whether somebody had written to the period since it was published.
+        """
         row = self.database.row("publish", "lock_ledger", self.period)
-        return row["version"] if row else ("rows of others" if self.has_rows() else None)
+        if row is None:
+            return ("rows of others" if self.has_rows() else None), False
+        return row["version"], row["is_doubted"]
 
     def has_rows(self) -> bool:
         """Return whether the target has a row of the period."""

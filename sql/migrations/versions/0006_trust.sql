@@ -11,7 +11,8 @@ alter table source_period add column if not exists quiet_checks integer not null
 
 alter table period_type
     add column if not exists complete_above numeric(4, 3) not null default 0.95,
-    add column if not exists quiet_checks integer not null default 2;
+    add column if not exists quiet_checks integer not null default 2,
+    add column if not exists kept_changes integer not null default 100000;
 
 create sequence if not exists period_change_id_seq;
 

@@ -3,7 +3,7 @@
 A history lands, re-lands, restates and deletes rows, lets others come late, syncs weeks, months and quarters, clears
 runs and stages, and backfills. Somebody else writes to tables and partitions, and reads for long. Weeks are synced at
 the same time. After each step all three tables are compared in full. Where a period may differ until the daily check,
-its status has to say so, and after the check nothing differs.
+its status has to say so, and after the check nothing differs. Each period can be had as it was at each earlier publish.
 Each history has 200 steps, and no kind of step is missing. With -s the figures are printed.
 """
 
@@ -30,6 +30,7 @@ from sqp_provider.hooks.bigquery import SqpBigQueryHook
 from sqp_provider.migrations import migrate
 from sqp_provider.source.table import Source
 from tests.conftest import new_database
+from tests.copies import Copies
 from tests.fixtures import connection_to, settings_for
 from tests.integration.exactness.others import FROM_BEFORE, READS, WRITES, Columns, Somebody, contents, write
 from tests.integration.exactness.recompute import recompute, roll_up
@@ -153,6 +154,7 @@ class Tally:
     kinds: Counter[str] = field(default_factory=Counter)
     published: Counter[str] = field(default_factory=Counter)
     doubted: Counter[str] = field(default_factory=Counter)
+    had: Counter[str] = field(default_factory=Counter)
     refusals: int = 0
     tables: int = 0
     rows: int = 0
@@ -171,7 +173,7 @@ class Tally:
             f"histories of {self.lengths} steps, {self.tables} tables with {self.rows} rows compared, "
             f"{self.differences} differences: {dict(self.kinds.most_common())}; "
             f"published {dict(self.published)}, {self.refusals} times with somebody in the way, "
-            f"seen {dict(self.doubted)}"
+            f"seen {dict(self.doubted)}, had as published {dict(self.had)}"
         )
 
 
@@ -197,6 +199,7 @@ class History(RuleBasedStateMachine):
         self.held: dict[Period, list[RawRow]] = {}  # months that need not be the sum of their weeks: what they hold
         self.detached: set[str] = set()
         self.rolled_up: dict[Period, tuple[list[RawRow], list[RawRow]]] = {}
+        self.copies = Copies(PERIODS)
         self.steps = 0
         if self.kind.adopted:
             self.weekly = {week: self.stored(week) for week in WEEKS}
@@ -206,6 +209,7 @@ class History(RuleBasedStateMachine):
         self.open.close()
         if self.steps:
             self.tally.lengths.append(self.steps)
+            self.tally.had += self.copies.tally
 
     @initialize(wanted=st.integers(0, 9))
     def begins(self, wanted: int) -> None:
@@ -519,6 +523,13 @@ class History(RuleBasedStateMachine):
             status = {"success": "completed", "failed": "failed"}[attempted.run.colour]
             assert statuses[attempted.run.run_id] == status
 
+    @invariant()
+    def every_period_can_be_had_as_it_was_published(self) -> None:
+        """At the last publishes, and every twenty steps at all of them."""
+        with psycopg.connect(self.stages.schema_dsn, autocommit=True) as connection:
+            self.copies.look(connection)
+            self.copies.compare(connection, newest=3 if self.steps % 20 else None)
+
     # the model
 
     def settle(self) -> None:
@@ -581,6 +592,9 @@ class History(RuleBasedStateMachine):
 
         :param follows: months and quarters are summed at once, or may differ until the next check.
         """
+        if not follows:
+            with psycopg.connect(self.stages.schema_dsn) as connection:
+                self.copies.excuse(connection, period)
         if period.sync_type is not WEEKLY and period not in self.own:
             self.held[period] = rows
             return
@@ -774,3 +788,5 @@ def test_any_history_ends_each_step_in_the_recomputed_rows(
     assert tally.refusals or kind.adopted
     assert tally.tables >= 3 * (STEPS + 1)  # after the beginning and after each step
     assert tally.differences == 0
+    assert tally.had["exact"] > 10 * STEPS
+    assert not (kind.adopted and tally.had["refused"])

@@ -70,6 +70,9 @@ def test_a_writer_publishes_and_a_reader_sees_what_was_attached_and_swapped(
     with psycopg.connect(reader, autocommit=True) as connection:
         for table in ("weekly_summary", "monthly_summary", "quarterly_summary"):
             assert connection.execute(f"select total_clicks from sqp.{table}").fetchall() == [(3,)]  # type: ignore[arg-type]
+        for kind, first in (("weekly", "2026-11-08"), ("monthly", "2026-11-01"), ("quarterly", "2026-10-01")):
+            published = f"select total_clicks from sqp.{kind}_as_of('{first}', clock_timestamp())"
+            assert connection.execute(published.encode()).fetchall() == [(50,)]
     assert committing.execute(
         "select count(*) from pg_inherits as i join pg_class as c on c.oid = i.inhparent where c.relkind = 'p'"
     ).fetchall() == [(6,)]
@@ -104,6 +107,10 @@ def test_a_reader_does_nothing_else(committing: Connection, login: Login, publis
         "mark_derived('monthly', '2026-11-01')",
         "record_derived('monthly', '2026-11-01')",
         "delete_derived()",
+        "begin_version()",
+        "end_version(1)",
+        "keep_changes('weekly', 'INSERT', '{2026-11-08}', 1)",
+        "delete_old_changes('1 day')",
     ]
     refused(
         login("sqp_reader"),

@@ -19,13 +19,22 @@ WEEK = (
     " values ('2026-11-08', '2026-11-14', 'a', 'B000000001', 7)"
 )
 FOR_READERS = [
+    "as_of(anyelement,date,timestamp with time zone)",
     "check_data_freshness()",
     "first_day_of(text,date)",
     "get_latest_sync_status(character varying)",
+    "monthly_as_of(date,timestamp with time zone)",
     "newest_period_before(regclass,date)",
     "partitions_of(regclass)",
+    "quarterly_as_of(date,timestamp with time zone)",
+    "rate(bigint,bigint)",
     "row_hash(text,text,text)",
+    "row_hash_of(period_type)",
+    "rows_as_of(period_type,period_version)",
     "table_freshness()",
+    "totals_of(text)",
+    "version_as_of(period_type,date,timestamp with time zone)",
+    "weekly_as_of(date,timestamp with time zone)",
 ]
 
 

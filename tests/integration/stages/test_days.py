@@ -52,3 +52,12 @@ def test_types_that_the_settings_do_not_name_keep_their_days(stages: Stages) -> 
     allow(stages, monthly=40)
     allowed = stages.query("select days_allowed from period_type order by step")
     assert [row["days_allowed"] for row in allowed] == [14, 40, 135]
+
+
+def test_the_daily_task_tells_the_triggers_how_many_changes_are_kept(stages: Stages) -> None:
+    for rows, kept in ((0, 0), (5, 5), (10**12, 2**31 - 1)):
+        target = stages.settings.target.model_copy(update={"keep_changes_rows": rows})
+        settings = stages.settings.model_copy(update={"target": target})
+        task = StaleRunsOperator(task_id="close_stale_runs", settings=settings)
+        task.execute(Run("d", {}).context("close_stale_runs"))
+        assert stages.query("select distinct kept_changes as kept from period_type") == [{"kept": kept}]

@@ -50,6 +50,7 @@ def test_summaries_stay_unless_a_setting_says_otherwise(keeping: Stages) -> None
         "runs": 0,
         "alerts": 0,
         "source_periods": 0,
+        "changes": 0,
     }
     assert len(keeping.target()) == 2
 

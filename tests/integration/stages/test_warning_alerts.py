@@ -103,3 +103,27 @@ def test_a_dag_that_cannot_use_its_log_is_notified_once_for_all_its_runs(stages:
         context = cast("dict[str, Any]", run.context("log_start", run.errors["log_start"]))
         notify_unlogged(cast("Context", context | {"task": stages.operator(run, "log_start")}))
     assert webhook.titles() == ["SQP sync failed: sqp_weekly_sync could not use its log"]
+
+
+def test_a_large_restatement_is_sent_each_time_and_an_arriving_week_is_not(
+    landing: Landing, stages: Stages, webhook: Webhook
+) -> None:
+    land(landing, WEEK, rows=2)
+    stages.sync(WEEK)
+    landing.land(*(report_row(f"late {n}", week=WEEK) for n in range(20)))
+    stages.sync(WEEK)
+    assert webhook.messages == []
+    for hour in (6, 7):
+        landing.land(
+            *(
+                report_row(f"late {n}", week=WEEK, asin_impression_count=hour, ingested_at=f"2026-11-25T0{hour}:00:00Z")
+                for n in range(6)
+            )
+        )
+        stages.sync(WEEK)
+    restated = [message for message in webhook.messages if "SQP period restated" in message["title"]]
+    assert [message["title"] for message in restated] == ["SQP period restated: weekly 2026-11-08..2026-11-14"] * 2
+    assert "week 2026-11-08..2026-11-14 was restated: 6 of 22 rows changed, impressions " in str(restated[0])
+    landing.land(report_row("late 0", week=WEEK, asin_impression_count=9, ingested_at="2026-11-26T06:00:00Z"))
+    stages.sync(WEEK)
+    assert sum("restated" in title for title in webhook.titles()) == 2
