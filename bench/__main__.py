@@ -29,14 +29,14 @@ from bench.trial import Measurement, Trial
 
 EPILOG = (
     "python -m bench parsing --help, python -m bench feeds --help: what many feeds cost Airflow. "
-    "python -m bench start --help: what Airflow adds to a sync."
+    "python -m bench start --help: what Airflow adds to a sync. python -m bench prove --help: what a proof costs."
 )
 OF_A_CURVE = ("limit", "first")
 
 
 def main() -> int:
     """Measure, print, write."""
-    if sys.argv[1:2] in (["parsing"], ["feeds"], ["start"]):
+    if sys.argv[1:2] in (["parsing"], ["feeds"], ["start"], ["prove"]):
         other = import_module(f"bench.{sys.argv[1]}.__main__")
         return int(other.main(sys.argv[2:]))
     arguments = _parser().parse_args()

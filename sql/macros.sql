@@ -12,3 +12,5 @@ concat(cast(div({{ number }}, {{ 10 ** places }}) as string), '.', lpad(cast(mod
 {% if unit == "week" %}date_sub({{ day }}, interval (extract(dayofweek from {{ day }}) - 1) day)
 {%- else %}cast(date_trunc({{ day }}, {{ unit }}) as date){% endif %}
 {%- endmacro %}
+{# One of 4,096 buckets, by the key of a row; sql/queries/proof.sql has the same for Postgres. #}
+{% macro bucket() %}cast(concat('0x', substr(to_hex(md5(concat(asin, query))), 1, 3)) as int64){% endmacro %}

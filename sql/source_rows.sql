@@ -141,7 +141,8 @@ with mapped as (  -- one scan, pruned on the raw date; columns get their logical
     union all
 {% endif %}
 {% endfor %}
-),
+)
+{%- block rows %},
 
 placed as (
     select
@@ -376,3 +377,4 @@ select
 
     ) as row_hash
 from rated
+{% endblock %}

@@ -27,7 +27,7 @@ from bench.target import Server
 from sqp_provider.core.period import Period, SyncType
 
 DAGS_OF_A_FEED = 4
-DAGS_OF_ALL = 3
+DAGS_OF_ALL = 4
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`make demo`: sync sample weeks, a month and a quarter through the Dags, then three feeds from one file."""
+"""`make demo`: sync sample weeks, months and quarters through the Dags, prove a figure, then three feeds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WEEKS = 4
 
 
 class Demo(Runs):
-    """One feed: sync weeks, a month and a quarter, sync one week again, and restate another at the source."""
+    """One feed: sync weeks, a month and a quarter, one week again, restate another at the source, prove a figure."""
 
     def run(self) -> None:
         """Sync weeks, a month and a quarter, then one week again, then what the source restates."""
@@ -37,6 +37,20 @@ class Demo(Runs):
         self.report.say("sqp_restatements checks again and finds")
         if not self.check(periods=WEEKS):
             self.report.say("  every period equals the source")
+        self.prove(weeks[-1])
+
+    def prove(self, week: date) -> None:
+        """Prove a figure, change it by hand, and prove it again before and after the daily check has healed it."""
+        (figure,) = self.report.query("one_figure", period_start=week)
+        self.report.say(f'sqp prove weekly {week} --query "{figure["query"]}" --asin {figure["asin"]}')
+        self.proof(week, figure, expected=0)
+        self.report.query("change_figure", period_start=week, **figure)
+        self.report.say("Somebody adds a click to it by hand")
+        self.proof(week, figure, expected=1)
+        self.report.say("sqp_restatements checks the source and finds")
+        for period in self.check(periods=WEEKS):
+            self.sync(period["sync_type"], period["period_start"], "healed")
+        self.proof(week, figure, expected=0)
 
     def show(self) -> None:
         """Print the tables that a person would query."""

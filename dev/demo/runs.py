@@ -13,6 +13,7 @@ from typing import Any
 
 from dev.demo.report import Report
 from sqp_provider.core.period import SyncType
+from sqp_provider.core.proof import Asked
 from sqp_provider.core.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,6 +31,7 @@ class Runs:
         self.settings = settings
         self.syncs: list[tuple[str, Any]] = []
         self.checks: list[Any] = []
+        self.wrong_proofs: list[str] = []
 
     def sync(self, sync_type: str, first_day: date, why: str) -> None:
         """Run the type's Dag for one period and print a line about it."""
@@ -56,17 +58,34 @@ class Runs:
             self.report.say(f"  {period['sync_type']:<9} {period['period_start']} {period['status']:<10} {rows}")
         return found
 
+    def proof(self, week: date, figure: Mapping[str, str], expected: int) -> None:
+        """Prove a week and a row of it; print the answer, and the row where it differs."""
+        started = time.monotonic()
+        with output_to(LOG):
+            from sqp_provider.proof import Prover  # slow to import
+
+            proof = Prover(self.settings, Asked(SyncType.WEEKLY, week, figure["query"], figure["asin"])).prove()
+        seconds = f"({time.monotonic() - started:.1f} s)"
+        self.report.say(f"  {proof.answer}, exit code {proof.verdict.exit_code}  {seconds}")
+        for row in proof.difference.rows if proof.difference else ():
+            both = (
+                f"{column} {one} at the source, {other} in Postgres" for column, (one, other) in row.columns.items()
+            )
+            self.report.say(f'  "{row.query}", {row.asin}: {"; ".join(both)}')
+        if proof.verdict.exit_code != expected:
+            self.wrong_proofs.append(f"the proof of {week} ended with {proof.verdict.exit_code}, not {expected}")
+
     def differing(self) -> list[dict[str, Any]]:
         """Return the periods that differ from what the source had at the last check."""
         return self.report.query("to_sync")
 
     @property
     def failed(self) -> list[str]:
-        """The runs and checks that failed, and the periods that still differ from the source."""
+        """The runs, checks and proofs that failed, and the periods that still differ from the source."""
         syncs = [title for title, run in self.syncs if run.state != "success"]
         checks = [f"check {n}" for n, run in enumerate(self.checks, 1) if run.state != "success"]
         differing = [f"{p['sync_type']} {p['period_start']} is {p['status']}" for p in self.differing()]
-        return [*syncs, *checks, *differing]
+        return [*syncs, *checks, *differing, *self.wrong_proofs]
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from sqp_provider.commands.arguments import DONE, FAILED
 from sqp_provider.commands.delete_feed import add_delete_feed
 from sqp_provider.commands.doctor import add_doctor
 from sqp_provider.commands.migrate import add_migrate, add_take_over
+from sqp_provider.commands.prove import add_prove
 from sqp_provider.core.errors import SyncError
 from sqp_provider.landings.command import add_landings
 from sqp_provider.revisions import MigrationError
@@ -32,9 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sqp",
-        description="SQP Sync on the command line: prepare the target's schema, check all that a sync needs, load "
-        "exports into BigQuery, delete a feed.",
-        epilog="Exit codes: 0 done, 1 failed (standard error says why), 2 wrong arguments.",
+        description="SQP Sync on the command line: prepare the target's schema, check all that a sync needs, prove "
+        "figures, load exports into BigQuery, delete a feed.",
+        epilog="Exit codes: 0 done, 1 failed (standard error says why), 2 wrong arguments. "
+        "'sqp prove' has its own: see its --help.",
     )
     parser.add_argument("--version", action="version", version=f"airflow-provider-sqp {__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
@@ -43,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     landings = commands.add_parser("landings", help="load Amazon's CSV exports into BigQuery")
     add_landings(landings.add_subparsers(required=True, metavar="command"))
     add_doctor(commands)
+    add_prove(commands)
     add_delete_feed(commands)
     return parser
 

@@ -21,6 +21,7 @@ OPERATORS = (
     "metrics",
     "migrate",
     "owner",
+    "prove",
     "publish",
     "restatements",
     "retention",

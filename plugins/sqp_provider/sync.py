@@ -181,6 +181,23 @@ def doctor_params(feeds: Feeds) -> dict[str, Param]:
     }
 
 
+def prove_params(feeds: Feeds) -> dict[str, Param]:
+    """Return the form of a proof."""
+    sync_types = [sync_type.value for sync_type in SyncType]
+    return feeds_param(feeds) | {
+        "sync_type": Param(SyncType.WEEKLY.value, type="string", enum=sync_types, title="Type"),
+        "period_start": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            title="Period start",
+            description="First day of the period. Empty: the newest one that is due.",
+        ),
+        "query": Param(None, type=["null", "string"], title="Query", description="A query of the period. Empty: all."),
+        "asin": Param(None, type=["null", "string"], title="ASIN", description="An ASIN of the period. Empty: all."),
+    }
+
+
 def restatement_params() -> dict[str, Param]:
     """Return the form for a check for restatements that a person starts."""
     sync_types = [sync_type.value for sync_type in SyncType]

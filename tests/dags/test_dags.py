@@ -36,6 +36,7 @@ def test_every_file_parses_to_the_dag_of_its_name(airflow: AirflowRuns) -> None:
         "sqp_freshness",
         "sqp_migrate",
         "sqp_monthly_sync",
+        "sqp_prove",
         "sqp_quarterly_sync",
         "sqp_restatements",
         "sqp_weekly_sync",

@@ -27,7 +27,7 @@ __all__ = ["watched"]  # a fixture
 
 US, CA = "acme_us", "acme_ca"
 OF_A_FEED = (*(sync_type.dag_id for sync_type in SyncType), "sqp_restatements")
-OF_ALL = ("sqp_doctor", "sqp_freshness", "sqp_migrate")
+OF_ALL = ("sqp_doctor", "sqp_freshness", "sqp_migrate", "sqp_prove")
 
 Configure = Callable[[Mapping[str, Any]], Path]
 

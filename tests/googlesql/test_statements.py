@@ -9,7 +9,11 @@ from hypothesis import given
 
 from sqp_provider.core.errors import SourceEmpty
 from sqp_provider.core.period import Period, SyncType
+from sqp_provider.core.proof import Asked
+from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.landings.columns import TABLE
+from sqp_provider.source.proof import FreshSnapshot, landings_statement
+from sqp_provider.source.table import Source
 from sqp_provider.sql_files import bigquery_statement, sql_folder
 from tests.googlesql.client import GoogleSqlClient
 from tests.googlesql.configurations import KINDS, Configuration, configurations
@@ -18,12 +22,15 @@ from tests.googlesql.extracted import source_over, sync_of
 from tests.googlesql.googlesql import analyze
 
 DAY = date(2026, 11, 8)
+ODD_QUERY = "it's @first_day `of` \\ \"-- \u200b\t日\U0001f600"
 SENT = (
     *("extract", "totals", "changes", "near_misses", "reject_reasons"),
     *("totals", "reject_reasons", "dates", "dates", "share"),
+    *("buckets", "bucket_rows", "landings", "landings"),
 )
 """The templates of what is sent of a type, in this order: the first totals and reasons are the snapshot's, the second a
-window's; the dates are those of all rows and of a window; the share is a week's, whatever the type."""
+window's; the dates are those of all rows and of a window; the share is a week's, whatever the type; the landings are
+those of a period and of a key."""
 
 INCLUDED = ("landed", "macros", "source_rows")
 
@@ -56,7 +63,18 @@ def send_every_statement(configuration: Configuration, sync_type: SyncType) -> G
     for recent in (False, True):
         source.hook.rows(source.dates_statement([], recent=recent), parameters)
     source.hook.rows(source.share_statement(), parameters)
+    prove(source, snapshot, sync.period)
     return client
+
+
+def prove(source: Source, snapshot: Snapshot, period: Period) -> None:
+    """The snapshot has a reject alone, so that no bucket has a row; what has landed of it is shown all the same."""
+    fresh = FreshSnapshot(source, period, snapshot)
+    assert (fresh.buckets(), fresh.rows([0, 4095])) == ({}, [])
+    for query, asin in ((None, None), (ODD_QUERY, "B000000001")):
+        statement = landings_statement(source, period, period, Asked(period.sync_type, period.first_day, query, asin))
+        landed = source.hook.rows(statement)  # without parameters: as a person runs it
+        assert len(landed) == (1 if query is None and asin is None else 0)
 
 
 def send_for_each_type(configuration: Configuration) -> None:

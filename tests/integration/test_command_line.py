@@ -102,6 +102,9 @@ def test_migrate_works_after_somebody_deleted_the_owner(database: str) -> None:
         ["take-over", "--dsn", NOWHERE],
         ["take-over", "--dsn", NOWHERE, "--airflow", ""],
         ["dance"],
+        ["prove", "weekly"],
+        ["prove", "weekly", "8 November"],
+        ["prove", "daily", "2026-11-08"],
     ],
 )
 def test_wrong_arguments_exit_with_2(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,6 +122,7 @@ def test_wrong_arguments_exit_with_2(arguments: list[str], monkeypatch: pytest.M
         (["take-over", "--help"], "Example: sqp take-over --airflow https://airflow.example.com"),
         (["delete-feed", "--help"], "Example: sqp delete-feed acme_us --config dags/sqp_config.yaml --yes"),
         (["doctor", "--help"], "Example: sqp doctor --config dags/sqp_config.yaml --price-per-tib 6.25"),
+        (["prove", "--help"], 'Example: sqp prove weekly 2026-11-08 --query "wireless mouse" --asin B000000001'),
         (["--version"], f"airflow-provider-sqp {__version__}"),
     ],
 )

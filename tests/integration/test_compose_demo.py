@@ -115,7 +115,7 @@ def test_what_the_demo_unpauses_are_the_syncs_of_each_feed_and_nothing_else() ->
     for content in (TWO_FEEDS, {"source": {"table": "amazon.report"}}):
         feeds = Feeds.checked(content, origin="test")
         others = [settings.named("sqp_restatements") for settings in feeds.settings.values()]
-        every = [*sync_dags(feeds), *others, "sqp_freshness", "sqp_migrate", "sqp_doctor"]
+        every = [*sync_dags(feeds), *others, "sqp_freshness", "sqp_migrate", "sqp_doctor", "sqp_prove"]
         assert [dag_id for dag_id in every if re.search(f"{pattern}$", dag_id)] == sync_dags(feeds)
 
 

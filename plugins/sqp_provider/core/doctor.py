@@ -108,11 +108,17 @@ def _answer(check: Check) -> Answer:
     try:
         return check.ask()
     except SyncError as error:
-        found, _, advice = str(error).partition(_UNCHANGED)
-        return failed(found, "Run the doctor again when it answers." if error.heals else _CLEAR.sub("", advice).strip())
+        found, advice = told(error)
+        return failed(found, "Run the doctor again when it answers." if error.heals else advice)
     except Exception as error:  # one question that breaks must not hide what the others find
         what = " ".join(str(error).split())[:300]
         return failed(f"the check broke: {type(error).__name__}: {what}", "Report this as a mistake of SQP Sync.")
+
+
+def told(error: SyncError) -> tuple[str, str]:
+    """Return what an error found and what to do, for somebody who is no task: without what only a task can do."""
+    found, _, advice = str(error).partition(_UNCHANGED)
+    return found, _CLEAR.sub("", advice).strip()
 
 
 def has_failed(findings: Iterable[Finding]) -> bool:

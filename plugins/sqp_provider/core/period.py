@@ -213,6 +213,16 @@ class Period:
         }
 
     @property
+    def weeks(self) -> list[Period]:
+        """The weeks of a month or quarter: those whose first day is in it."""
+        week = Period.containing(SyncType.WEEKLY, self.first_day + timedelta(days=6))
+        weeks: list[Period] = []
+        while week.first_day <= self.last_day:
+            weeks.append(week)
+            week = Period.starting(SyncType.WEEKLY, week.next_first_day)
+        return weeks
+
+    @property
     def dates(self) -> str:
         """``2026-11-08..2026-11-14``."""
         return f"{self.first_day}..{self.last_day}"

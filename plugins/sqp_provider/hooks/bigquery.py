@@ -224,6 +224,11 @@ class SqpBigQueryHook(BigQueryHook):
             job = client.query(statement, job_config=config, location=location, retry=self.retry, job_retry=None)
             return int(job.total_bytes_processed or 0)
 
+    def drop(self, table: str) -> None:
+        """Delete a table of ours; one that is gone already is none to delete."""
+        with explained(f"deleting BigQuery table {table}"):
+            self.client.delete_table(table, not_found_ok=True, retry=self.retry)
+
     def facts_of(self, table: str) -> TableFacts:
         """Return what BigQuery says of a table or view.
 

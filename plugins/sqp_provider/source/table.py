@@ -100,6 +100,10 @@ class Source:
         leaves = [self.landing.leaf_of(path) for path in feeds]
         return self._rendered("dates", SyncType.WEEKLY, feeds=leaves, recent=recent)
 
+    def landings_statement(self, sync_type: SyncType, *, by_query: bool, by_asin: bool) -> str:
+        """Render the statement that shows all landings of a period, or those of one query, one ASIN or both."""
+        return self._rendered("landings", sync_type, by_query=by_query, by_asin=by_asin)
+
     def share_statement(self) -> str:
         """Render the statement that counts the rows of a window of weeks, and those of them that belong to the feed."""
         return self._rendered("share", SyncType.WEEKLY)

@@ -68,19 +68,17 @@ class StoredColumns:
         """Return a whole number as both sides write it: one that is kept as a decimal has no decimal point."""
         return sql.SQL("{}::bigint").format(sql.Identifier(column))
 
+    def as_written(self, column: str) -> sql.Composable:
+        """Return an extra as both sides write it: a price with its four places, a text as it is, else a count."""
+        if column in {price.column for price in PRICES}:
+            return sql.SQL(f"{{}}::numeric(18, {PRICE_PLACES})").format(sql.Identifier(column))
+        return sql.Identifier(column) if column in {text.column for text in TEXTS} else self.count(column)
+
     @property
     def query_and_extras(self) -> sql.Composed:
         """Return the end of a row's text as both sides write it; a row without extras has none, not even empty ones."""
-        prices, texts = {price.column for price in PRICES}, {text.column for text in TEXTS}
         names = sql.SQL(", ").join(map(sql.Identifier, EXTRAS))
-        written = sql.SQL(", ").join(
-            sql.SQL(f"{{}}::numeric(18, {PRICE_PLACES})").format(sql.Identifier(column))
-            if column in prices
-            else sql.Identifier(column)
-            if column in texts
-            else self.count(column)
-            for column in EXTRAS
-        )
+        written = sql.SQL(", ").join(map(self.as_written, EXTRAS))
         whole = "case when num_nonnulls({}) > 0 then query || e'\\n' || row({})::text else query end"
         return sql.SQL(whole).format(names, written)
 

@@ -40,11 +40,13 @@ class Sums:
 
     :param staged: rows that are not published yet, and replace those that are: the week that is being published, and
         the months that are summed from it.
+    :param of_weeks: add up the weeks of a quarter even where its months are their sums already.
     """
 
     database: Database
     run: SyncRun
     staged: Mapping[Period, sql.Composable]
+    of_weeks: bool = False
 
     @cached_property
     def addends(self) -> list[Addend]:
@@ -78,7 +80,7 @@ class Sums:
         """A quarter is the sum of its months where these are sums themselves, unknown figures included."""
         period, weeks = self.run.period, SyncType.WEEKLY
         months: dict[Period, sql.Composable] = {}
-        if period.sync_type is SyncType.QUARTERLY:
+        if period.sync_type is SyncType.QUARTERLY and not self.of_weeks:
             stored = self.database.table(SyncType.MONTHLY.target_table)
             for row in self._rows("summed_months", period):
                 months[Period.starting(SyncType.MONTHLY, row["period_start"])] = stored
