@@ -211,7 +211,7 @@ def feed_name(values: Sequence[str]) -> str:
     countries = {marketplace: country for country, marketplace in MARKETPLACES.items()}
     words = "_".join(countries.get(value.upper(), value) for value in values)
     name = re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")[:36].rstrip("_")
-    return name if name[:1].isalpha() and name != "all" and not name.endswith("_staging") else f"feed_{name}x"
+    return name if name[:1].isalpha() and name != "all" and not f"_{name}".endswith("_staging") else f"feed_{name}x"
 
 
 def unused(name: str, taken: Container[str]) -> str:
