@@ -105,8 +105,9 @@ screenshots: services ## Take every picture of docs/screenshots again; it needs 
 	@$(WITH_ENV) SQP_REQUIRE_CHROMIUM=1 pytest $(PICTURED)
 	@for picture in docs/screenshots/*.png; do cp "build/screenshots/$${picture##*/}" docs/screenshots/; done
 
-docs: install ## Write docs/configuration.md from the settings
+docs: install ## Write docs/configuration.md and docs/status-json.md from the code
 	@PYTHONPATH=plugins .venv/bin/python -m dev.config_reference
+	@PYTHONPATH=plugins .venv/bin/python -m dev.json_reference
 
 format: install ## Fix style and format
 	@.venv/bin/ruff check --fix --quiet .

@@ -64,7 +64,16 @@ select
     p.last_finished_at,
     p.source_row_count,
     p.source_seen_at,
-    p.cause
+    p.cause,
+    p.verdict,
+    p.coverage,
+    p.asins_found,
+    p.asins_expected,
+    p.expected_by,
+    p.weeks_published,
+    p.weeks_total,
+    p.trusted,
+    p.why
 from period_type as t
 join period_status as p
     on p.sync_type = t.sync_type

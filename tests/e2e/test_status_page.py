@@ -94,10 +94,10 @@ def test_a_period_shows_its_counts_on_hover_and_by_keyboard(viewer: Airflow, wee
     expect(cell.locator(".tip")).to_contain_text("3 rows")
     viewer.page.mouse.move(0, 0)
     expect(cell.locator(".tip")).to_be_hidden()
-    press_tab_until(viewer, "document.activeElement.matches('#calendar .cell')", most=60)
+    press_tab_until(viewer, "document.activeElement.matches('#calendar .cell')", most=200)
     focused = viewer.frame.locator("#calendar .cell:focus")
     expect(focused.locator(".tip")).to_be_visible()
-    press_tab_until(viewer, "document.activeElement.matches('#calendar a.cell')", most=60)
+    press_tab_until(viewer, "document.activeElement.matches('#calendar a.cell')", most=200)
     label = str(viewer.frame.locator("#calendar .cell:focus").get_attribute("aria-label"))
     viewer.page.keyboard.press("Enter")
     expect(viewer.frame.get_by_role("heading", level=1)).to_contain_text(re.findall(r"\d{4}-\d\d-\d\d", label)[0])
@@ -128,7 +128,7 @@ def test_the_tab_key_skips_to_the_history_and_goes_through_it_in_order(
     to_table = press_tab_until(viewer, "document.activeElement.matches('.scroll')", most=30)
     filters = [name for name in to_table if name in ("type", "status", "dag_id", "period_from", "period_to", "text")]
     assert list(dict.fromkeys(filters)) == ["type", "status", "dag_id", "period_from", "period_to", "text"]
-    assert to_table[:2] == ["Overview", "History"]
+    assert to_table[:3] == ["Overview", "History", "Search"]
     assert to_table[-3:] == ["Filter", "Reset", "Syncs"]
     assert press_tab_until(viewer, "true", most=1) == [f"sync {failed}"]
     viewer.page.reload()
@@ -261,7 +261,7 @@ def test_the_page_follows_airflows_theme_at_once(viewer: Airflow, weekly: Synced
     background = "getComputedStyle(document.body).backgroundColor"
     assert viewer.page.frames[-1].evaluate(background) == "rgb(255, 255, 255)"
     viewer.page.evaluate("localStorage.setItem('theme', 'dark')")  # as Airflow's own switch does
-    expect(viewer.frame.locator("body")).to_have_css("background-color", "rgb(17, 19, 24)")
+    expect(viewer.frame.locator("body")).to_have_css("background-color", "oklch(0.23185 0.0323 266.44)")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -49,6 +49,7 @@ def test_a_report_asks_for_period_log_row_and_error() -> None:
 
 def test_the_pages_stay_short_enough_to_be_read() -> None:
     pages = {ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")}
-    pages.remove(ROOT / "docs" / "configuration.md")  # written from the settings, and looked up, not read
+    # Written from the code, and looked up, not read.
+    pages -= {ROOT / "docs" / "configuration.md", ROOT / "docs" / "status-json.md"}
     words = sum(len(page.read_text(encoding="utf-8").split()) for page in pages)
     assert words < 12_000, "say each thing once; the decisions of docs/adr do not count"

@@ -12,8 +12,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 HEADERS = {
     "content-security-policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'self'"
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
     ),
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
@@ -48,7 +48,7 @@ class StatusPage:
         from airflow.api_fastapi.core_api.security import requires_access_view
         from fastapi import Depends, FastAPI
 
-        from sqp_provider.status import api, errors, pages
+        from sqp_provider.status import api, errors, pages, story_api, story_pages
 
         app = FastAPI(
             title="SQP sync",
@@ -59,8 +59,10 @@ class StatusPage:
         )
         errors.answer_errors(app)
         for feed in ("", "/feeds/{feed}"):
-            app.include_router(api.feed_router, prefix=f"/api{feed}")
-            app.include_router(pages.feed_router, prefix=feed)
+            for router in (api.feed_router, story_api.feed_router):
+                app.include_router(router, prefix=f"/api{feed}")
+            for router in (pages.feed_router, story_pages.feed_router):
+                app.include_router(router, prefix=feed)
         app.include_router(api.router, prefix="/api")
         app.include_router(pages.router)
         return app

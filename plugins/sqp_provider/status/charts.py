@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
-from sqp_provider.status.models import HistoryRow
+from sqp_provider.status.sync_models import HistoryRow
 
 WIDTH, HEIGHT = 600, 120
 GAP = 2

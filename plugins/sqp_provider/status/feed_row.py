@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 
+from pydantic import Field
+
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.status.filters import MatrixFilter
 from sqp_provider.status.models import Activity, Freshness, Headline, Moment, PeriodStatus, Problem, Row
@@ -21,32 +23,26 @@ NAMED = 5
 class FeedHeadline(Headline):
     """The answer for one type, with the period's status in ``period_status``."""
 
-    status: str
+    status: str = Field(description="how the period stands, as in `periods`")
 
 
 class FeedRow(Row):
     """A feed in the matrix."""
 
-    feed: str
-    status: str
-    """That of its newest due week, or ``not readable`` or ``misconfigured``."""
-    is_trusted: bool
-    """Whether its newest due week can be trusted."""
-    needs_a_look: bool
-    """Whether the week cannot be trusted, the month or quarter is neither synced nor derived, or a table is stale."""
-    why: str | None
-    todo: str | None
-    """What a person should do, if anything is known."""
-    headlines: tuple[FeedHeadline, ...] = ()
-    weeks: tuple[PeriodStatus | None, ...] = ()
-    """Oldest first; None where nothing is known of the week."""
-    stale_tables: tuple[str, ...] = ()
-    last_sync_log_id: int | None = None
-    last_status: str | None = None
-    last_sync_at: Moment | None = None
-    bytes_processed: int | None = None
-    """What BigQuery read for its runs in the last 30 days."""
-    problem: Problem | None = None
+    feed: str = Field(description="its name")
+    status: str = Field(description="that of its newest due week, or `not readable` or `misconfigured`")
+    is_trusted: bool = Field(description="whether its newest due week can be trusted")
+    needs_a_look: bool = Field(description="whether week, month or quarter are in doubt, or a table is stale")
+    why: str | None = Field(description="the first trouble, in a sentence or two")
+    todo: str | None = Field(description="what a person should do, if anything is known")
+    headlines: tuple[FeedHeadline, ...] = Field(default=(), description="the answer for each type")
+    weeks: tuple[PeriodStatus | None, ...] = Field(default=(), description="the last eight, oldest first")
+    stale_tables: tuple[str, ...] = Field(default=(), description="the summary tables that are older than allowed")
+    last_sync_log_id: int | None = Field(default=None, description="its last run")
+    last_status: str | None = Field(default=None, description="of that run: started, completed or failed")
+    last_sync_at: Moment | None = Field(default=None, description="when that run finished, or started")
+    bytes_processed: int | None = Field(default=None, description="what BigQuery read for its runs of the last 30 days")
+    problem: Problem | None = Field(default=None, description="why it cannot be read")
 
 
 def feed_row(

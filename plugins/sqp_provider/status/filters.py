@@ -24,7 +24,9 @@ def _storable(text: str) -> str:
 RunPart = Annotated[str, Path(max_length=250, description="dag_id or run_id"), AfterValidator(_storable)]
 
 
-class _Query(BaseModel):
+class Parameters(BaseModel):
+    """Parameters of an address."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     @field_validator("*", mode="before")
@@ -34,7 +36,7 @@ class _Query(BaseModel):
         return None if isinstance(value, str) and not _storable(value).strip() else value
 
 
-class HistoryFilter(_Query):
+class HistoryFilter(Parameters):
     """The filter of the history: ``?type=weekly&status=failed&period_from=2026-10-01&text=Superseded&before=4711``."""
 
     type: SyncType | None = None
@@ -57,25 +59,35 @@ class HistoryFilter(_Query):
         return {key: str(value) for key, value in self.model_dump(exclude={"before"}).items() if value is not None}
 
 
-class PeriodFilter(_Query):
+class PeriodFilter(Parameters):
     """The filter of the periods: ``?type=monthly&periods=12``."""
 
     type: SyncType | None = None
     periods: int | None = Field(default=None, ge=1, le=520)
 
 
-class MatrixFilter(_Query):
+class MatrixFilter(Parameters):
     """The filter of the feeds: ``?show=untrusted&find=acme``."""
 
     show: Literal["all", "untrusted"] | None = None
     find: str | None = Field(default=None, max_length=200, description="part of a feed's name, or of what is wrong")
 
 
-class RejectsFilter(_Query):
+class OverviewFilter(Parameters):
+    """Of which type the overview has a chart: ``?chart=monthly``."""
+
+    chart: SyncType | None = None
+
+
+class StartFilter(MatrixFilter, OverviewFilter):
+    """The filter of the feeds, or what the overview of the only feed shows."""
+
+
+class RejectsFilter(Parameters):
     """The format of the rejects: ``?format=csv``."""
 
     format: Literal["csv", "ndjson"] | None = None
 
 
-class NoQuery(_Query):
+class NoQuery(Parameters):
     """A page that takes no parameters."""

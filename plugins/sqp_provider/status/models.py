@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, computed_field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from sqp_provider.core.contract import REJECT_REASONS
 from sqp_provider.core.period import SyncType
 
 Moment = Annotated[datetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 """A time in UTC, whatever the server's time zone is."""
 
 Verdict = Literal["yes", "care", "wait", "no"]
-StageState = Literal["done", "skipped", "failed", "running", "not reached"]
 
 
 class Row(BaseModel):
@@ -27,219 +25,106 @@ class Row(BaseModel):
 class Freshness(Row):
     """A row of ``table_freshness()``; the ``last_…`` columns are those of the latest run of the table's type."""
 
-    table_name: str
-    newest_day: date | None
-    days_old: int | None
-    days_allowed: int
-    is_stale: bool
-    last_sync_log_id: int | None
-    last_status: str | None
-    last_error: str | None
-    asked_at: Moment
+    table_name: str = Field(description="the summary table")
+    newest_day: date | None = Field(description="the last day of its newest finished period; null: it has none")
+    days_old: int | None = Field(description="how many days ago that was")
+    days_allowed: int = Field(description="how many days it may be; the setting is `freshness.days_allowed`")
+    is_stale: bool = Field(description="whether it is older than allowed")
+    last_sync_log_id: int | None = Field(description="the last run of its type")
+    last_status: str | None = Field(description="of that run: started, completed or failed")
+    last_error: str | None = Field(description="why that run failed")
+    asked_at: Moment = Field(description="when the database was asked")
 
 
 class Latest(Row):
     """The last run of a type, from ``get_latest_sync_status()``; all but the type is None before the first run."""
 
-    sync_type: SyncType
-    sync_log_id: int | None
-    period_start: date | None
-    period_end: date | None
-    started_at: Moment | None
-    dag_id: str | None
-    run_id: str | None
-    outcome: str | None
-    last_sync_status: str | None
-    last_sync_time: Moment | None
-    records_processed: int | None
-    next_sync_due: Moment | None
+    sync_type: SyncType = Field(description="weekly, monthly or quarterly")
+    sync_log_id: int | None = Field(description="the last run; null: none has run")
+    period_start: date | None = Field(description="the first day of its period")
+    period_end: date | None = Field(description="the last day of its period")
+    started_at: Moment | None = Field(description="when it started")
+    dag_id: str | None = Field(description="its Dag")
+    run_id: str | None = Field(description="its Dag run")
+    outcome: str | None = Field(description="what its publish did: attached, swapped, difference, unchanged, skipped")
+    last_sync_status: str | None = Field(description="started, completed or failed")
+    last_sync_time: Moment | None = Field(description="when it finished")
+    records_processed: int | None = Field(description="how many rows it compared")
+    next_sync_due: Moment | None = Field(description="when the next run is expected")
 
 
 class Activity(Row):
     """The last run that counts, None before the first; and the bytes that BigQuery read for all runs of 30 days."""
 
-    last_sync_log_id: int | None
-    last_status: str | None
-    last_sync_at: Moment | None
-    bytes_processed: int
+    last_sync_log_id: int | None = Field(description="the last run")
+    last_status: str | None = Field(description="started, completed or failed")
+    last_sync_at: Moment | None = Field(description="when it finished, or started")
+    bytes_processed: int = Field(description="what BigQuery read for all runs of 30 days")
 
 
 class PeriodStatus(Row):
     """A row of the view ``period_status``."""
 
-    sync_type: SyncType
-    period_start: date
-    period_end: date
-    status: str
-    state: str | None
-    row_count: int | None
-    published_at: Moment | None
-    sync_log_id: int | None
-    last_sync_log_id: int | None
-    last_status: str | None
-    last_error: str | None
-    last_finished_at: Moment | None
-    source_row_count: int | None
-    source_seen_at: Moment | None
-    cause: str | None
+    sync_type: SyncType = Field(description="weekly, monthly or quarterly")
+    period_start: date = Field(description="the first day")
+    period_end: date = Field(description="the last day")
+    status: str = Field(description="synced, derived, adopted, restated, overwritten, outdated, running, failed, …")
+    state: str | None = Field(description="what the ledger says: synced, derived, adopted, deleted; null: nothing")
+    row_count: int | None = Field(description="rows when it was published; null for derived")
+    published_at: Moment | None = Field(description="when it was last published, derived or deleted")
+    sync_log_id: int | None = Field(description="the run that published it")
+    last_sync_log_id: int | None = Field(description="the run of it that started last")
+    last_status: str | None = Field(description="of that run: started, completed or failed")
+    last_error: str | None = Field(description="why that run failed")
+    last_finished_at: Moment | None = Field(description="when that run finished")
+    source_row_count: int | None = Field(description="rows that the daily check last saw at the source")
+    source_seen_at: Moment | None = Field(description="when it checked")
+    cause: str | None = Field(description="why a published period is overwritten, restated or outdated")
+    verdict: str | None = Field(description="complete, arriving, late, not yet, unknown; null: nothing to judge")
+    coverage: Decimal | None = Field(description="`asins_found / asins_expected`; null: not known")
+    asins_found: int | None = Field(description="how many of the expected ASINs it has")
+    asins_expected: int | None = Field(description="how many ASINs such a period regularly has")
+    expected_by: date | None = Field(description="when such a period is usually complete")
+    weeks_published: int | None = Field(description="of a month or quarter: how many of its weeks are published")
+    weeks_total: int | None = Field(description="and how many weeks it has")
+    trusted: bool = Field(description="whether its figures can be trusted")
+    why: str | None = Field(description="why, in a sentence")
 
 
 class Failure(Row):
     """A run that failed."""
 
-    sync_log_id: int
-    sync_type: str
-    period_start: date | None
-    period_end: date | None
-    started_at: Moment
-    completed_at: Moment | None
-    dag_id: str | None
-    run_id: str | None
-    stage: str | None
-    error_type: str | None
-    error_message: str | None
-
-
-class HistoryRow(Row):
-    """One run in the history."""
-
-    sync_log_id: int
-    sync_type: str
-    sync_status: str
-    period_start: date | None
-    period_end: date | None
-    started_at: Moment
-    completed_at: Moment | None
-    seconds: float | None
-    attempt: int
-    dag_id: str | None
-    run_id: str | None
-    outcome: str | None
-    records_processed: int | None
-    records_inserted: int | None
-    records_updated: int | None
-    records_deleted: int
-    rejects: int | None
-    stage: str | None
-    error_message: str | None
-
-
-class HistoryPage(Row):
-    """A page of runs, newest first; ``next_before`` is the value of ``before`` for the next page."""
-
-    rows: list[HistoryRow]
-    next_before: int | None
-
-
-class Check(Row):
-    """A quality check with both values."""
-
-    attempt: int | None
-    check_type: str
-    check_status: str
-    column_name: str | None
-    source_value: Decimal | None
-    target_value: Decimal | None
-    difference: Decimal | None
-    difference_pct: Decimal | None
-    check_message: str | None
-    check_query: str | None
-    created_at: Moment | None
-
-
-class RejectReason(Row):
-    """The kept rejects of one reason; ``examples`` are the first raw rows."""
-
-    attempt: int
-    reason: str
-    rows: int
-    examples: list[Any]
-
-    @computed_field
-    def explanation(self) -> str | None:
-        """What the reason means; None for a reason that another version of the provider wrote."""
-        return REJECT_REASONS.get(self.reason)
-
-
-class Sync(Row):
-    """A row of ``sync_log``."""
-
-    sync_log_id: int
-    sync_type: str
-    sync_status: str
-    started_at: Moment
-    completed_at: Moment | None
-    seconds: float | None
-    source_table: str
-    target_table: str
-    period_start: date | None
-    period_end: date | None
-    records_processed: int | None
-    records_inserted: int | None
-    records_updated: int | None
-    rejects: int | None
-    error_message: str | None
-    error_details: dict[str, Any] | None
-    sync_metadata: dict[str, Any] | None
-    dag_id: str | None
-    run_id: str | None
-    attempt: int
-    published_at: Moment | None
-
-
-class Stage(Row):
-    """A stage of the current attempt; ``at`` is the time that the stage wrote into the database, if it writes one."""
-
-    name: str
-    state: StageState
-    at: Moment | None
-    found: str
-
-
-class Attempt(Row):
-    """One attempt of a run: the current one, or an earlier one from ``sync_metadata``."""
-
-    attempt: int
-    started_at: Moment | None
-    completed_at: Moment | None
-    status: str | None
-    outcome: str | None
-    inserted: int | None
-    updated: int | None
-    rejects: int | None
-    error_message: str | None
-
-
-class SyncDetail(Row):
-    """One run with everything that is known of it."""
-
-    sync: Sync
-    balance: str | None
-    """Where every landed row went: ``20 rows landed = 17 published + 1 rejected + 2 superseded copies + 0 merged``."""
-    stages: list[Stage]
-    attempts: list[Attempt]
-    checks: list[Check]
-    rejects: list[RejectReason]
+    sync_log_id: int = Field(description="the run")
+    sync_type: str = Field(description="weekly, monthly or quarterly")
+    period_start: date | None = Field(description="the first day of its period; null: the run has none")
+    period_end: date | None = Field(description="the last day")
+    started_at: Moment = Field(description="when it started")
+    completed_at: Moment | None = Field(description="when it failed")
+    dag_id: str | None = Field(description="its Dag")
+    run_id: str | None = Field(description="its Dag run")
+    stage: str | None = Field(description="the task that failed")
+    error_type: str | None = Field(description="the kind of the error")
+    error_message: str | None = Field(description="what failed, and what to do")
 
 
 class Headline(Row):
     """The answer for one type: whether its newest period can be trusted."""
 
-    sync_type: SyncType
-    verdict: Verdict
-    period_start: date
-    period_end: date
-    answer: str
-    reason: str
-    todo: str | None
-    sync_log_id: int | None
+    sync_type: SyncType = Field(description="weekly, monthly or quarterly")
+    verdict: Verdict = Field(description="yes, care, wait or no")
+    period_start: date = Field(description="the first day of the newest period that is due")
+    period_end: date = Field(description="its last day")
+    answer: str = Field(description="the answer as a sentence")
+    reason: str = Field(description="what it rests on")
+    todo: str | None = Field(description="what a person should do; null: nothing")
+    sync_log_id: int | None = Field(description="the run to look at")
 
 
 class Problem(BaseModel):
     """An error in the format of RFC 9457, with what to do."""
 
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: str
-    remedy: str
+    type: str = Field(default="about:blank", description="always about:blank")
+    title: str = Field(description="the name of the HTTP status")
+    status: int = Field(description="the HTTP status")
+    detail: str = Field(description="what is wrong")
+    remedy: str = Field(description="what to do")

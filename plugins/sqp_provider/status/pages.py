@@ -11,6 +11,7 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from starlette.responses import FileResponse, RedirectResponse, Response, StreamingResponse
 
 from sqp_provider.core.errors import InvalidSettings
+from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import Settings, TargetSettings
 from sqp_provider.status import charts, rejects
 from sqp_provider.status.access import Chosen, Visible
@@ -19,17 +20,19 @@ from sqp_provider.status.config import page_feeds
 from sqp_provider.status.feed_row import matching, verdict
 from sqp_provider.status.filters import (
     HistoryFilter,
-    MatrixFilter,
     NoQuery,
+    OverviewFilter,
     PeriodFilter,
     RejectsFilter,
     RunPart,
+    StartFilter,
     SyncLogId,
 )
 from sqp_provider.status.matrix import find_run, matrix
-from sqp_provider.status.panels import headlines, sync_detail
+from sqp_provider.status.panels import headlines, newest_periods, overview_lines, sync_detail
 from sqp_provider.status.queries import StatusReader, reading
 from sqp_provider.status.templates import FOLDER, STATIC, render
+from sqp_provider.status.timeline import timeline
 
 feed_router = APIRouter(default_response_class=Response)
 """The pages of one feed, at ``/`` or, where there are several, at ``/feeds/acme_us/``."""
@@ -42,19 +45,19 @@ METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 
 @router.get("/", response_model=None)
-def start(request: Request, feeds: Visible, asked: Annotated[MatrixFilter, Query()]) -> Response:
+def start(request: Request, feeds: Visible, asked: Annotated[StartFilter, Query()]) -> Response:
     """Show all feeds, or the only one."""
     if feeds.is_single:
-        return show_overview(request, feeds.of(None))
+        return show_overview(request, feeds.of(None), asked)
     rows = matrix(feeds)
     shown = matching(rows, asked)
     return render(request, "feeds.html.j2", verdict=verdict(rows), rows=rows, shown=shown, asked=asked)
 
 
 @router.get("/feeds/{feed}/", response_model=None)
-def overview(request: Request, settings: Chosen, asked: Annotated[NoQuery, Query()]) -> Response:
+def overview(request: Request, settings: Chosen, asked: Annotated[OverviewFilter, Query()]) -> Response:
     """Show one of several feeds."""
-    return show_overview(request, settings)
+    return show_overview(request, settings, asked)
 
 
 @router.get("/feeds/{feed}", response_model=None)
@@ -63,15 +66,22 @@ def without_slash(request: Request, feed: str) -> Response:
     return RedirectResponse(f"{request.scope.get('root_path', '')}{feed_path(feed)}/")
 
 
-def show_overview(request: Request, settings: Settings) -> Response:
-    """Answer whether last week can be trusted, which table is stale, and what failed."""
+def show_overview(request: Request, settings: Settings, asked: OverviewFilter) -> Response:
+    """Answer whether last week can be trusted, whether it is complete, what changed, and what needs a person."""
+    charted = asked.chart or SyncType.WEEKLY
     with reading(settings.target) as reader:
         periods, freshness = reader.periods(PeriodFilter()), reader.freshness()
         latest, failures = reader.latest(), reader.failures()
+        lately, measures = reader.story.lately(), reader.story.measures(charted)
     return render(
         request,
         "overview.html.j2",
-        headlines=headlines(settings, periods),
+        lines=overview_lines(headlines(settings, periods), periods),
+        newest=newest_periods(periods),
+        late=[row for row in periods if row.verdict == "late"],
+        lately=lately,
+        timeline=timeline(charted, measures),
+        runs=any(row.status == "running" for row in periods),
         periods=periods,
         freshness=freshness,
         latest=latest,
@@ -85,7 +95,8 @@ def history(request: Request, settings: Chosen, asked: Annotated[HistoryFilter, 
     with reading(settings.target) as reader:
         found, dags = reader.history(asked), reader.dags()
     drawn = [charts.durations(found.rows), charts.processed(found.rows)]
-    return render(request, "history.html.j2", found=found, asked=asked, dags=dags, charts=drawn)
+    runs = any(row.sync_status == "started" for row in found.rows)
+    return render(request, "history.html.j2", found=found, asked=asked, dags=dags, charts=drawn, runs=runs)
 
 
 @feed_router.get("/sync/{sync_log_id}", response_model=None)
@@ -111,7 +122,8 @@ def run(
 
 def show_sync(request: Request, reader: StatusReader, sync_log_id: int) -> Response:
     """Answer with the page of a run."""
-    return render(request, "sync.html.j2", detail=sync_detail(reader, sync_log_id))
+    detail = sync_detail(reader, sync_log_id)
+    return render(request, "sync.html.j2", detail=detail, runs=detail.sync.sync_status == "started")
 
 
 @feed_router.get("/sync/{sync_log_id}/rejects", response_model=None)

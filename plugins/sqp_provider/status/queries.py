@@ -14,17 +14,14 @@ from sqp_provider.hooks.postgres import Database, SqpPostgresHook
 from sqp_provider.status.filters import HistoryFilter, PeriodFilter
 from sqp_provider.status.models import (
     Activity,
-    Check,
     Failure,
     Freshness,
-    HistoryPage,
-    HistoryRow,
     Latest,
     PeriodStatus,
-    RejectReason,
     Row,
-    Sync,
 )
+from sqp_provider.status.story import StoryReader
+from sqp_provider.status.sync_models import Check, HistoryPage, HistoryRow, RejectReason, Sync
 
 STATEMENT_MILLISECONDS = 10_000
 """A statement that takes longer is cancelled, so that readers cannot delay the syncs."""
@@ -43,6 +40,11 @@ class StatusReader:
     """The statements of the page, inside one transaction."""
 
     database: Database
+
+    @property
+    def story(self) -> StoryReader:
+        """The statements of a period's story, in the same transaction."""
+        return StoryReader(self.database)
 
     def freshness(self) -> list[Freshness]:
         """Return how old each summary table's newest period is."""

@@ -40,9 +40,9 @@ def _object(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def as_csv(found: Iterator[Batch], columns: Sequence[str]) -> Iterator[str]:
     """Yield a heading and one line for each row. A leading apostrophe keeps a spreadsheet from running formulas."""
-    yield _lines([["attempt", "reason", "explanation", *(harmless(name) for name in columns)]])
+    yield csv_lines([["attempt", "reason", "explanation", *(harmless(name) for name in columns)]])
     for batch in found:
-        yield _lines([_cells(row, columns) for row in batch])
+        yield csv_lines([_cells(row, columns) for row in batch])
 
 
 def _cells(row: Mapping[str, Any], columns: Sequence[str]) -> list[Any]:
@@ -64,7 +64,8 @@ def harmless(value: Any) -> Any:
     return value
 
 
-def _lines(rows: list[list[Any]]) -> str:
+def csv_lines(rows: list[list[Any]]) -> str:
+    """Return rows as lines of CSV."""
     text = io.StringIO()
     csv.writer(text).writerows(rows)
     return text.getvalue()

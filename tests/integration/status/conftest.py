@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
+import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+import uvicorn
 import yaml
 from airflow.api_fastapi.app import create_app, purge_cached_app
 from airflow.models.dag import DagModel
 from airflow.utils.session import create_session
 from fastapi.testclient import TestClient
+from playwright.sync_api import Browser, BrowserContext
 from sqlalchemy import delete
 
 from sqp_provider.migrations import migrate
 from tests.conftest import new_database
+from tests.e2e.browser import chromium, logged_in
 from tests.fixtures import connection_to
 from tests.integration.status.several import FEEDS, RestrictingAuthManager, configure, make_fresh, schema
 
@@ -72,6 +79,38 @@ def log_in(browser: TestClient, user: str) -> TestClient:
     assert login.status_code == 201, login.text
     browser.headers["Authorization"] = f"Bearer {login.json()['access_token']}"
     return browser
+
+
+def said(page: str) -> str:
+    """The words of a page, without its tags."""
+    apart = re.sub(r"</?(dd|div|dt|h\d|li|p|td|th)\b[^>]*>", " ", page)
+    return html.unescape(re.sub(r"<[^>]+>", "", apart))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests."""
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def address(api_server: Any) -> Iterator[str]:
+    """Where Airflow's own application is served, by a thread of the tests: it sees the environment of each test."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = uvicorn.Server(uvicorn.Config(api_server, lifespan="off", log_level="warning"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def session(browser: Browser, address: str) -> Iterator[BrowserContext]:
+    """The login of the user ``viewer``, for all tests."""
+    with logged_in(browser, address, "viewer") as context:
+        yield context
 
 
 @pytest.fixture(scope="session")

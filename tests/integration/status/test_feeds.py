@@ -16,7 +16,7 @@ from sqp_provider.core.period import SyncType
 from sqp_provider.hooks.postgres import SqpPostgresHook
 from sqp_provider.status.config import page_feeds
 from tests.fixtures import connection_to
-from tests.integration.status.conftest import PAGE, log_in
+from tests.integration.status.conftest import PAGE, log_in, said
 from tests.integration.status.log_rows import add_sync
 from tests.integration.status.several import (
     FAILURE,
@@ -40,7 +40,7 @@ def rows(viewer: TestClient, query: str = "") -> dict[str, dict[str, Any]]:
 def test_all_feeds_are_good(several: str, viewer: TestClient) -> None:
     week = newest_due(SyncType.WEEKLY)
     page = viewer.get(f"{PAGE}/").text
-    assert f"All 3 feeds can be trusted for the week {week.first_day} to {week.last_day}.</p>" in page
+    assert f"All 3 feeds can be trusted for the week {week.first_day} to {week.last_day}." in said(page)
     assert f'<a href="{PAGE}/feeds/acme_us/">acme_us</a>' in page
     found = rows(viewer)
     assert list(found) == ["acme_de", "acme_us", "beta"]
@@ -193,6 +193,13 @@ def test_each_page_of_a_feed_names_it_and_stays_within_it(several: str, viewer: 
         assert f'href="{PAGE}/history' not in page.text
         assert f'href="{PAGE}/sync' not in page.text
     assert f'href="{PAGE}/feeds/acme_us/sync/{sync}"' in viewer.get(f"{PAGE}/feeds/acme_us/").text
+    story = f"/feeds/acme_us/period/weekly/{newest_due(SyncType.WEEKLY).first_day}"
+    for path in (story, "/feeds/acme_us/search?asin=B00TEST001"):
+        page = viewer.get(PAGE + path)
+        assert page.status_code == 200, path
+        assert f'href="{PAGE}/feeds/acme_us/search"' in page.text
+        assert f'href="{PAGE}/period' not in page.text
+    assert " --feed acme_us</code>" in viewer.get(PAGE + story).text
     assert 'aria-current="page">History' in viewer.get(f"{PAGE}/feeds/acme_us/history").text
     rejects = viewer.get(f"{PAGE}/feeds/acme_us/sync/{sync}/rejects")
     assert rejects.headers["content-disposition"] == f'attachment; filename="sqp_rejects_acme_us_{sync}.csv"'
@@ -230,7 +237,7 @@ def test_a_single_feed_has_no_addresses_of_feeds(viewer: TestClient, path: str) 
     assert (answer.status_code, "the configuration has no feeds" in answer.text) == (404, True)
 
 
-@pytest.mark.parametrize("path", ["/feeds/nobody/", "/feeds/nobody/sync/1", "/api/feeds/nobody/latest"])
+@pytest.mark.parametrize("path", ["/feeds/nobody/", "/feeds/nobody/search", "/api/feeds/nobody/latest"])
 def test_an_unknown_feed_is_404_and_names_the_known_ones(several: str, viewer: TestClient, path: str) -> None:
     answer = viewer.get(PAGE + path)
     assert answer.status_code == 404
@@ -238,7 +245,7 @@ def test_an_unknown_feed_is_404_and_names_the_known_ones(several: str, viewer: T
     assert said in answer.text
 
 
-@pytest.mark.parametrize("path", ["/history", "/sync/1", "/api/latest"])
+@pytest.mark.parametrize("path", ["/history", "/sync/1", "/search", "/period/weekly/2026-11-08", "/api/latest"])
 def test_an_address_without_a_feed_asks_for_one(several: str, viewer: TestClient, path: str) -> None:
     answer = viewer.get(PAGE + path)
     assert answer.status_code == 404
@@ -285,6 +292,11 @@ def test_a_client_sees_only_the_feeds_whose_dags_it_may_read(
     hidden, unknown = client.get(f"{PAGE}/feeds/beta/history"), client.get(f"{PAGE}/feeds/nobody/history")
     assert (hidden.status_code, hidden.text) == (404, unknown.text.replace("nobody", "beta"))
     assert client.get(f"{PAGE}/api/feeds/mistaken/latest").status_code == 404
+    story = "period/weekly/2026-11-08"
+    for path in (story, f"{story}/row?query=q&asin=B00TEST001", f"{story}/changes", "search?asin=B00TEST001"):
+        assert client.get(f"{PAGE}/feeds/beta/{path}").status_code == 404, path
+    for path in (story, "changes?type=weekly&period_start=2026-11-08", "search?asin=B00TEST001", "lately", "measures"):
+        assert client.get(f"{PAGE}/api/feeds/beta/{path}").status_code == 404, path
     run, absent = (client.get(f"{PAGE}/run/sqp_weekly_sync__{name}/manual__1") for name in ("beta", "nobody"))
     assert (run.status_code, run.text) == (404, absent.text.replace("nobody", "beta"))
     for answer in (page, hidden.text.replace("beta/history", ""), client.get(f"{PAGE}/api/feeds").text):

@@ -8,7 +8,9 @@ import psycopg
 import pytest
 from fastapi.testclient import TestClient
 
+from sqp_provider.core.period import SyncType
 from tests.integration.status.conftest import PAGE
+from tests.integration.status.several import newest_due
 
 pytestmark = pytest.mark.long
 
@@ -51,9 +53,18 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return executed
 
 
+WEEK = f"/period/weekly/{newest_due(SyncType.WEEKLY).first_day}"
+
+
 @pytest.mark.usefixtures("large_log")
 def test_pages_are_short_and_ask_few_statements(viewer: TestClient, statements: list[str]) -> None:
-    for path, most in (("/", 8), ("/history", 6), (f"/sync/{ROWS}", 7), ("/history?status=failed&text=number", 6)):
+    for path, most in (
+        ("/", 8),
+        ("/history", 6),
+        (f"/sync/{ROWS}", 7),
+        ("/history?status=failed&text=number", 6),
+        (WEEK, 8),
+    ):
         statements.clear()
         answer = viewer.get(PAGE + path)
         assert answer.status_code == 200

@@ -13,14 +13,22 @@ from sqp_provider.hooks.postgres import Database
 from sqp_provider.status.app import HEADERS, StatusPage
 from sqp_provider.status.config import page_feeds
 from sqp_provider.status.queries import reading
+from tests.integration.status import stories
 from tests.integration.status.conftest import PAGE
 from tests.integration.status.log_rows import add_sync
+from tests.integration.status.stories import add_change
+
+WEEK = "/period/weekly/2026-11-08"
 
 ADDRESSES = {
     "/": "/",
     "/history": "/history",
     "/sync/{sync_log_id}": "/sync/1",
     "/sync/{sync_log_id}/rejects": "/sync/1/rejects",
+    "/period/{sync_type}/{period_start}": WEEK,
+    "/period/{sync_type}/{period_start}/row": f"{WEEK}/row?query=q&asin=B00TEST001",
+    "/period/{sync_type}/{period_start}/changes": f"{WEEK}/changes",
+    "/search": "/search?query=q",
     "/run/{dag_id}/{run_id:path}": "/run/sqp_weekly_sync/manual__1",
     "/api/headlines": "/api/headlines",
     "/api/freshness": "/api/freshness",
@@ -28,6 +36,12 @@ ADDRESSES = {
     "/api/periods": "/api/periods",
     "/api/failures": "/api/failures",
     "/api/history": "/api/history",
+    "/api/period/{sync_type}/{period_start}": f"/api{WEEK}",
+    "/api/period/{sync_type}/{period_start}/row": f"/api{WEEK}/row?query=q&asin=B00TEST001",
+    "/api/changes": "/api/changes?type=weekly&period_start=2026-11-08",
+    "/api/search": "/api/search?asin=B00TEST001",
+    "/api/measures": "/api/measures",
+    "/api/lately": "/api/lately",
     "/api/sync/{sync_log_id}": "/api/sync/1",
     "/api/run/{dag_id}/{run_id:path}": "/api/run/sqp_weekly_sync/manual__1",
     "/static/{name}": "/static/status.css",
@@ -39,7 +53,7 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 OF_A_FEED = {
     "/feeds/{feed}",
     "/feeds/{feed}/",
-    *(f"/feeds/{{feed}}{path}" for path in ("/history", "/sync/{sync_log_id}", "/sync/{sync_log_id}/rejects")),
+    *(f"/feeds/{{feed}}{path}" for path in ADDRESSES if re.match("/(history|search|sync|period)", path)),
     *(f"/api/feeds/{{feed}}{path.removeprefix('/api')}" for path in ADDRESSES if re.match("/api/(?!run)", path)),
 }
 """The routes of one of several feeds; test_feeds.py asks for them."""
@@ -83,6 +97,7 @@ def test_a_wrong_token_is_refused(anonymous: TestClient) -> None:
 @pytest.mark.parametrize("path", READABLE)
 def test_a_viewer_reads_every_address(viewer: TestClient, connection: psycopg.Connection[object], path: str) -> None:
     sync = add_sync(connection, run_id="manual__1")
+    add_change(connection, stories.WEEK, "q", "B00TEST001")
     answer = viewer.get(PAGE + path.replace("/1", f"/{sync}") if "manual" not in path else PAGE + path)
     assert answer.status_code == 200, answer.text
     assert {name: answer.headers[name] for name in HEADERS} == HEADERS
@@ -90,6 +105,7 @@ def test_a_viewer_reads_every_address(viewer: TestClient, connection: psycopg.Co
 
 def test_head_answers_as_get_does_without_the_body(viewer: TestClient, connection: psycopg.Connection[object]) -> None:
     sync = add_sync(connection, run_id="manual__1")
+    add_change(connection, stories.WEEK, "q", "B00TEST001")
     for path in (each if "manual" in each else each.replace("/1", f"/{sync}") for each in READABLE):
         head, got = viewer.head(PAGE + path), viewer.get(PAGE + path)
         assert (head.status_code, head.content) == (200, b""), path

@@ -6,11 +6,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psycopg
+import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy.exc import OperationalError
 
 from sqp_provider.core.contract import REJECT_REASONS
 from sqp_provider.core.period import Period, SyncType
-from tests.integration.status.conftest import PAGE
+from tests.integration.status.airflow_runs import let_airflow_have
+from tests.integration.status.conftest import PAGE, said
 from tests.integration.status.log_rows import add_sync
 
 FAILURE = {
@@ -57,7 +60,7 @@ def test_a_published_week_can_be_trusted(viewer: TestClient, connection: psycopg
     assert weekly["reason"] == "19,001 rows, published 2026-11-18 06:02 UTC."
     assert monthly["verdict"] == "no"
     page = viewer.get(f"{PAGE}/").text
-    assert f"The week {week.first_day} to {week.last_day} can be trusted." in page
+    assert f"The week {week.first_day} to {week.last_day} can be trusted." in said(page)
     assert f'aria-label="week {week.first_day} to {week.last_day}: synced, 19,001 rows' in page
 
 
@@ -69,7 +72,8 @@ def test_a_failed_week_leads_to_its_error(viewer: TestClient, connection: psycop
     assert weekly["reason"] == "Nothing is published."
     (failure,) = viewer.get(f"{PAGE}/api/failures").json()
     assert (failure["stage"], failure["error_type"]) == ("validate", "ChecksFailed")
-    assert f'class="cell failed" href="/sqp-sync/sync/{sync}"' in viewer.get(f"{PAGE}/").text
+    assert f'class="cell failed" href="/sqp-sync/period/weekly/{week.first_day}"' in viewer.get(f"{PAGE}/").text
+    assert f'href="/sqp-sync/sync/{sync}"' in viewer.get(f"{PAGE}/period/weekly/{week.first_day}").text
 
 
 def test_a_failure_that_a_later_run_made_good_leaves_the_page(
@@ -113,7 +117,7 @@ def test_freshness_and_last_status_are_those_of_the_functions(
     assert (latest["outcome"], latest["next_sync_due"]) == ("attached", "2026-11-19T06:00:12.500000Z")
     page = viewer.get(f"{PAGE}/").text
     assert 'href="/dags/sqp_weekly_sync/runs/manual__7"' in page
-    assert '<span class="badge stale">stale</span> Check below whether' in page
+    assert '<span class="badge stale">stale</span> Check above whether' in page
 
 
 def test_freshness_says_how_old_a_table_may_be_and_why_its_last_sync_failed(
@@ -125,8 +129,9 @@ def test_freshness_says_how_old_a_table_may_be_and_why_its_last_sync_failed(
     assert weekly["last_error"] == FAILURE["error_message"]
     assert (monthly["days_allowed"], monthly["last_error"]) == (45, None)
     panel = viewer.get(f"{PAGE}/").text.split('id="freshness"')[1].split("</section>")[0]
-    assert '<td class="number">14</td>' in panel
-    assert f'href="/sqp-sync/sync/{sync}">sync {sync}</a>: weekly 2026-11-08..2026-11-14: 1 of 9 checks' in panel
+    assert '<td data-label="allowed" class="number">14</td>' in panel
+    assert f'href="/sqp-sync/sync/{sync}">sync {sync}</a>:' in panel
+    assert f"sync {sync}: weekly 2026-11-08..2026-11-14: 1 of 9 checks" in said(panel)
 
 
 def test_the_calendar_has_gaps_and_is_cut_to_what_was_asked(
@@ -248,6 +253,64 @@ def test_a_reject_reason_of_another_version_is_shown_without_an_explanation(
 
 def test_the_run_id_of_a_backfill_finds_its_sync(viewer: TestClient, connection: psycopg.Connection[Any]) -> None:
     add_sync(connection, run_id="scheduled__2026-11-08T00:00:00+00:00/x y")
+    let_airflow_have("sqp_weekly_sync", "scheduled__2026-11-08T00:00:00+00:00/x y")
     page = viewer.get(f"{PAGE}/run/sqp_weekly_sync/scheduled__2026-11-08T00%3A00%3A00%2B00%3A00%2Fx%20y")
     assert page.status_code == 200
     assert 'href="/dags/sqp_weekly_sync/runs/scheduled__2026-11-08T00%3A00%3A00%2B00%3A00%2Fx%20y"' in page.text
+
+
+def test_a_run_that_was_deleted_in_airflow_is_said_so(
+    viewer: TestClient, connection: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync = add_sync(connection, run_id="manual__deleted")
+    page = viewer.get(f"{PAGE}/sync/{sync}").text
+    assert "The Dag run was deleted in Airflow" in page
+    assert "Open the run in Airflow" not in page
+    assert viewer.get(f"{PAGE}/api/sync/{sync}").json()["is_deleted_in_airflow"] is True
+    monkeypatch.setattr("sqp_provider.status.runs.create_session", no_metadata)  # stands in for one that is down
+    assert viewer.get(f"{PAGE}/api/sync/{sync}").json()["is_deleted_in_airflow"] is None
+    assert "Open the run in Airflow" in viewer.get(f"{PAGE}/sync/{sync}").text
+
+
+def no_metadata() -> None:
+    raise OperationalError("select", {}, Exception("down"))
+
+
+def test_stages_have_the_times_of_their_tasks_and_their_rows(
+    viewer: TestClient, connection: psycopg.Connection[Any]
+) -> None:
+    snapshot = {"snapshot_at": "2026-11-18T06:00:02Z", "source_rows": 19_014}
+    rows = {"landed": 19_014, "published": 19_001, "rejected": 13, "superseded": 0, "merged": 0}
+    metadata = {"snapshot": snapshot, "rows": rows, "outcome": "difference", "deleted": 2}
+    sync = add_sync(connection, run_id="manual__t", sync_metadata=metadata, records_inserted=3, records_updated=41)
+    let_airflow_have("sqp_weekly_sync", "manual__t", {"extract": 4.5, "load": 61.25})
+    detail = viewer.get(f"{PAGE}/api/sync/{sync}").json()
+    assert detail["is_deleted_in_airflow"] is False
+    found = {stage["name"]: (stage["seconds"], stage["rows"]) for stage in detail["stages"]}
+    assert found == {
+        "log_start": (None, None),
+        "extract": (4.5, 19_014),
+        "load": (61.25, 19_001),
+        "validate": (None, None),
+        "publish": (None, 46),
+        "log_finish": (None, None),
+    }
+    stages = viewer.get(f"{PAGE}/sync/{sync}").text.split('id="stages"')[1].split("</section>")[0]
+    assert '<td data-label="took" class="number">61.2 s</td><td data-label="rows" class="number">19,001</td>' in stages
+
+
+def test_checks_that_passed_are_folded_below_those_that_did_not(
+    viewer: TestClient, connection: psycopg.Connection[Any]
+) -> None:
+    sync = add_sync(connection)
+    connection.execute(
+        "insert into data_quality_checks (sync_log_id, attempt, check_type, check_status) values"
+        " (%(id)s, 1, 'row_count', 'passed'), (%(id)s, 1, 'market_totals', 'warning'), (%(id)s, 1, 'keys', 'passed')",
+        {"id": sync},
+    )
+    checks = viewer.get(f"{PAGE}/sync/{sync}").text.split('id="checks"')[1].split("</section>")[0]
+    open_part, folded = checks.split('<details id="passed">')
+    assert "market_totals" in open_part
+    assert "row_count" not in open_part
+    assert "2 checks passed" in folded
+    assert "row_count" in folded

@@ -3,50 +3,21 @@
 from __future__ import annotations
 
 import re
-import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
-from playwright.sync_api import Browser, BrowserContext, expect
+from playwright.sync_api import BrowserContext, expect
 
 from sqp_provider.core.period import SyncType
 from sqp_provider.migrations import migrate
-from tests.e2e.browser import PHONE, Airflow, chromium, logged_in, tab
+from tests.e2e.browser import PHONE, Airflow, tab
 from tests.fixtures import connection_to
 from tests.integration.status.log_rows import add_sync
 from tests.integration.status.several import FEEDS, configure, make_fresh, newest_due, publish, schema, spoil
 
 PAGE = "/plugin/sqp-sync"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One browser for all tests."""
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def address(api_server: Any) -> Iterator[str]:
-    """Where Airflow's own application is served, by a thread of the tests: it sees the environment of each test."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(api_server, lifespan="off", log_level="warning"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
-
-
-@pytest.fixture(scope="module")
-def session(browser: Browser, address: str) -> Iterator[BrowserContext]:
-    """The login of the user ``viewer``, for all tests."""
-    with logged_in(browser, address, "viewer") as context:
-        yield context
 
 
 @pytest.fixture

@@ -11,10 +11,12 @@ import pytest
 from sqp_provider.core.feeds import Feeds
 from sqp_provider.core.period import SyncType
 from sqp_provider.sql_files import sql_folder
-from sqp_provider.status.models import Check, PeriodStatus, Sync
+from sqp_provider.status.models import PeriodStatus
 from sqp_provider.status.panels import headlines
+from sqp_provider.status.sync_models import Check, Sync
+from sqp_provider.status.sync_view import stage_states, stages
 from sqp_provider.status.templates import FOLDER
-from sqp_provider.status.view import VERDICTS, headline, period_label, stage_states, stages
+from sqp_provider.status.view import VERDICTS, headline, period_label
 
 NOW = datetime(2026, 11, 19, tzinfo=UTC)
 
@@ -26,6 +28,7 @@ def week(status: str, **other: Any) -> PeriodStatus:
         "period_start": date(2026, 11, 8),
         "period_end": date(2026, 11, 14),
         "status": status,
+        "trusted": False,
     }
     return PeriodStatus.model_validate(row | other)
 

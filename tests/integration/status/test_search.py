@@ -1,0 +1,51 @@
+"""A search finds the periods that have a query or an ASIN, and reads no more rows than it may."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+from fastapi.testclient import TestClient
+
+from sqp_provider.status import story
+from tests.integration.status.conftest import PAGE
+from tests.integration.status.stories import WEEK, add_row, publish, without_triggers
+
+Connection = psycopg.Connection[Any]
+
+
+def test_a_search_for_a_query_finds_the_periods_that_have_it(viewer: TestClient, connection: Connection) -> None:
+    without_triggers(connection)
+    for week in WEEK.with_previous(3):
+        publish(connection, week)
+    for week in (WEEK, WEEK.with_previous(3)[2]):
+        for number in (1, 2):
+            add_row(connection, week, "wireless mouse", f"B00TEST00{number}", total_impressions=10 * number)
+    found = viewer.get(f"{PAGE}/api/search?query=  Wireless   Mouse").json()
+    assert [(row["period_start"], row["asins"], row["impressions"]) for row in found] == [
+        ("2026-11-08", 2, 30),
+        ("2026-10-25", 2, 30),
+    ]
+    both = viewer.get(f"{PAGE}/search?query=wireless mouse&asin=b00test002").text
+    assert "/sqp-sync/period/weekly/2026-11-08/row?query=wireless+mouse&amp;asin=B00TEST002" in both
+    assert "None of the newest 53 weekly periods has this query." in viewer.get(f"{PAGE}/search?query=wireless").text
+    assert viewer.get(f"{PAGE}/api/search?type=monthly&query=wireless mouse").json() == []
+
+
+def test_a_search_for_an_asin_counts_as_many_periods_as_it_may_read(
+    viewer: TestClient, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(story, "COUNTED_ROWS", 5)
+    without_triggers(connection)
+    for ago, week in enumerate(WEEK.with_previous(4)):
+        publish(connection, week, row_count=2, asins=["B00TEST002"] if ago == 3 else ["B00TEST001"])
+        for query in ("anker", "case"):
+            add_row(connection, week, query, "B00TEST001", total_purchases=3)
+    found = viewer.get(f"{PAGE}/api/search?asin=B00TEST001").json()
+    assert [(row["period_start"], row["is_counted"], row["queries"], row["purchases"]) for row in found] == [
+        ("2026-11-08", True, 2, 6),
+        ("2026-11-01", True, 2, 6),
+        ("2026-10-25", False, 0, None),
+    ]
+    assert "its rows were too many to count here" in viewer.get(f"{PAGE}/search?asin=B00TEST001").text
