@@ -58,7 +58,10 @@ class Copies:
                     assert version <= self.excused.get(period, -1), (period, version, str(found))
                     self.tally["refused"] += 1
                 else:
-                    assert found == copy, (period, version)
+                    missing, wrong = sorted(set(copy) - set(found)), sorted(set(found) - set(copy))
+                    assert not missing, (period, version, missing, wrong)
+                    assert not wrong, (period, version, wrong)
+                    assert len(found) == len(copy), (period, version)
                     self.tally["exact"] += 1
 
 

@@ -206,10 +206,11 @@ class Stages:
         """Build one stage."""
         common: dict[str, Any] = {"task_id": task_id, "settings": self.settings}
         if task_id == "log_start":
-            start = SyncLogStartOperator(sync_type=run.sync_type, **common)
-            start.today = lambda: self.today  # type: ignore[method-assign]
-            return start
-        return STAGE_OPERATORS[task_id](**common)
+            stage: SyncStageOperator = SyncLogStartOperator(sync_type=run.sync_type, **common)
+        else:
+            stage = STAGE_OPERATORS[task_id](**common)
+        stage.today = lambda: self.today  # type: ignore[method-assign]
+        return stage
 
     @property
     def schema_dsn(self) -> str:

@@ -7,6 +7,7 @@ import sys
 from datetime import date, timedelta
 
 from dev import emulator
+from dev.demo.arriving import show_arriving_week
 from dev.demo.feeds import SeveralFeeds
 from dev.demo.report import Report
 from dev.demo.runs import LAST_WEEK, LOG, ROOT, Runs, parsed
@@ -37,6 +38,7 @@ class Demo(Runs):
         self.report.say("sqp_restatements checks again and finds")
         if not self.check(periods=WEEKS):
             self.report.say("  every period equals the source")
+        show_arriving_week(self, SampleSource(emulator.client()))
         self.prove(weeks[-1])
 
     def prove(self, week: date) -> None:

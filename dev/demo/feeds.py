@@ -17,7 +17,7 @@ from dev.sample_data.agency import Agency
 from sqp_provider.core.feeds import Feeds
 
 RESTATED = "acme_de"
-OF_WEEK = {"sync_types": ["weekly"], "periods": 1}
+OF_WEEK: dict[str, Any] = {"sync_types": ["weekly"], "periods": 1}
 
 
 class SeveralFeeds:

@@ -46,9 +46,9 @@ class Runs:
         outcome = f"{log['status']}, {log['outcome']}: {changed}"
         self.report.say(f"  {sync_type:<9} {first_day} {why:<10} {outcome}  ({time.monotonic() - started:.1f} s)")
 
-    def check(self, **conf: Any) -> list[dict[str, Any]]:
+    def check(self, day: date = CHECKED_ON, **conf: Any) -> list[dict[str, Any]]:
         """Let the daily check compare the source with the ledger; print and return the periods to sync."""
-        run_after = datetime.combine(CHECKED_ON, datetime.now(UTC).timetz())  # the time tells two runs apart
+        run_after = datetime.combine(day, datetime.now(UTC).timetz())  # the time tells two runs apart
         with output_to(LOG):  # its own syncs need a scheduler, so the demo runs them
             dag = self.dags[self.settings.named("sqp_restatements")]
             self.checks.append(dag.test(run_after=run_after, run_conf={"dry_run": True, **conf}))

@@ -18,7 +18,6 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from sqp_provider.core.ownership import Owner, refuse_other_owner
-from sqp_provider.core.period import SyncType
 from sqp_provider.core.settings import Settings
 from sqp_provider.migration_session import first_line, migration_session, turn
 from sqp_provider.obstacles import refuse_obstacles
@@ -55,7 +54,7 @@ def migrate(dsn: str, schema: str = "sqp", settings: Settings | None = None, ask
             log.info("Schema %s: revisions %s applied.", schema, ", ".join(pending))
         applied = [*pending, *_put_in_force(connection, schema)]
         if settings is not None:
-            _write_days(connection, schema, settings)
+            _write_settings(connection, schema, settings)
     if not applied:
         log.info("Schema %s is up to date.", schema)
     return applied
@@ -118,15 +117,9 @@ def _put_in_force(connection: Connection, schema: str) -> list[str]:
     return [] if before == files_hash() else [files_hash()]
 
 
-def _write_days(connection: Connection, schema: str, settings: Settings) -> None:
-    for sync_type in SyncType:
-        days = {
-            "sync_type": sync_type.value,
-            "delay_days": settings.schedule.delay(sync_type).days,
-            "days_allowed": settings.freshness.allowed(sync_type),
-        }
-        _run_named(connection, schema, "write_days", days)
-    _run_named(connection, schema, "write_kept_changes", {"rows": settings.target.keep_changes_rows})
+def _write_settings(connection: Connection, schema: str, settings: Settings) -> None:
+    for values in settings.of_period_types():
+        _run_named(connection, schema, "write_settings", values)
 
 
 def _run_named(connection: Connection, schema: str, statement: str, values: dict[str, Any]) -> None:

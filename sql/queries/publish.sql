@@ -287,11 +287,12 @@ where change = 'inserted';
 -- name: record_published
 insert into synced_period (
     sync_type, period_start, period_end, state, fingerprint, snapshot_at, row_count, row_hash, sync_log_id, attempt,
-    published_at
+    published_at, asins
 )
 values (
     %(sync_type)s, %(period_start)s, %(period_end)s, 'synced', %(fingerprint)s, %(snapshot_at)s, %(row_count)s,
-    %(row_hash)s, %(sync_log_id)s, %(attempt)s, clock_timestamp()
+    %(row_hash)s, %(sync_log_id)s, %(attempt)s, clock_timestamp(),
+    case when %(row_count)s = 0 then '{{}}'::text[] else {asins} end
 )
 on conflict (sync_type, period_start) do update set
     period_end = excluded.period_end,
@@ -303,6 +304,7 @@ on conflict (sync_type, period_start) do update set
     sync_log_id = excluded.sync_log_id,
     attempt = excluded.attempt,
     published_at = excluded.published_at,
+    asins = excluded.asins,
     week_changed_at = case
         when synced_period.week_changed_at > excluded.snapshot_at then synced_period.week_changed_at
     end;

@@ -52,7 +52,7 @@ select
     count(*) filter (where here.asin is null) as asins_missing,
     coalesce((array_agg(before.asin order by before.asin) filter (where here.asin is null))[1:10], '{{}}') as examples
 from (select distinct asin from {target} where period_start = {last_period_start}) as before
-left join ({asins}) as here on here.asin = before.asin;
+left join {asins} as here on here.asin = before.asin;
 
 
 -- name: forget_checks

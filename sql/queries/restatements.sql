@@ -59,7 +59,7 @@ order by period_start desc;
 
 
 -- name: record_seen
--- An older check never replaces a later one.
+-- An older check never replaces a later one. Two checks on one day count as one.
 insert into source_period (sync_type, period_start, period_end, fingerprint, row_count, reject_count, seen_at)
 values (
     %(sync_type)s, %(period_start)s, %(period_end)s, %(fingerprint)s, %(row_count)s, %(reject_count)s, %(seen_at)s
@@ -69,7 +69,13 @@ on conflict (sync_type, period_start) do update set
     fingerprint = excluded.fingerprint,
     row_count = excluded.row_count,
     reject_count = excluded.reject_count,
-    seen_at = excluded.seen_at
+    seen_at = excluded.seen_at,
+    quiet_checks = case
+        when source_period.fingerprint is distinct from excluded.fingerprint then 0
+        when (source_period.seen_at at time zone 'UTC')::date < (excluded.seen_at at time zone 'UTC')::date
+            then source_period.quiet_checks + 1
+        else source_period.quiet_checks
+    end
 where source_period.seen_at <= excluded.seen_at;
 
 

@@ -1,4 +1,4 @@
--- The Airflow and the feed that own the schema, and the days that the settings give each period type.
+-- The Airflow and the feed that own the schema, and what the settings say of each period type.
 
 
 -- name: claim
@@ -15,11 +15,15 @@ select airflow, feed, airflow_since from schema_state;
 update schema_state set airflow = %(airflow)s, feed = %(feed)s, airflow_since = clock_timestamp();
 
 
--- name: write_days
-update period_type set delay_days = %(delay_days)s, days_allowed = %(days_allowed)s
-where sync_type = %(sync_type)s and (delay_days, days_allowed) is distinct from (%(delay_days)s, %(days_allowed)s);
-
-
--- name: write_kept_changes
-update period_type set kept_changes = least(%(rows)s::bigint, 2147483647)
-where kept_changes <> least(%(rows)s::bigint, 2147483647);
+-- name: write_settings
+update period_type set
+    delay_days = %(delay_days)s,
+    days_allowed = %(days_allowed)s,
+    complete_above = %(complete_above)s,
+    quiet_checks = %(quiet_checks)s,
+    kept_changes = %(kept_changes)s
+where
+    sync_type = %(sync_type)s
+    and (delay_days, days_allowed, complete_above, quiet_checks, kept_changes) is distinct from (
+        %(delay_days)s, %(days_allowed)s, %(complete_above)s::numeric, %(quiet_checks)s, %(kept_changes)s
+    );

@@ -237,7 +237,16 @@ select
     last_finished_at::timestamptz as last_finished_at,
     source_row_count::bigint as source_row_count,
     source_seen_at::timestamptz as source_seen_at,
-    cause::text collate "default" as cause
+    cause::text collate "default" as cause,
+    verdict::text collate "default" as verdict,
+    coverage::numeric as coverage,
+    asins_found::integer as asins_found,
+    asins_expected::integer as asins_expected,
+    expected_by::date as expected_by,
+    weeks_published::integer as weeks_published,
+    weeks_total::integer as weeks_total,
+    trusted::boolean as trusted,
+    why::text collate "default" as why
 from {schema}.period_status
 
 

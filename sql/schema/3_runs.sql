@@ -1,8 +1,9 @@
 -- Runs: which of them say something about their period, and how the last one went.
 
 
--- The runs that count. A dry run publishes nothing, a skipped or superseded run made way for a newer one, a mistyped
--- trigger has no period, and the row that adoption wrote covers many: none of them says how its period stands.
+-- The runs that count. A dry run publishes nothing, a skipped or superseded run made way for a newer one, or came before
+-- its figures, a held one waits for the rest of them, a mistyped trigger has no period, and the row that adoption wrote
+-- covers many: none of them says how its period stands.
 create or replace view counted_run with (security_invoker = true) as
 select
     id, sync_type, sync_status, period_start, period_end, started_at, completed_at,
@@ -12,11 +13,12 @@ where
     not coalesce(sync_metadata @> '{"adopted": true}', false)
     and not coalesce(sync_metadata @> '{"options": {"dry_run": true}}', false)
     and not coalesce(sync_metadata @> '{"outcome": "skipped"}', false)
+    and not coalesce(sync_metadata @> '{"outcome": "held"}', false)
     and coalesce(error_details ->> 'type' not in ('Superseded', 'InvalidPeriod', 'InvalidTrigger'), true);
 
 comment on view counted_run is
-'The rows of sync_log that say how their period stands: no dry runs, none that made way for a newer run, no mistyped '
-'triggers, no adoption.';
+'The rows of sync_log that say how their period stands: no dry runs, none that made way for a newer run or came before '
+'their figures, no mistyped triggers, no adoption.';
 
 
 -- When was the last sync of a type that counts, how did it finish, when is the next one due?

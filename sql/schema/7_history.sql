@@ -425,6 +425,15 @@ begin
             select from synced_period as ledger
             where ledger.sync_type = version.sync_type and ledger.period_start = version.period_start
         );
+    -- All its periods have the same time, which is not later than what the ledger says of any.
+    update period_version as version set published_at = (
+        select least(min(made.published_at), min(ledger.published_at))
+        from period_version as made
+        left join synced_period as ledger
+            on ledger.sync_type = made.sync_type and ledger.period_start = made.period_start
+        where made.version = p_version
+    )
+    where version.version = p_version;
     for v_version in select * from period_version where version = p_version order by sync_type, period_start loop
         perform mark_healing(v_version);
         if v_version.how <> 'deleted' and not (coalesce(v_version.totals, '{}') ?& '{rows,asins}') then

@@ -208,6 +208,18 @@ declare
     v_count bigint;
     v_hash bigint;
     v_totals jsonb;
+    -- A row that came although it was there, or changed although it was not, had gone or come unseen.
+    v_is_broken boolean := exists (
+        select
+        from (
+            select change, lag(change) over (partition by query, asin order by id) as previous
+            from period_change
+            where
+                sync_type = v_version.sync_type and period_start = v_version.period_start
+                and id > v_version.version and version is distinct from v_version.version
+        ) as changed
+        where (change = 'inserted') <> (previous = 'deleted')
+    );
 begin
     if v_version.row_hash is not null then
         execute format('select count(*), coalesce(bit_xor(%s), 0) from (%s) as rows', row_hash_of(v_type), v_rows)
@@ -216,7 +228,8 @@ begin
         execute totals_of(v_rows) into v_totals;
     end if;
     if
-        (v_count, v_hash) is distinct from (v_version.row_count, v_version.row_hash)
+        v_is_broken
+        or (v_count, v_hash) is distinct from (v_version.row_count, v_version.row_hash)
         or v_totals <> v_version.totals
     then
         select min(published_at) into v_next from period_version

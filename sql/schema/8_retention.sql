@@ -104,6 +104,10 @@ begin
             sync_log_id = null,
             attempt = null,
             week_changed_at = null,
+            asins = null,
+            asins_expected = null,
+            asins_found = null,
+            expected_by = null,
             published_at = clock_timestamp();
     end if;
     execute format('delete from %I where period_start = $1', v_type.target_table) using p_period_start;

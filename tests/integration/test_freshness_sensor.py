@@ -68,3 +68,29 @@ def test_failing_at_once() -> None:
 def test_skipping_at_once() -> None:
     with pytest.raises(AirflowSkipException, match="^" + STALE):
         sensor(when_stale="skip").execute(cast("Context", {}))
+
+
+def test_a_fresh_table_that_is_not_complete_is_waited_for_only_if_asked(database: str) -> None:
+    due = "first_day_of('week', current_date) - 14"  # its four days are over whatever day it is today
+    with psycopg.connect(database, options="-c search_path=sqp") as connection:
+        connection.execute(
+            f"insert into weekly_summary (period_start, period_end, query, asin)"
+            f" values ({due}, {due} + 6, 'a', 'B000000001')".encode()
+        )
+        connection.execute(
+            f"insert into synced_period (sync_type, period_start, period_end, state, fingerprint, row_count,"
+            f" asins_expected, asins_found, expected_by)"
+            f" select 'weekly', first, first + 6, 'synced', 'aaa', 1, 100, 12, date '2126-11-19'"
+            f" from generate_series({due}, {due} + 7, interval '7 days') as s (day),"
+            " cast(day as date) as first".encode()
+        )
+    assert sensor(when_stale="fail").execute(cast("Context", {}))["period_start"]
+    said = "cannot be trusted yet: Arriving: 12 of about 100 ASINs; usually complete by Tuesday, 2126-11-19"
+    with pytest.raises(TableStale, match=said):
+        sensor(when_stale="fail", complete=True).execute(cast("Context", {}))
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor(complete=True, timeout=60).execute(cast("Context", {}))
+    assert deferred.value.trigger.serialize()[1]["complete"] is True
+    with psycopg.connect(database, options="-c search_path=sqp") as connection:
+        connection.execute("update synced_period set asins_found = 100, expected_by = '2020-11-19'")
+    assert sensor(complete=True).execute(cast("Context", {}))["period_start"]

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from sqp_provider.core.completeness import Answer
 from sqp_provider.core.errors import InvalidPeriod, InvalidTrigger, Superseded
 from sqp_provider.core.freshness import Freshness
-from sqp_provider.core.publish import SKIPPED
+from sqp_provider.core.publish import NOT_YET
 from sqp_provider.core.quality import STANDING
 from sqp_provider.core.restated import Restated
 
@@ -67,6 +68,8 @@ class FinishedRun:
     """What the period before warned of."""
     warnings_sent: list[str]
     """The causes of all warnings of the type that were sent."""
+    answer: Answer | None = None
+    """How the period stands now; None for a run without a period."""
 
     @property
     def subject(self) -> str:
@@ -77,9 +80,9 @@ class FinishedRun:
 
     @property
     def made_way(self) -> bool:
-        """Whether the run did nothing because a newer run, or newer data, of its period was there."""
+        """Whether the run did nothing: newer data, or a newer run, was there, or the period is still arriving."""
         superseded = self.sync_status == "failed" and self.error_type == Superseded.__name__
-        return superseded or self.outcome == SKIPPED
+        return superseded or self.outcome in NOT_YET
 
     @property
     def was_refused(self) -> bool:
@@ -97,13 +100,19 @@ class FinishedRun:
         standing = all(check.split(" ")[0] in STANDING for check in self.warned_of)
         return standing and self.warned_of == self.warned_before and ", ".join(self.warned_of) in self.warnings_sent
 
+    @property
+    def is_expected(self) -> bool:
+        """Whether the checks warn of nothing but what is still to come of a period that arrives as usual."""
+        arriving = self.answer is not None and self.answer.verdict == "arriving"
+        return arriving and set(self.warned_of) <= {"asin_coverage asin", "volume_anomaly"}
+
     def alert(self, link: str) -> Alert | None:
         """Return the alert of this run's failure or warnings, or None."""
         if self.is_dry or self.made_way or self.was_refused:
             return None
         if self.sync_status == "failed":
             return self._failure(link)
-        return self._warning(link) if self.warnings and not self.warns_again else None
+        return self._warning(link) if self.warnings and not (self.warns_again or self.is_expected) else None
 
     def restatement(self, restated: Restated, link: str) -> Alert:
         """Return the alert of a publish that changed much of what was published. Each such publish is a cause."""
@@ -115,7 +124,9 @@ class FinishedRun:
     def recovery(self, link: str) -> Alert:
         """Return the alert to send if an earlier failure of the period was sent."""
         title = f"SQP sync recovered: {self.subject}"
-        body = _lines(f"{self.subject} is synced again ({self.outcome}).", self._counts(), self._run(link))
+        body = _lines(
+            f"{self.subject} is synced again ({self.outcome}).", self._stands(), self._counts(), self._run(link)
+        )
         return Alert("recovered", self.subject, f"sync_log {self.sync_log_id} attempt {self.attempt}", title, body)
 
     def _failure(self, link: str) -> Alert:
@@ -135,8 +146,11 @@ class FinishedRun:
 
     def _warning(self, link: str) -> Alert:
         title = f"SQP sync completed with warnings: {self.subject}"
-        body = _lines(*self.warnings, self._counts(), self._run(link))
+        body = _lines(*self.warnings, self._stands(), self._counts(), self._run(link))
         return Alert("warning", self.subject, ", ".join(self.warned_of), title, body)
+
+    def _stands(self) -> str:
+        return f"It stands: {self.answer}" if self.answer else ""
 
     def _counts(self) -> str:
         return (

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from sqp_provider.core.errors import NothingPublished
 from sqp_provider.core.fence import refuse_older_snapshot
-from sqp_provider.core.publish import SKIPPED, PublishResult
+from sqp_provider.core.publish import NOT_YET, PublishResult
 from sqp_provider.core.run import SyncRun
 
 
@@ -27,8 +27,8 @@ class SnapshotTaken(BaseModel):
 class PreviousAttempt(BaseModel):
     """How the previous attempt finished.
 
-    ``outcome`` is ``attached``, ``difference`` or ``unchanged``, for example; ``skipped`` if a newer run did it. It is
-    None if no stage published or found the period unchanged.
+    ``outcome`` is ``attached``, ``difference`` or ``unchanged``, for example; ``skipped`` if a newer run did it or it
+    came too early, ``held`` if it is still arriving. It is None if no stage published or found the period unchanged.
     """
 
     attempt: int
@@ -38,7 +38,7 @@ class PreviousAttempt(BaseModel):
     @property
     def finished_well(self) -> bool:
         """Whether the period was right after that attempt, even if log_finish was killed before it wrote so."""
-        return self.outcome != SKIPPED and (self.status == "completed" or self.outcome is not None)
+        return self.outcome not in NOT_YET and (self.status == "completed" or self.outcome is not None)
 
 
 class Attempt(BaseModel):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from sqp_provider.core.completeness import Answer
 from sqp_provider.core.errors import InvalidSettings
 from sqp_provider.core.period import SyncType
 
@@ -35,10 +36,27 @@ class Freshness:
     last_error: str | None
     feed: str | None = None
     """Whose table it is; None: of the only feed."""
+    due: Answer | None = None
+    """How the newest period that is due stands; None if nobody asked, or if there is none."""
+    is_complete: bool = True
+    """Whether that period can be trusted; True if nobody asked."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the table is fresh and, if somebody asked, complete."""
+        return self.is_complete and not self.is_stale
+
+    @property
+    def newest(self) -> dict[str, str]:
+        """The first and last day of the newest period, or of the newest one that is due if somebody asked for it."""
+        found = self.due or self
+        return {"period_start": str(found.period_start), "period_end": str(found.period_end)}
 
     @property
     def remedy(self) -> str:
-        """What to do about a stale table."""
+        """What to do about a table that is stale or not complete."""
+        if not (self.is_stale or self.is_complete):
+            return "The target is unchanged. Wait: the daily check syncs what arrives. See period_status for details."
         dag_id = SyncType(self.sync_type).dag_id + (f"__{self.feed}" if self.feed else "")
         failed = f"Do what the error of the last sync of {dag_id} says"
         cause = failed if self.last_status == "failed" else f"Check whether {dag_id} runs"
@@ -46,7 +64,10 @@ class Freshness:
 
     def __str__(self) -> str:
         verdict = "stale" if self.is_stale else "fresh"
-        return f"{self.table_name} is {verdict}: {self._newest()}. {self._last_sync()}"
+        said = f"{self.table_name} is {verdict}: {self._newest()}. {self._last_sync()}"
+        if self.due is None:
+            return said if self.is_complete else f"{said} No period of it is due yet."
+        return f"{said} {self.due}"
 
     def _newest(self) -> str:
         if self.period_start is None:

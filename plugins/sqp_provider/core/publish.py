@@ -23,14 +23,20 @@ class Way(StrEnum):
 
 
 SKIPPED = "skipped"
-"""The outcome of a run that left its period to a newer run."""
+"""The outcome of a run that left its period to a newer run, or to the day on which it is expected."""
+
+HELD = "held"
+"""The outcome of a run that did not publish a period which is still arriving."""
+
+NOT_YET = (SKIPPED, HELD)
+"""The outcomes of runs after which the period is as it was before."""
 
 
 class PublishResult(BaseModel):
     """Count the rows by what happened to them.
 
-    ``how`` is ``attached``, ``swapped``, ``difference``, ``unchanged``, ``dry run``, ``already published`` or
-    ``skipped``.
+    ``how`` is ``attached``, ``swapped``, ``difference``, ``unchanged``, ``dry run``, ``already published``,
+    ``skipped`` or ``held``.
     """
 
     model_config = ConfigDict(frozen=True)

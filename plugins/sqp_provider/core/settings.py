@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 
+from sqp_provider.core.completeness import CompletenessSettings
 from sqp_provider.core.errors import InvalidSettings
 from sqp_provider.core.mistake import mistake
 from sqp_provider.core.period import PERIOD_TYPES, SyncType
@@ -76,6 +77,7 @@ class TargetSettings(Section):
     keep_changes_rows: int = Field(
         default=100_000,
         ge=0,
+        le=1_000_000_000,
         description="the rows that change in a published period are kept, before and after, unless one publish or "
         "statement changes more; 0 keeps none",
     )
@@ -244,6 +246,7 @@ class Settings(Section):
     schedule: ScheduleSettings = ScheduleSettings()
     restatements: RestatementSettings = RestatementSettings()
     freshness: FreshnessSettings = FreshnessSettings()
+    completeness: CompletenessSettings = CompletenessSettings()
     retention: RetentionSettings = RetentionSettings()
     alerts: AlertSettings = AlertSettings()
     airflow: str | None = Field(
@@ -310,6 +313,20 @@ class Settings(Section):
     def dag_id(self, sync_type: SyncType) -> str:
         """``settings.dag_id(SyncType.WEEKLY) == "sqp_weekly_sync__acme_us"``."""
         return self.named(sync_type.dag_id)
+
+    def of_period_types(self) -> list[dict[str, Any]]:
+        """Return what ``period_type`` has of the settings, a row for each type."""
+        return [
+            {
+                "sync_type": sync_type.value,
+                "delay_days": self.schedule.delay(sync_type).days,
+                "days_allowed": self.freshness.allowed(sync_type),
+                "complete_above": self.completeness.asins,
+                "quiet_checks": self.completeness.checks,
+                "kept_changes": self.target.keep_changes_rows,
+            }
+            for sync_type in SyncType
+        ]
 
     @classmethod
     def checked(cls, content: dict[str, Any], *, origin: str) -> Settings:

@@ -6,7 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowSkipException
 
+from sqp_provider.core.publish import SKIPPED, PublishResult
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.failures import fails_plainly
@@ -74,8 +76,29 @@ class BigQuerySnapshotOperator(SyncStageOperator):
             SyncLog(database).record_snapshot(sync, snapshot)
         self.report(sync, snapshot)
         self.source.refuse_if_mixed(sync, snapshot)
+        self.skip_if_expected_later(sync, snapshot)
         self.source.refuse_if_empty(sync, snapshot)
         return snapshot.model_dump(mode="json")
+
+    def skip_if_expected_later(self, sync: SyncRun, snapshot: Snapshot) -> None:
+        """Skip the run if the source has nothing of the period yet, and such periods usually come later.
+
+        The daily check syncs it when it has arrived. Rows that are malformed have arrived.
+        """
+        from sqp_provider.target.completeness import Completeness
+        from sqp_provider.target.sync_log import SyncLog
+
+        if snapshot.totals.row_count or snapshot.reject_count or sync.options.allow_empty or sync.options.force:
+            return
+        with self.postgres.transaction() as database:
+            outlook = Completeness(database, sync.period.sync_type).outlook(sync.period)
+            if not outlook.is_early(self.today()):
+                return
+            reason = outlook.not_there(sync.period)
+            nothing = PublishResult(how=SKIPPED, inserted=0)
+            SyncLog(database).record_counts(sync, nothing, {"outcome": nothing.how, "reason": reason})
+        daily = self.settings.named("sqp_restatements")
+        raise AirflowSkipException(f"{sync.period} is {reason}. {daily} syncs it when it has arrived.")
 
     def report(self, sync: SyncRun, snapshot: Snapshot) -> None:
         """Log what the snapshot holds."""

@@ -33,6 +33,7 @@ class SyncLogFinishOperator(SyncStageOperator):
     @measured
     def execute(self, context: Context) -> str:
         """Write the outcome, drop the staged table, send alerts, and return or fail."""
+        from sqp_provider.target.completeness import Completeness
         from sqp_provider.target.staging import Staging
         from sqp_provider.target.sync_log import SyncLog
 
@@ -41,6 +42,7 @@ class SyncLogFinishOperator(SyncStageOperator):
             error = self.find_failure(database, sync, context)
             SyncLog(database).finish(sync, error)
             self.clean_up(Staging(database, sync), sync, error)
+            Completeness(database, sync.period.sync_type).judge_around(sync.period)
         notify_run_finished(self.settings, sync.sync_log_id)
         return self.conclude(sync, error)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
@@ -67,10 +67,6 @@ class SyncLogStartOperator(SyncStageOperator):
         dag_run: Any = context["dag_run"]
         refuse_unknown_keys(dag_run.conf, set(context["dag"].params))
         refuse_one_period_for_a_backfill(dag_run.run_type, context["params"].get("period_start"))
-
-    def today(self) -> date:
-        """Return today's date in UTC."""
-        return datetime.now(UTC).date()
 
     def find_period(self, context: Context) -> Period:
         """Return the period of this run.

@@ -7,12 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowSkipException
 
 from sqp_provider.assets import emit_published
 from sqp_provider.core.errors import DeletesRefused, StagedMissing
 from sqp_provider.core.fence import refuse_older_snapshot
 from sqp_provider.core.period import SyncType
-from sqp_provider.core.publish import AlreadyPublished, PublishResult, refuse_large_delete
+from sqp_provider.core.publish import HELD, AlreadyPublished, PublishResult, refuse_large_delete
 from sqp_provider.core.run import SyncRun
 from sqp_provider.core.snapshot import Snapshot
 from sqp_provider.failures import fails_plainly
@@ -39,10 +40,29 @@ class SyncPublishOperator(SyncStageOperator):
         if sync.options.dry_run:
             result = self.compare(sync, snapshot)
         else:
+            self.hold_if_arriving(sync)
             result = self.publish(sync, snapshot)
             emit_published(context["outlet_events"], sync, result, self.settings.target.schema_name)
         self.report(sync, snapshot, result)
         return result.model_dump(mode="json")
+
+    def hold_if_arriving(self, sync: SyncRun) -> None:
+        """Skip the publish of a new period that lacks ASINs, if the settings say so. The daily check tries again."""
+        from sqp_provider.target.completeness import Completeness
+        from sqp_provider.target.sync_log import SyncLog
+
+        if not self.settings.completeness.hold or sync.options.force or sync.options.allow_empty:
+            return
+        with self.postgres.transaction() as database:
+            completeness = Completeness(database, sync.period.sync_type)
+            outlook, staged = completeness.outlook(sync.period), completeness.staged_asins(sync)
+            if staged is None or staged.has_enough or not (staged.expected and outlook.is_early(self.today())):
+                return
+            reason = outlook.held(sync.period, staged.found or 0, staged.expected)
+            nothing = PublishResult(how=HELD, inserted=0)
+            SyncLog(database).record_counts(sync, nothing, {"outcome": nothing.how, "reason": reason})
+        daily = self.settings.named("sqp_restatements")
+        raise AirflowSkipException(f"{sync.period} is {reason}. {daily} tries again. Run it with force to publish it.")
 
     def report(self, sync: SyncRun, snapshot: Snapshot, result: PublishResult) -> None:
         """Log where every landed row went, and what was changed for that."""

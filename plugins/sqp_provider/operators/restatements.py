@@ -53,7 +53,9 @@ class RestatementCheckOperator(SyncStageOperator):
         self.source.refuse_if_unusable()
         self.close_stale_runs(context)
         self.check_stored(context)
-        findings = [finding for window in self.windows(context) for finding in self.check(window)]
+        windows = self.windows(context)
+        findings = [finding for window in windows for finding in self.check(window)]
+        self.judge([period for window in windows for period in window])
         self.report(findings)
         to_sync = [finding.period for finding in findings if finding.action == "sync"]
         if context["params"]["dry_run"]:
@@ -132,6 +134,15 @@ class RestatementCheckOperator(SyncStageOperator):
             periods.record_seen(source, seen_at)
             known = periods.known()
         return find_restatements(window, source, known)
+
+    def judge(self, periods: list[Period]) -> None:
+        """Write how many ASINs the periods should have, and have. A run that was killed has not done that."""
+        from sqp_provider.target.completeness import Completeness
+
+        with self.postgres.transaction() as database:
+            completeness = Completeness(database, self.sync_type)
+            completeness.note_missing_asins()
+            completeness.judge(periods)
 
     def report(self, findings: list[Finding]) -> None:
         """Log one line for each period; a period that only a person can put right is a warning."""

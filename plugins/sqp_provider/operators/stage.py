@@ -6,6 +6,7 @@ import functools
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import structlog
@@ -120,6 +121,10 @@ class SyncStageOperator(BaseOperator):
                 f"The target is unchanged. Clear {STAGES[0]!r} together with what follows it (Downstream)."
             )
         return Snapshot.model_validate(snapshot)
+
+    def today(self) -> date:
+        """Return today's date in UTC."""
+        return datetime.now(UTC).date()
 
     def name_sync(self, period: Period | None, sync_log_id: int) -> None:
         """Add period and id as fields to every further line of the task's log, beside Airflow's run_id."""

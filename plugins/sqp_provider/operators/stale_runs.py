@@ -39,8 +39,7 @@ class StaleRunsOperator(FeedOperator):
         with postgres.transaction() as database:
             state = SchemaState(database)
             state.claim(owner_of(self.settings))
-            state.write_days(self.settings.schedule, self.settings.freshness)
-            state.write_kept_changes(self.settings.target.keep_changes_rows)
+            state.write_settings(self.settings)
         closed = close_stale_runs(postgres, context["ti"], self.log, self.settings)
         for run in closed:
             notify_run_finished(self.settings, run.sync_log_id)

@@ -1,4 +1,4 @@
-"""A sensor that waits until a summary table is fresh, for any Dag."""
+"""A sensor that waits until a summary table is fresh, or complete, for any Dag."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ class SqpFreshnessSensor(BaseSensorOperator):
 
     ``SqpFreshnessSensor(task_id="weekly", table_name="weekly_summary", timeout=timedelta(hours=12))``
 
+    With ``complete=True`` it waits until the newest period that is due can be trusted too, and says why it cannot yet.
+
     The log and the error of a stale table name its newest period, the period's age, the allowed age, and the last sync
     with its error. The sensor returns the newest period's first and last day.
 
@@ -29,6 +31,7 @@ class SqpFreshnessSensor(BaseSensorOperator):
     :param when_stale: ``wait`` up to ``timeout`` and then fail, or ``fail`` or ``skip`` at once.
     :param postgres_conn_id: the connection (templated).
     :param schema: the schema of the table (templated).
+    :param complete: also wait for the ASINs of the newest period that is due.
     :param deferrable: True: the triggerer waits. False: the worker waits, as ``mode`` says.
     """
 
@@ -41,6 +44,7 @@ class SqpFreshnessSensor(BaseSensorOperator):
         when_stale: Literal["wait", "fail", "skip"] = "wait",
         postgres_conn_id: str = "sqp_postgres",
         schema: str = "sqp",
+        complete: bool = False,
         deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -51,6 +55,7 @@ class SqpFreshnessSensor(BaseSensorOperator):
         self.when_stale = when_stale
         self.postgres_conn_id = postgres_conn_id
         self.schema = schema
+        self.complete = complete
         self.deferrable = deferrable
 
     @fails_plainly
@@ -59,19 +64,19 @@ class SqpFreshnessSensor(BaseSensorOperator):
         if self.when_stale == "wait" and not self.deferrable:
             self.wait_here(context)
         freshness = self.check()
-        if freshness.is_stale and self.when_stale == "wait" and self.deferrable:
+        if not freshness.is_ready and self.when_stale == "wait" and self.deferrable:
             self.wait()
         return self.conclude(context, freshness)
 
     def poke(self, context: Context) -> bool:
-        """Return whether the table is fresh."""
-        return not self.check().is_stale
+        """Return whether the table is fresh and, if asked for, complete."""
+        return self.check().is_ready
 
     def check(self) -> Freshness:
         """Read how fresh the table is, and log it."""
         from sqp_provider.target.freshness import read_freshness
 
-        freshness = read_freshness(self.target(), self.table_name)
+        freshness = read_freshness(self.target(), self.table_name, complete=self.complete)
         self.log.info("%s", freshness)
         return freshness
 
@@ -86,19 +91,24 @@ class SqpFreshnessSensor(BaseSensorOperator):
 
         give_up_at = datetime.now(UTC) + timedelta(seconds=self.timeout)
         trigger = FreshnessTrigger(
-            self.postgres_conn_id, self.schema, self.table_name, self.poke_interval, give_up_at.isoformat()
+            self.postgres_conn_id,
+            self.schema,
+            self.table_name,
+            self.poke_interval,
+            give_up_at.isoformat(),
+            complete=self.complete,
         )
         self.defer(trigger=trigger, method_name="resume")
 
     @fails_plainly
     def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Continue when the table is fresh or the time is up."""
+        """Continue when the table is fresh, and complete if asked for, or when the time is up."""
         return self.conclude(context, self.check())
 
     def conclude(self, context: Context, freshness: Freshness) -> dict[str, Any]:
-        """Return the newest period of a fresh table; fail or skip if the table is stale."""
-        if not freshness.is_stale:
-            return {"period_start": str(freshness.period_start), "period_end": str(freshness.period_end)}
+        """Return the newest period of a table that is ready; fail or skip if it is not."""
+        if freshness.is_ready:
+            return freshness.newest
         message = f"{freshness} {freshness.remedy}"
         if self.when_stale == "skip":
             raise AirflowSkipException(message)

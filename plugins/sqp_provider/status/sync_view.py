@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqp_provider.core.publish import SKIPPED
+from sqp_provider.core.publish import NOT_YET
 from sqp_provider.core.run import TASKS
 from sqp_provider.core.snapshot import Balance
 from sqp_provider.status.sync_models import Attempt, Check, Stage, StageState, Sync
@@ -74,7 +74,7 @@ def stage_states(sync: Sync, checks: Sequence[Check]) -> dict[str, StageState]:
     """Return whether each stage is done, skipped, failed, running or not reached."""
     reached = _reached(sync, checks)
     if sync.sync_status == "completed":
-        skipped = TASKS[_staged(sync, checks) : 5] if _outcome(sync) in ("unchanged", SKIPPED) else ()
+        skipped = TASKS[_staged(sync, checks) : 5] if _outcome(sync) in ("unchanged", *NOT_YET) else ()
         return {name: "skipped" if name in skipped else "done" for name in TASKS}
     if sync.sync_status != "failed":
         return _states(reached, "running")
@@ -137,8 +137,9 @@ def _found(sync: Sync, checks: Sequence[Check]) -> dict[str, str]:
     if own:
         counts = ", ".join(f"{own.count(each)} {each}" for each in ("passed", "warning", "failed") if each in own)
         found["validate"] = f"{len(own)} checks: {counts}"
-    if _outcome(sync) == SKIPPED:
-        found["publish"] = f"skipped: {metadata.get('reason', 'a newer run does it')}"
+    if _outcome(sync) in NOT_YET:
+        reason = str(metadata.get("reason", "a newer run does it"))
+        found["publish"] = reason if reason.startswith("held: ") else f"skipped: {reason}"
     elif outcome := metadata.get("outcome"):
         changed = {"inserted": sync.records_inserted, "updated": sync.records_updated}
         changed |= {name: metadata.get(name) for name in ("deleted", "unchanged")}

@@ -20,7 +20,15 @@ VERDICTS: Mapping[str, tuple[Verdict, str]] = {
     "missing": ("no", "is missing"),
     "deleted": ("no", "was deleted on purpose"),
 }
-"""The answer for each status of the view ``period_status``."""
+"""The answer for each status of the view ``period_status``, unless its verdict has one."""
+
+JUDGED: Mapping[tuple[str, str | None], tuple[Verdict, str]] = {
+    ("synced", "arriving"): ("care", "is published, but is still arriving"),
+    ("synced", "late"): ("care", "is published, but lacks ASINs that it should have"),
+    ("synced", "unknown"): ("care", "is published; nobody can say yet whether it is complete"),
+    ("missing", "not yet"): ("wait", "is not there yet, as expected"),
+}
+"""The answer for a status and a verdict of that view."""
 
 
 def headline(sync_type: SyncType, periods: Sequence[PeriodStatus], now: datetime, delay: timedelta) -> Headline:
@@ -30,7 +38,7 @@ def headline(sync_type: SyncType, periods: Sequence[PeriodStatus], now: datetime
     """
     due = Period.latest_due(sync_type, now, delay)
     found = next((row for row in periods if row.sync_type == sync_type and row.period_start == due.first_day), None)
-    verdict, answer = VERDICTS[found.status if found else "missing"]
+    verdict, answer = _answer(found)
     return Headline(
         sync_type=sync_type,
         verdict=verdict,
@@ -43,8 +51,24 @@ def headline(sync_type: SyncType, periods: Sequence[PeriodStatus], now: datetime
     )
 
 
+def _answer(found: PeriodStatus | None) -> tuple[Verdict, str]:
+    if found is None:
+        return VERDICTS["missing"]
+    if found.trusted:
+        return VERDICTS["synced"]
+    return JUDGED.get((found.status, found.verdict), VERDICTS[found.status])
+
+
 def _reason(found: PeriodStatus | None) -> str:
-    """Say what is published and what the last check found at the source."""
+    """Say how complete it is, what is published, and what the last check found at the source."""
+    if found and found.status == "missing" and found.verdict == "not yet" and found.why:
+        return found.why
+    if found and found.status in ("synced", "derived") and found.why:
+        return f"{found.why} {_published(found)}"
+    return _published(found)
+
+
+def _published(found: PeriodStatus | None) -> str:
     published = "Nothing is published."
     if found and found.state == "derived":
         published = "The rows are summed from the weeks and change with them."
@@ -65,6 +89,10 @@ def _reason(found: PeriodStatus | None) -> str:
 
 def _todo(sync_type: SyncType, found: PeriodStatus | None) -> str | None:
     """Say what a person should do, or None when there is nothing to do."""
+    if found and found.verdict == "not yet" and found.status == "missing":
+        return None
+    if found and found.verdict == "late" and found.status == "synced":
+        return "Check in Seller Central whether reports of ASINs are missing. sqp_restatements syncs what arrives."
     dag_id = sync_type.dag_id
     sync_now = f"To sync it now, trigger {dag_id} for it."
     return {

@@ -70,6 +70,7 @@ class Checks:
 
     def earlier(self, settings: CheckSettings) -> Earlier:
         """Return the row counts and ASINs that were published before this period."""
+        self._note_asins()
         row_counts, last = self._recent_row_counts(settings), self._last_period_start()
         if last is None:
             return Earlier(row_counts)
@@ -83,8 +84,14 @@ class Checks:
         return last
 
     def _coverage(self, last: date | None) -> dict[str, sql.Composable]:
-        asins = Changes(self.database, self.sync).asins
+        asins = Staging(self.database, self.sync).asins
         return {"target": self._target(), "asins": asins, "last_period_start": sql.Literal(last)}
+
+    def _note_asins(self) -> None:
+        changes = Changes(self.database, self.sync)
+        table = changes.staging.asins
+        changes.staging.drop(table)
+        self.database.run("completeness", "note_staged_asins", None, asins_table=table, asins=changes.asins)
 
     def _recent_row_counts(self, settings: CheckSettings) -> list[int]:
         period = self.sync.period

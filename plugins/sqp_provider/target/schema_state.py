@@ -1,12 +1,11 @@
-"""The Airflow and the feed that own the schema, and the days that the settings give each period type."""
+"""The Airflow and the feed that own the schema, and what the settings say of each period type."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from sqp_provider.core.ownership import Owner, refuse_other_owner
-from sqp_provider.core.period import SyncType
-from sqp_provider.core.settings import FreshnessSettings, ScheduleSettings
+from sqp_provider.core.settings import Settings
 from sqp_provider.hooks.postgres import Database
 
 
@@ -33,12 +32,7 @@ class SchemaState:
         """Make this Airflow and feed the owner, in place of another."""
         self.database.run("schema_state", "take_over", {"airflow": owner.airflow, "feed": owner.feed})
 
-    def write_days(self, schedule: ScheduleSettings, freshness: FreshnessSettings) -> None:
-        """Write delays and allowed ages, so that the SQL functions use the settings."""
-        for sync_type in SyncType:
-            days = {"delay_days": schedule.delay(sync_type).days, "days_allowed": freshness.allowed(sync_type)}
-            self.database.run("schema_state", "write_days", {"sync_type": sync_type.value} | days)
-
-    def write_kept_changes(self, rows: int) -> None:
-        """Write how many rows one statement may change for its changes to be kept: the triggers read it."""
-        self.database.run("schema_state", "write_kept_changes", {"rows": rows})
+    def write_settings(self, settings: Settings) -> None:
+        """Write what the settings say of each period type, so that the SQL functions use it."""
+        for values in settings.of_period_types():
+            self.database.run("schema_state", "write_settings", values)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqp_provider.core.alerts import Alert, FinishedRun
+from sqp_provider.core.completeness import Answer
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.restated import Restated
 from sqp_provider.hooks.postgres import Database
@@ -19,7 +20,10 @@ class SentAlerts:
 
     def finished_run(self, sync_log_id: int) -> FinishedRun:
         """Return what an alert says of a run."""
-        return FinishedRun(**self.database.one("alerts", "finished_run", {"sync_log_id": sync_log_id}))
+        run = FinishedRun(**self.database.one("alerts", "finished_run", {"sync_log_id": sync_log_id}))
+        period = {"sync_type": run.sync_type, "period_start": run.period_start}
+        row = self.database.row("completeness", "answer", period)
+        return replace(run, answer=Answer(**row)) if row else run
 
     def restated(self, run: FinishedRun) -> Restated | None:
         """Return what a run changed in its period, if an earlier sync had published it."""

@@ -37,6 +37,7 @@ class Staging:
         self.difference = database.staged(sync.name_of("difference"))
         self.partition = database.staged(sync.name_of("partition"))
         self.history = database.staged(sync.name_of("history"))
+        self.asins = database.staged(sync.beside_staged("asins"))
         self.label = f"{database.settings.staging_schema}.{sync.staged_name}"
         self.target_label = f"{database.settings.schema_name}.{sync.period.sync_type.target_table}"
         self.target = database.table(sync.period.sync_type.target_table)
@@ -54,6 +55,7 @@ class Staging:
         """Create the table empty, in place of one that an earlier attempt of this run left."""
         self.lock()
         self.drop()
+        self.drop(self.asins)
         if self.period_is_new():
             self._run("create_partition_to_be", **self.period_names())
         elif self.target_is_partitioned():

@@ -248,6 +248,9 @@ class Target:
 
     def record_published(self, snapshot: Snapshot) -> None:
         """Write into the ledger that the period equals the snapshot."""
+        asins: sql.Composable = sql.SQL("null::text[]")
+        if self.staging.exists(self.staging.asins):
+            asins = self.database.statement("completeness", "published_asins", {"asins": self.staging.asins})
         self._run(
             "record_published",
             self.period
@@ -260,6 +263,7 @@ class Target:
                 "sync_log_id": self.sync.sync_log_id,
                 "attempt": self.sync.attempt,
             },
+            asins=asins,
         )
 
     def record_derived(self, way: Way | None) -> None:

@@ -24,10 +24,18 @@ class FreshnessTrigger(BaseTrigger):
     :param table_name: the table, ``weekly_summary`` for example.
     :param poll_seconds: the pause between two checks.
     :param give_up_at: the time at which to stop waiting, ``2026-11-23T07:00:00+00:00``.
+    :param complete: also wait until the newest period that is due can be trusted.
     """
 
     def __init__(
-        self, postgres_conn_id: str, schema: str, table_name: str, poll_seconds: float, give_up_at: str
+        self,
+        postgres_conn_id: str,
+        schema: str,
+        table_name: str,
+        poll_seconds: float,
+        give_up_at: str,
+        *,
+        complete: bool = False,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.postgres_conn_id = postgres_conn_id
@@ -35,10 +43,11 @@ class FreshnessTrigger(BaseTrigger):
         self.table_name = table_name
         self.poll_seconds = poll_seconds
         self.give_up_at = give_up_at
+        self.complete = complete
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what the triggerer needs to rebuild this trigger."""
-        names = ("postgres_conn_id", "schema", "table_name", "poll_seconds", "give_up_at")
+        names = ("postgres_conn_id", "schema", "table_name", "poll_seconds", "give_up_at", "complete")
         return f"{type(self).__module__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -54,7 +63,7 @@ class FreshnessTrigger(BaseTrigger):
     def _is_over(self) -> bool:
         target = TargetSettings(conn_id=self.postgres_conn_id, schema=self.schema)
         try:
-            return not read_freshness(target, self.table_name).is_stale
+            return read_freshness(target, self.table_name, complete=self.complete).is_ready
         except TargetUnreachable as error:
             self.log.warning("%s: %s", self.table_name, error)
             return False

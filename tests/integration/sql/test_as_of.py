@@ -202,6 +202,20 @@ def test_a_day_that_starts_no_period_is_refused(committing: Connection, publishe
     assert "starts on 2026-11-08" in said
 
 
+def test_the_time_that_the_ledger_says_has_what_was_published_then(
+    committing: Connection, publisher: Publisher
+) -> None:
+    for rows in (ROWS, RESTATED):
+        publisher.week(WEEK, rows)
+        for kind in PERIODS:
+            (at,) = committing.execute(
+                "select published_at from synced_period where sync_type = %s", [kind]
+            ).fetchone() or (None,)
+            assert as_of(committing, at, kind) == stored(committing, kind)
+    times = "select count(distinct published_at), count(distinct version) from period_version"
+    assert committing.execute(times).fetchone() == (2, 2)
+
+
 def test_no_time_is_refused(committing: Connection) -> None:
     assert "one of them is null" in refusal(committing, None)
 
@@ -273,6 +287,18 @@ def test_what_somebody_writes_past_the_triggers_is_noticed(
     said = refusal(committing, when)
     assert "not those that were published" in said or "is not kept" in said
     assert as_of(committing, moment(committing)) == stored(committing)
+
+
+def test_rows_that_went_unseen_and_came_back_are_noticed_although_their_figures_are_right(
+    committing: Connection, publisher: Publisher
+) -> None:
+    publisher.week(WEEK, ROWS)
+    when = moment(committing)
+    publisher.week(WEEK, [row | {"total_clicks": 1} for row in ROWS])
+    committing.execute(f"alter table weekly_summary detach partition {PARTITION}")
+    publisher.week(WEEK, ROWS)
+    assert stored(committing)
+    assert "not those that were published" in refusal(committing, when)
 
 
 def test_a_merge_of_somebody_else_is_skipped_or_noticed(committing: Connection, publisher: Publisher) -> None:

@@ -212,10 +212,10 @@ def test_a_view_can_gain_a_column_but_never_lose_one(
 ) -> None:
     """People build on the views: what is not appended is refused, and nothing is put in force."""
     committing.execute("create view of_theirs as select status from period_status")
-    edited("    end as cause\n", "    end as cause,\n    seen.reject_count\n")
+    edited("    end as why\n", "    end as why,\n    checks_needed\n")
     migrate(database)
-    committing.execute("select reject_count from period_status")
-    edited("    seen.row_count as source_row_count,\n", "")
+    committing.execute("select checks_needed from period_status")
+    edited("    source_row_count,\n    source_seen_at,\n", "    source_seen_at,\n")
     in_force = committing.execute("select files from schema_state").fetchone()
     with pytest.raises(MigrationError, match="cannot drop columns from view"):
         migrate(database)

@@ -31,6 +31,7 @@ FOR_READERS = [
     "row_hash(text,text,text)",
     "row_hash_of(period_type)",
     "rows_as_of(period_type,period_version)",
+    "summary_figures()",
     "table_freshness()",
     "totals_of(text)",
     "version_as_of(period_type,date,timestamp with time zone)",

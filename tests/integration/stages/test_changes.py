@@ -572,7 +572,7 @@ def test_a_period_that_is_compared_changes_few_definitions(landing: Landing, wee
     landing.replace(*RESTATED)
     with watched.during():
         assert week.sync(WEEK).colour == "success"
-    assert (sum(watched.commands.values()), watched.transactions) == (17, 5)
+    assert (sum(watched.commands.values()), watched.transactions) == (20, 6)
 
 
 def test_changes_are_published_through_a_pooler(

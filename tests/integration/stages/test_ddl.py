@@ -76,11 +76,14 @@ def test_a_sync_changes_few_definitions_and_an_unchanged_one_none(
     landing: Landing, stages: Stages, watched: Watched
 ) -> None:
     first, later = {"asin_click_count": 50}, {"asin_click_count": 1, "ingested_at": "2026-11-25T06:00:00Z"}
-    assert changed(landing, stages, watched, "2026-11-08", **first) == (37, 6)  # and attaches month and quarter
-    assert changed(landing, stages, watched, "2026-11-15", **first) == (41, 6)  # and swaps month and quarter
-    assert changed(landing, stages, watched, "2026-11-15", **later) == (8, 4)  # loads, compares, drops both tables
+    assert changed(landing, stages, watched, "2026-11-08", **first) == (40, 8)  # and attaches month and quarter
+    assert changed(landing, stages, watched, "2026-11-15", **first) == (44, 8)  # and swaps month and quarter
+    assert changed(landing, stages, watched, "2026-11-15", **later) == (
+        11,
+        5,
+    )  # loads, compares, drops all three tables
     # a drop is seen twice
-    assert watched.commands == {"create table": 1, "create table as": 1, "alter table": 2, "drop table": 4}
+    assert watched.commands == {"create table": 1, "create table as": 2, "alter table": 2, "drop table": 6}
     assert changed(landing, stages, watched, "2026-11-15") == (0, 0)
 
 

@@ -14,19 +14,19 @@ from tests.wire import Wire, wire
 FIRST_LOAD = {
     "log_start": (1, 11),
     "extract": (2, 9),  # none is idle while BigQuery works
-    "load": (1, 42),
-    "validate": (1, 23),
+    "load": (1, 43),
+    "validate": (1, 26),
     "publish": (2, 193),  # month and quarter are copied from one connection to another
-    "log_finish": (1, 11),
+    "log_finish": (1, 13),
 }
-UNCHANGED = {"log_start": (1, 9), "extract": (2, 9), "load": (1, 17), "log_finish": (1, 11)}
+UNCHANGED = {"log_start": (1, 9), "extract": (2, 9), "load": (1, 17), "log_finish": (1, 12)}
 RESTATED = {
     "log_start": (1, 9),
     "extract": (2, 9),
-    "load": (1, 42),
-    "validate": (1, 23),
+    "load": (1, 43),
+    "validate": (1, 26),
     "publish": (1, 98),
-    "log_finish": (1, 12),
+    "log_finish": (1, 14),
 }
 
 

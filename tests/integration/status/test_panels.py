@@ -33,8 +33,9 @@ def publish(connection: psycopg.Connection[Any], period: Period, **other: Any) -
     sync = add_sync(connection, period_start=period.first_day, period_end=period.last_day, **other)
     connection.execute(
         "insert into synced_period (sync_type, period_start, period_end, state, fingerprint, snapshot_at, row_count,"
-        " sync_log_id, attempt, published_at)"
-        " values (%s, %s, %s, 'synced', 'f', '2026-11-18', 19001, %s, 1, '2026-11-18 07:02:00+01')",
+        " sync_log_id, attempt, published_at, asins_expected, asins_found, expected_by)"
+        " values (%s, %s, %s, 'synced', 'f', '2026-11-18', 19001, %s, 1, '2026-11-18 07:02:00+01', 360, 360,"
+        " '2020-11-19')",
         [period.sync_type.value, period.first_day, period.last_day, sync],
     )
     return sync
@@ -57,7 +58,10 @@ def test_a_published_week_can_be_trusted(viewer: TestClient, connection: psycopg
     sync = publish(connection, week)
     (weekly, monthly, _) = viewer.get(f"{PAGE}/api/headlines").json()
     assert (weekly["verdict"], weekly["sync_log_id"], weekly["todo"]) == ("yes", sync, None)
-    assert weekly["reason"] == "19,001 rows, published 2026-11-18 06:02 UTC."
+    assert weekly["reason"] == (
+        "Equal to the source, with 360 of about 360 ASINs; its usual day, Thursday, 2020-11-19, is over. "
+        "19,001 rows, published 2026-11-18 06:02 UTC."
+    )
     assert monthly["verdict"] == "no"
     page = viewer.get(f"{PAGE}/").text
     assert f"The week {week.first_day} to {week.last_day} can be trusted." in said(page)

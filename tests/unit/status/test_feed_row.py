@@ -27,7 +27,11 @@ NEWEST = {
 def period(sync_type: SyncType, status: str, **other: Any) -> PeriodStatus:
     """How the newest period of a type stands."""
     first, last = NEWEST[sync_type]
-    row = dict.fromkeys(PeriodStatus.model_fields) | {"sync_type": sync_type, "status": status, "trusted": False}
+    row = dict.fromkeys(PeriodStatus.model_fields) | {
+        "sync_type": sync_type,
+        "status": status,
+        "trusted": status == "synced",
+    }
     return PeriodStatus.model_validate(row | {"period_start": first, "period_end": last} | other)
 
 

@@ -51,21 +51,51 @@ def sync(status: str, metadata: dict[str, Any] | None = None, error: dict[str, A
 
 
 @pytest.mark.parametrize(
-    ("status", "verdict"),
+    ("status", "judged", "verdict"),
     [
-        ("synced", "yes"),
-        ("derived", "care"),
-        ("restated", "care"),
-        ("overwritten", "care"),
-        ("outdated", "care"),
-        ("running", "wait"),
-        ("failed", "no"),
-        ("missing", "no"),
-        ("deleted", "no"),
+        ("synced", "complete", "yes"),
+        ("synced", "arriving", "care"),
+        ("synced", "late", "care"),
+        ("synced", "unknown", "care"),
+        ("missing", "not yet", "wait"),
+        ("missing", "late", "no"),
+        ("derived", None, "care"),
+        ("restated", None, "care"),
+        ("overwritten", None, "care"),
+        ("outdated", None, "care"),
+        ("running", None, "wait"),
+        ("failed", None, "no"),
+        ("missing", None, "no"),
+        ("deleted", None, "no"),
     ],
 )
-def test_each_status_has_its_answer(status: str, verdict: str) -> None:
-    assert headline(SyncType.WEEKLY, [week(status)], NOW, timedelta(days=4)).verdict == verdict
+def test_each_status_has_its_answer(status: str, judged: str | None, verdict: str) -> None:
+    row = week(status, verdict=judged, trusted=verdict == "yes")
+    assert headline(SyncType.WEEKLY, [row], NOW, timedelta(days=4)).verdict == verdict
+
+
+def test_an_arriving_week_says_how_much_of_it_is_there() -> None:
+    moment = datetime(2026, 11, 18, 7, tzinfo=UTC)
+    why = "Arriving: 214 of about 360 ASINs; usually complete by Friday, 2026-11-20."
+    row = week("synced", state="synced", verdict="arriving", why=why, row_count=11_201, published_at=moment)
+    found = headline(SyncType.WEEKLY, [row], NOW, timedelta(days=4))
+    assert found.answer == "The week 2026-11-08 to 2026-11-14 is published, but is still arriving."
+    assert found.reason == f"{why} 11,201 rows, published 2026-11-18 07:00 UTC."
+    assert found.todo is None
+
+
+def test_a_week_that_is_not_there_yet_asks_nothing_of_anybody() -> None:
+    why = "Not there yet, as expected: such a week is usually complete by Friday, 2026-11-20."
+    found = headline(SyncType.WEEKLY, [week("missing", verdict="not yet", why=why)], NOW, timedelta(days=4))
+    assert (found.verdict, found.reason, found.todo) == ("wait", why, None)
+
+
+def test_a_month_can_be_trusted_if_all_its_weeks_can() -> None:
+    why = "Summed from its 4 weeks, which all can be trusted."
+    row = week("derived", state="derived", trusted=True, why=why)
+    found = headline(SyncType.WEEKLY, [row], NOW, timedelta(days=4))
+    assert found.verdict == "yes"
+    assert found.reason == f"{why} The rows are summed from the weeks and change with them."
 
 
 def test_every_status_of_the_view_has_an_answer_and_a_place_in_the_legend() -> None:

@@ -1,0 +1,3 @@
+select verdict, trusted, why
+from period_status
+where sync_type = 'weekly' and period_start = %(week)s

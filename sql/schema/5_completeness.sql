@@ -1,0 +1,353 @@
+-- Whether a published period is complete. Amazon's reports arrive ASIN by ASIN over days, so rows alone do not tell. A
+-- period is compared with those around it, of the same type: which ASINs they have, and how many days they took.
+
+
+-- The published periods with which a period is compared: the four nearest earlier ones. Where fewer than two are known,
+-- as in the first weeks of a backfill, the nearest later ones make up four.
+create or replace function neighbours_of(p_sync_type text, p_first date)
+returns table (period_start date, asins text[])
+language sql
+stable
+set search_path from current
+as $$
+    with earlier as (
+        select period_start, asins
+        from synced_period
+        where
+            sync_type = p_sync_type
+            and period_start < p_first
+            and state = 'synced'
+            and row_count > 0
+            and asins is not null
+        order by period_start desc
+        limit 4
+    ),
+
+    later as (
+        select period_start, asins
+        from synced_period
+        where
+            sync_type = p_sync_type
+            and period_start > p_first
+            and state = 'synced'
+            and row_count > 0
+            and asins is not null
+        order by period_start
+        limit 4
+    )
+
+    select period_start, asins from earlier
+    union all
+    (
+        select period_start, asins
+        from later
+        where (select count(*) from earlier) < 2
+        order by period_start
+        limit 4 - (select count(*) from earlier)
+    )
+$$;
+
+
+-- The periods whose numbers change with those of a period: itself, the four later ones, and the two oldest, which are
+-- compared with later ones.
+create or replace function judged_with(p_sync_type text, p_first date) returns setof date
+language sql
+stable
+set search_path from current
+as $$
+    select p_first
+    union
+    (
+        select period_start
+        from synced_period
+        where sync_type = p_sync_type and period_start > p_first and state = 'synced'
+        order by period_start
+        limit 4
+    )
+    union
+    (
+        select period_start
+        from synced_period
+        where sync_type = p_sync_type and state = 'synced'
+        order by period_start
+        limit 2
+    )
+$$;
+
+
+-- How many days after its end such a period usually has 95 % of its ASINs (period_type.complete_above). Of the eight
+-- periods before it those count that were first published while they arrived, and of these the second slowest, or the
+-- slowest if there are fewer than four. Where there is none, it is the publication delay.
+create or replace function usual_days(p_sync_type text, p_first date) returns integer
+language sql
+stable
+set search_path from current
+as $$
+    with type as (
+        select * from period_type where sync_type = p_sync_type
+    ),
+
+    before as (
+        select period_start, period_end, cardinality(asins) as asins
+        from synced_period
+        where
+            sync_type = p_sync_type
+            and period_start < p_first
+            and state = 'synced'
+            and row_count > 0
+            and asins is not null
+        order by period_start desc
+        limit 8
+    ),
+
+    version as (
+        select
+            before.period_start,
+            (version.snapshot_at at time zone 'UTC')::date - before.period_end as days,
+            (version.totals ->> 'asins')::integer >= type.complete_above * before.asins as has_enough
+        from before
+        cross join type
+        join period_version as version
+            on version.sync_type = p_sync_type
+            and version.period_start = before.period_start
+            and version.snapshot_at is not null
+    ),
+
+    arrived as (
+        select least(min(days) filter (where has_enough), (select days_allowed from type)) as days
+        from version
+        group by period_start
+        having min(days) between 0 and (select days_allowed from type) and bool_or(has_enough)
+    )
+
+    select coalesce(
+        (select case when count(*) < 4 then max(days) else (array_agg(days order by days desc))[2] end from arrived),
+        (select delay_days from type)
+    )
+$$;
+
+
+-- The day until which a period is given time: its usual day, and the checks that must find nothing new after it.
+create or replace function expected_by(p_sync_type text, p_first date) returns date
+language sql
+stable
+set search_path from current
+as $$
+    select (p_first + step)::date - 1 + usual_days(p_sync_type, p_first) + quiet_checks
+    from period_type
+    where sync_type = p_sync_type
+$$;
+
+
+-- How many ASINs a period should have, and how many of these it has. Looked for are the ASINs that at least all but one of
+-- its neighbours have: three of four, two of three, or both of two. ASINs come and go, so not all of these are expected:
+--   * one that a neighbour lacks counts as the part of them that has it: three quarters
+--   * a complete period lacks some that all others have. How many is counted for each neighbour; the second smallest number
+--     counts, because the smallest may be luck and the largest a period that never became complete (of two, the smallest)
+-- Null where fewer than two neighbours are known, or where they have no ASIN in common.
+create or replace function compare_asins(
+    p_sync_type text, p_first date, p_asins text[], out expected integer, out found integer
+)
+language sql
+stable
+set search_path from current
+as $$
+    with neighbour as materialized (
+        select asins, row_number() over () as number, count(*) over () as neighbours
+        from neighbours_of(p_sync_type, p_first)
+    ),
+
+    regular as materialized (
+        select
+            asin,
+            neighbours,
+            count(*) as had_by,
+            neighbours * (neighbours + 1) / 2 - sum(number) as lacking  -- the number of the neighbour that lacks it
+        from neighbour
+        cross join unnest(asins) as asin
+        group by asin, neighbours
+        having count(*) >= greatest(neighbours - 1, 2)
+    ),
+
+    lacks as (
+        select (array_agg(asins order by asins))[case min(neighbours) when 2 then 1 else 2 end] as usually
+        from (
+            select neighbours, (select count(*) from regular where lacking = number) as asins
+            from neighbour
+        ) as each
+    ),
+
+    counted as (
+        select
+            sum(had_by::numeric / neighbours) as looked_for,
+            count(*) filter (where had_by = neighbours) as in_all,
+            count(here.asin) as found
+        from regular
+        left join unnest(p_asins) as here (asin) on here.asin = regular.asin
+    ),
+
+    should as (
+        select found, round(looked_for * in_all::numeric / nullif(in_all + usually, 0)) as asins
+        from counted
+        cross join lacks
+    )
+
+    select asins::integer, least(found, asins)::integer
+    from should
+    where asins > 0
+$$;
+
+
+-- Writes these numbers of some periods into the ledger. A publish is prepared again if the row of its period was written
+-- to meanwhile. So a row is written only if a number differs, and not while a run works on its period: each run does this
+-- at its end.
+create or replace function judge_completeness(p_sync_type text, p_firsts date[]) returns void
+language plpgsql
+set search_path from current
+as $$
+declare
+    v_period synced_period;
+begin
+    for v_period in
+        select ledger.*
+        from synced_period as ledger
+        where
+            ledger.sync_type = p_sync_type
+            and ledger.period_start = any (p_firsts)
+            and ledger.state = 'synced'
+            and ledger.asins is not null
+            and not exists (
+                select from sync_log as run
+                where
+                    run.sync_type = p_sync_type
+                    and run.period_start = ledger.period_start
+                    and run.sync_status = 'started'
+            )
+        order by ledger.period_start
+        for update skip locked
+    loop
+        update synced_period as ledger set
+            asins_expected = judged.expected,
+            asins_found = judged.found,
+            expected_by = judged.expected_by
+        from (
+            select compared.expected, compared.found, expected_by(p_sync_type, v_period.period_start) as expected_by
+            from compare_asins(p_sync_type, v_period.period_start, v_period.asins) as compared
+        ) as judged
+        where
+            ledger.sync_type = p_sync_type
+            and ledger.period_start = v_period.period_start
+            and (ledger.asins_expected, ledger.asins_found, ledger.expected_by)
+                is distinct from (judged.expected, judged.found, judged.expected_by);
+    end loop;
+end
+$$;
+
+
+-- The verdict on a published period. The part of the ASINs that makes it complete is rounded to whole ASINs, so that one
+-- that comes and goes does not decide on a small catalogue. Once its day is over, no check can add to it.
+--   p_is_quiet: so many checks in a row found what is published
+create or replace function verdict_on(
+    p_found integer, p_expected integer, p_complete_above numeric, p_is_quiet boolean, p_expected_by date, p_today date
+) returns text
+language sql
+immutable
+return case
+    when p_expected is null then 'unknown'
+    when p_found >= round(p_complete_above * p_expected) and (p_is_quiet or p_today > p_expected_by) then 'complete'
+    when p_today <= p_expected_by then 'arriving'
+    else 'late'
+end;
+
+
+-- A day as people say it: Thursday, 2026-11-19.
+create or replace function day_in_words(p_day date) returns text
+language sql
+stable
+return to_char(p_day, 'FMDay, YYYY-MM-DD');
+
+
+-- How many weeks begin between two days.
+create or replace function number_of_weeks(p_first date, p_last date) returns integer
+language sql
+immutable
+return (p_last - (p_first + (7 - extract(dow from p_first)::integer) % 7)) / 7 + 1;
+
+
+-- A number of ASINs as people write it: 1,280.
+create or replace function in_words(p_number bigint) returns text
+language sql
+stable
+return to_char(p_number, 'FM999,999,999,990');
+
+
+-- 1 check, 2 checks.
+create or replace function of_checks(p_number integer) returns text
+language sql
+immutable
+return p_number || case p_number when 1 then ' check' else ' checks' end;
+
+
+-- Why a published period is complete or not.
+create or replace function why_of_verdict(
+    p_verdict text,
+    p_found integer,
+    p_expected integer,
+    p_quiet_checks integer,
+    p_checks_needed integer,
+    p_expected_by date
+) returns text
+language sql
+stable
+return case p_verdict
+    when 'unknown' then 'Too few other periods are known to say whether it is complete; its rows equal the source''s.'
+    when 'complete' then
+        format('Equal to the source, with %s of about %s ASINs; ', in_words(p_found), in_words(p_expected))
+        || case
+            when p_quiet_checks >= p_checks_needed and p_quiet_checks > 0
+                then format('%s in a row found nothing new.', of_checks(p_quiet_checks))
+            when p_checks_needed = 0 then 'no further check is asked for.'
+            else format('its usual day, %s, is over.', day_in_words(p_expected_by))
+        end
+    else
+        format('%s: %s of about %s ASINs; ', initcap(p_verdict), in_words(p_found), in_words(p_expected))
+        || case
+            when p_verdict = 'arriving' and p_found >= p_expected
+                then format('%s of %s in a row found nothing new.', p_quiet_checks, of_checks(p_checks_needed))
+            when p_verdict = 'arriving' then format('usually complete by %s.', day_in_words(p_expected_by))
+            else format(
+                'usually complete by %s. If the others are gone for good, the third period without them does not '
+                'expect them any more.',
+                day_in_words(p_expected_by)
+            )
+        end
+end;
+
+
+-- Why a month or quarter that is summed from weeks can be trusted or not.
+create or replace function why_of_sum(p_published integer, p_total integer, p_trusted integer) returns text
+language sql
+immutable
+return case
+    when p_published < p_total then format('Summed from %s of %s weeks.', p_published, p_total)
+    when p_trusted < p_total then
+        format('Summed from its %s weeks, of which %s can be trusted.', p_total, p_trusted)
+    else format('Summed from its %s weeks, which all can be trusted.', p_total)
+end;
+
+
+-- Why nothing is published.
+create or replace function why_missing(
+    p_unit text, p_verdict text, p_source_rows bigint, p_expected_by date
+) returns text
+language sql
+stable
+return case
+    when p_source_rows > 0 then
+        format('Nothing is published; the source had %s rows at the last check.', in_words(p_source_rows))
+    when p_verdict = 'not yet' then
+        format('Not there yet, as expected: such a %s is usually complete by %s.', p_unit, day_in_words(p_expected_by))
+    when p_expected_by is not null then
+        format('Nothing is published; such a %s is usually complete by %s.', p_unit, day_in_words(p_expected_by))
+    else 'Nothing is published.'
+end;
