@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from dev import emulator
 from dev.demo.arriving import show_arriving_week
 from dev.demo.feeds import SeveralFeeds
-from dev.demo.report import Report
+from dev.demo.report import Report, printable
 from dev.demo.runs import LAST_WEEK, LOG, ROOT, Runs, parsed
 from dev.sample_data.source import SampleSource
 
@@ -35,11 +35,24 @@ class Demo(Runs):
         self.report.say("sqp_restatements checks the source and finds")
         for period in self.check(periods=WEEKS):
             self.sync(period["sync_type"], period["period_start"], "healed")
+        self.tell(weeks[1])
         self.report.say("sqp_restatements checks again and finds")
         if not self.check(periods=WEEKS):
             self.report.say("  every period equals the source")
         show_arriving_week(self, SampleSource(emulator.client()))
         self.prove(weeks[-1])
+
+    def tell(self, week: date) -> None:
+        """Print what a restated week was, what it is, what moved most, and that it can be had as it was."""
+        now, before = self.report.query("story", week=week)
+        self.report.say(f"The story of week {week}")
+        for label, version in (("it was", before), ("it is", now)):
+            self.report.say(f"  {label:<12} {version['rows']:,} rows, {version['impressions']:,} impressions")
+        for moved in self.report.query("moved_most", week=week):
+            query = printable(moved["query"])
+            self.report.say(f'  moved most   "{query}": {moved["before"]:,} to {moved["after"]:,} impressions')
+        (was,) = self.report.query("as_it_was", week=week, at=before["published_at"])
+        self.report.say(f"  weekly_as_of {was['rows']:,} rows, {was['impressions']:,} impressions")
 
     def prove(self, week: date) -> None:
         """Prove a figure, change it by hand, and prove it again before and after the daily check has healed it."""

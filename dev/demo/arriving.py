@@ -21,6 +21,7 @@ def show_arriving_week(runs: Runs, source: SampleSource) -> None:
     market, week = Market(), newest_week(datetime.now(UTC).date())
     late = market.asins - market.asins * FIRST_PERCENT // 100
     runs.report.query("forget_week", week=week)
+    runs.report.query("give_time", days=1)
     runs.report.say(f"{FIRST_PERCENT} % of the ASINs of week {week} arrive")
     source.land_weeks(market, week, late_asins=late)
     runs.sync("weekly", week, "first")
@@ -33,6 +34,7 @@ def show_arriving_week(runs: Runs, source: SampleSource) -> None:
             runs.sync("weekly", week, "again")
         _say_answer(runs, week)
         runs.report.query("a_day_later", week=week)
+    runs.report.query("give_time", days=-1)
 
 
 def _say_answer(runs: Runs, week: date) -> None:

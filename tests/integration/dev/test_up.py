@@ -22,7 +22,7 @@ def made(tmp_path: Path) -> Iterator[Made]:
 
 def test_up_until_the_page_answers_then_again_then_mended_then_down(made: Made) -> None:
     said, url, password = made.up()
-    assert said.count("can be trusted") == 3
+    assert said.count("can be trusted") + said.count("is published") == 3  # until others are synced, nobody knows
     assert_the_page_has_data(url, password)
 
     before = made.checkout.pids()
@@ -48,11 +48,8 @@ def assert_the_page_has_data(url: str, password: str) -> None:
         token = http.post("/auth/token", json={"username": "admin", "password": password}).json()["access_token"]
         http.headers["Authorization"] = f"Bearer {token}"
         headlines: list[dict[str, Any]] = http.get("/sqp-sync/api/headlines").raise_for_status().json()
-        assert [(line["sync_type"], line["verdict"]) for line in headlines] == [
-            ("weekly", "yes"),
-            ("monthly", "yes"),
-            ("quarterly", "yes"),
-        ]
+        assert [line["sync_type"] for line in headlines] == ["weekly", "monthly", "quarterly"]
+        assert {line["verdict"] for line in headlines} <= {"yes", "care"}
         assert headlines[0]["answer"] in http.get("/sqp-sync/").text
         dags = http.get("/api/v2/dags").raise_for_status().json()["dags"]
         assert {dag["dag_id"] for dag in dags if not dag["is_paused"]} == {

@@ -46,7 +46,8 @@ def test_the_latest_sync_of_a_type_is_returned_as_the_specification_says(
 
 
 def test_freshness_ignores_rows_without_a_period_in_adopted_tables(connection: Connection) -> None:
-    connection.execute("drop table weekly_summary; create table weekly_summary (period_start date, period_end date)")
+    connection.execute("drop table weekly_summary cascade")
+    connection.execute("create table weekly_summary (period_start date, period_end date)")
     connection.execute("insert into weekly_summary values (null, null), (current_date - 7, current_date - 1)")
     assert connection.execute("select days_old from check_data_freshness() limit 1").fetchall() == [(1,)]
 

@@ -60,7 +60,7 @@ def test_tables_that_are_not_partitioned_are_left_to_autovacuum(
     committing: Connection, refresh: Callable[[], list[str]]
 ) -> None:
     committing.execute(
-        "drop table weekly_summary; create table weekly_summary (period_start date, query text, asin text)"
+        "drop table weekly_summary cascade; create table weekly_summary (period_start date, query text, asin text)"
     )
     committing.execute("insert into weekly_summary values ('2026-11-08', 'a', 'B000000001')")
     committing.execute("analyze weekly_summary")

@@ -21,10 +21,15 @@ WEEK = (
 FOR_READERS = [
     "as_of(anyelement,date,timestamp with time zone)",
     "check_data_freshness()",
+    "day_in_words(date)",
+    "expected_by(text,date)",
     "first_day_of(text,date)",
     "get_latest_sync_status(character varying)",
+    "in_words(bigint)",
     "monthly_as_of(date,timestamp with time zone)",
     "newest_period_before(regclass,date)",
+    "number_of_weeks(date,date)",
+    "of_checks(integer)",
     "partitions_of(regclass)",
     "quarterly_as_of(date,timestamp with time zone)",
     "rate(bigint,bigint)",
@@ -34,8 +39,13 @@ FOR_READERS = [
     "summary_figures()",
     "table_freshness()",
     "totals_of(text)",
+    "usual_days(text,date)",
+    "verdict_on(integer,integer,numeric,boolean,date,date)",
     "version_as_of(period_type,date,timestamp with time zone)",
     "weekly_as_of(date,timestamp with time zone)",
+    "why_missing(text,text,bigint,date)",
+    "why_of_sum(integer,integer,integer)",
+    "why_of_verdict(text,integer,integer,integer,integer,date)",
 ]
 
 
