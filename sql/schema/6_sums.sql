@@ -1,38 +1,109 @@
--- What dashboards should read: one row a query, or one row an ASIN, of each period. Amazon repeats the market's counts of
--- a query on the row of each ASIN, so adding them up over rows counts the market once for each ASIN.
+-- What dashboards should read: one row a query, or one row an ASIN, of each period. Amazon repeats the market's counts
+-- of a query on the row of each ASIN, so adding them up over rows counts the market once for each ASIN.
 
 
--- How a figure is added up over the ASINs of a query, as the text of an expression. The ASINs share the market, the score
--- and the volume: these are taken once, the largest where they disagree. Own medians do not add, so there are none.
-create or replace function pg_temp.over_asins(p_name text, p_rule text, p_numerator text, p_denominator text)
-returns text
+-- How a figure is added up, as the text of an expression over rows of a summary table; null for what does not add up.
+--   query  its ASINs share the market and the volume: these are taken once, the largest where they disagree. Of the
+--          score the best is taken. An ASIN's own medians say nothing of the others.
+--   asin   each of its queries has a market of its own, and these add up; one that is not known makes the sum unknown.
+create or replace function pg_temp.added_up(p_key text, p_name text, p_rule text) returns text
 language sql
 immutable
 return case
     when p_rule = 'sum' then format('sum(%I)::bigint', p_name)
+    when p_rule = 'known_sum' and p_key = 'asin'
+        then format('case when count(%1$I) = count(*) then sum(%1$I) end::bigint', p_name)
+    when p_key = 'asin' then null
     when p_rule = 'known_sum' then format('max(%I)::bigint', p_name)
     when p_rule in ('min', 'max') then format('%s(%I)::bigint', p_rule, p_name)
-    when p_rule = 'rate' then format('rate(sum(%I)::bigint, %s)', p_numerator,
-        case when p_denominator like 'total_%' then format('sum(%I)::bigint', p_denominator)
-            else format('max(%I)::bigint', p_denominator) end)
     when p_name like 'market_%_price' then format('max(%I)::numeric', p_name)
     when p_name = 'currency' then 'max(currency)::text'
 end;
 
 
--- The same over the queries of an ASIN: each query has a market of its own, and these add up. One that is not known makes
--- their sum unknown. A sum of scores or medians would say nothing.
-create or replace function pg_temp.over_queries(p_name text, p_rule text, p_numerator text, p_denominator text)
-returns text
+-- The columns of a view that add up, and what it says besides.
+create or replace function pg_temp.columns_of(p_key text, p_unit text)
+returns table (name text, expression text, is_once boolean, number bigint)
 language sql
-immutable
-return case
-    when p_rule = 'sum' then format('sum(%I)::bigint', p_name)
-    when p_rule = 'known_sum' then format('case when count(%1$I) = count(*) then sum(%1$I) end::bigint', p_name)
-    when p_rule = 'rate' then format('rate(sum(%I)::bigint, %s)', p_numerator,
-        case when p_denominator like 'total_%' then format('sum(%I)::bigint', p_denominator)
-            else format('case when count(%1$I) = count(*) then sum(%1$I) end::bigint', p_denominator) end)
-end;
+stable
+as $$
+    select f.name, pg_temp.added_up(p_key, f.name, f.rule), f.rule = 'known_sum' and p_key = 'query', f.number
+    from summary_figures() with ordinality as f (name, type, rule, numerator, denominator, number)
+    where pg_temp.added_up(p_key, f.name, f.rule) is not null
+    union all
+    select case p_key when 'query' then 'asins' else 'queries' end, 'count(*)', false, 0
+    union all
+    select 'active_weeks', 'max(active_weeks)', false, 100
+    where p_unit <> 'week'
+    union all
+    select
+        'market_disagreements',
+        string_agg(format('(min(%1$I) is distinct from max(%1$I))::integer', market), ' + '),
+        false,
+        101
+    from unnest('{market_impressions,market_clicks,market_cart_adds,market_purchases}'::text[]) as market
+    where p_key = 'query'
+    having p_key = 'query'
+$$;
+
+
+-- The rows of a summary table added up, as the text of a query. In a month or quarter that is summed from weeks, the row
+-- of an ASIN has the market of only those weeks that have this ASIN. So there the market is asked of the weeks.
+create or replace function pg_temp.sums_of(p_type period_type, p_key text) returns text
+language sql
+stable
+as $$
+    with added as (
+        select format(
+            'select period_start, period_end, %1$s %2$I, %3$s from %4$I group by period_start, period_end, %1$s %2$I',
+            case when p_type.unit <> 'week' then format('year, %I,', p_type.unit) end,
+            p_key,
+            (
+                select string_agg(format('%s as %I', expression, name), ', ' order by number)
+                from pg_temp.columns_of(p_key, p_type.unit)
+            ),
+            p_type.target_table
+        ) as query
+    )
+    select case
+        when p_key = 'asin' or p_type.unit = 'week' then query
+        else format(
+            $weeks$
+            select sums.period_start, sums.period_end, sums.year, sums.%I, sums.query, %s
+            from (%s) as sums
+            left join lateral (
+                select
+                    max(market_disagreements) as market_disagreements,
+                    nullif(count(*), 0)::integer as active_weeks,
+                    %s
+                from weekly_query as week
+                where week.period_start between sums.period_start and sums.period_end and week.query = %s
+            ) as weeks on sums.active_weeks is not null
+            $weeks$,
+            p_type.unit,
+            (
+                select string_agg(
+                    case
+                        when is_once or name in ('active_weeks', 'market_disagreements') then format(
+                            'case when sums.active_weeks is null then sums.%1$I else weeks.%1$I end as %1$I', name
+                        )
+                        else format('sums.%I', name)
+                    end,
+                    ', ' order by number
+                )
+                from pg_temp.columns_of(p_key, p_type.unit)
+            ),
+            query,
+            (
+                select string_agg(pg_temp.added_up('asin', name, 'known_sum') || format(' as %I', name), ', ')
+                from pg_temp.columns_of(p_key, p_type.unit)
+                where is_once
+            ),
+            as_in('weekly_summary', 'query', 'sums.query', p_type.target_table)
+        )
+    end
+    from added
+$$;
 
 
 -- weekly_query, weekly_asin and so on. The calendar is grouped by, so that a filter on it opens only the partitions it
@@ -47,50 +118,34 @@ begin
     for v_type in select * from period_type order by step loop
         foreach v_key in array '{query,asin}'::text[] loop
             v_view := v_type.sync_type || '_' || v_key;
-            select string_agg(format('%s as %I', expression, name), ', ' order by attnum nulls last, position)
+            select string_agg(format('%s as %I', expression, name), ', ' order by attnum nulls last, number)
             into v_columns
             from (
-                select
-                    position,
-                    name,
-                    case v_key
-                        when 'query' then pg_temp.over_asins(name, rule, numerator, denominator)
-                        else pg_temp.over_queries(name, rule, numerator, denominator)
-                    end as expression
-                from summary_figures() with ordinality as f (name, type, rule, numerator, denominator, position)
+                select name, quote_ident(name) as expression, number from pg_temp.columns_of(v_key, v_type.unit)
                 union all
-                select 0, 'asins', 'count(*)' where v_key = 'query'
-                union all
-                select 0, 'queries', 'count(*)' where v_key = 'asin'
-                union all
-                select 100, 'active_weeks', 'max(active_weeks)' where v_type.unit <> 'week'
-                union all
-                select 101, 'market_disagreements', string_agg(format('(min(%1$I) is distinct from max(%1$I))::integer', name), ' + ')
-                from unnest('{market_impressions,market_clicks,market_cart_adds,market_purchases}'::text[]) as name
-                where v_key = 'query'
+                select f.name, format('rate(%I, %I)', numerator, denominator), f.number
+                from summary_figures() with ordinality as f (name, type, rule, numerator, denominator, number)
+                where rule = 'rate'
             ) as wanted
-            left join pg_attribute on attrelid = to_regclass(v_view) and attname = name
-            where expression is not null;
+            left join pg_attribute on attrelid = to_regclass(v_view) and attname = name;
             execute format(
                 'create or replace view %I with (security_invoker = true) as
-                select period_start, period_end, %s %I, %s from %I group by period_start, period_end, %s %I',
+                select period_start, period_end, %s %I, %s from (%s) as figures',
                 v_view,
                 case when v_type.unit <> 'week' then format('year, %I,', v_type.unit) end,
                 v_key,
                 v_columns,
-                v_type.target_table,
-                case when v_type.unit <> 'week' then format('year, %I,', v_type.unit) end,
-                v_key
+                pg_temp.sums_of(v_type, v_key)
             );
             execute format(
                 'comment on view %I is %L',
                 v_view,
                 case v_key
                     when 'query' then
-                        'One row for each query of each period: own counts added up over the ASINs; score, volume and '
-                        'the market taken once; rates and shares computed of these. asins: how many rows they come from. '
-                        'market_disagreements: for how many of the four market totals the ASINs have different numbers; '
-                        'the largest is taken.'
+                        'One row for each query of each period: own counts added up over the ASINs; volume and market '
+                        'taken once, and the best score; rates and shares computed of these. asins: how many rows they '
+                        'come from. market_disagreements: for how many of the four market totals the ASINs have '
+                        'different numbers; the largest is taken.'
                     else
                         'One row for each ASIN of each period: own counts and market totals added up over its queries; '
                         'rates and shares computed of these. queries: how many rows they come from.'
@@ -101,4 +156,4 @@ begin
 end
 $$;
 
-drop function pg_temp.over_asins, pg_temp.over_queries;
+drop function pg_temp.sums_of, pg_temp.columns_of, pg_temp.added_up;

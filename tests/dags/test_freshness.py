@@ -115,11 +115,11 @@ def test_it_waits_until_the_table_is_fresh(
     checks: list[str] = []
     real = trigger.read_freshness
 
-    def check_and_then_add_the_week(*arguments: Any) -> Any:
+    def check_and_then_add_the_week(*arguments: Any, **options: Any) -> Any:
         checks.append("check")
         if len(checks) == 2:
             add_week(airflow, ended_days_ago=3)
-        return real(*arguments)
+        return real(*arguments, **options)
 
     for module in ("triggers", "target"):
         monkeypatch.setattr(f"sqp_provider.{module}.freshness.read_freshness", check_and_then_add_the_week)

@@ -72,6 +72,26 @@ def test_the_market_of_a_query_is_taken_once_where_the_sum_of_its_rows_is_wrong(
     assert (quarterly["market_impressions"], quarterly["year"], quarterly["quarter"]) == (10_000, 2026, 4)
 
 
+def test_the_market_of_a_month_is_that_of_all_its_weeks_also_where_each_asin_has_but_one(
+    committing: Connection, publisher: Publisher
+) -> None:
+    """The row of an ASIN has the market of the weeks that have this ASIN, and no row has all of it."""
+    publisher.week("2026-11-08", [{"asin": "B000000001", "total_impressions": 60, "market_impressions": 100}])
+    publisher.week("2026-11-15", [{"asin": "B000000002", "total_impressions": 60, "market_impressions": 100}])
+    for view in ("monthly_query", "quarterly_query"):
+        found = row(committing, f"select * from {view}")
+        assert (found["total_impressions"], found["market_impressions"]) == (120, 200)
+        assert (found["impression_share"], found["query_volume"]) == (Decimal("0.600000"), 30_000)
+        assert (found["asins"], found["active_weeks"], found["market_disagreements"]) == (2, 2, 0)
+
+
+def test_a_month_of_amazons_own_has_its_own_market(committing: Connection, publisher: Publisher) -> None:
+    publisher.week("2026-11-08", [{"market_impressions": 1_000}])
+    publisher.period(SyncType.MONTHLY, "2026-11-01", [{"market_impressions": 4_000, "total_impressions": 1_000}])
+    found = row(committing, "select * from monthly_query")
+    assert (found["market_impressions"], found["impression_share"]) == (4_000, Decimal("0.250000"))
+
+
 def test_where_asins_disagree_on_the_market_the_largest_is_taken_and_it_is_said(
     committing: Connection, publisher: Publisher
 ) -> None:

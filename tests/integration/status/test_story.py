@@ -57,7 +57,7 @@ def test_a_period_says_whether_it_can_be_trusted_and_how_it_was_published(viewer
     page = viewer.get(PAGE + WEEKLY).text
     assert "<title>Week 2026-11-08 to 2026-11-14 – SQP sync</title>" in page
     words = " ".join(said(page).split())
-    assert "Read its figures with care. Late: 2 of about 4 ASINs." in words
+    assert "Read its figures with care. Late: 2 of about 4 ASINs;" in words
     assert "2 of about 4 (50 %)" in words
     assert "impressions 1,000 → 900 -10.0 %" in words
     assert "purchases 10 → 12 +20.0 %" in words
