@@ -31,7 +31,8 @@ limit %(rows)s;
 
 
 -- name: lately
--- The newest publishes that changed rows which were there before. The first publish of a period changes none.
+-- The newest syncs that changed or deleted rows which were there before. Rows that arrive, and the sums that follow, are no
+-- news.
 select
     changed.sync_type,
     changed.period_start,
@@ -53,7 +54,8 @@ from (
     select *
     from period_version as later
     where
-        inserted + updated + deleted > 0
+        updated + deleted > 0
+        and how <> 'summed'
         and exists (
             select from period_version as earlier
             where
@@ -209,7 +211,7 @@ from (
         limit 1
     ) as newest on true
     left join lateral (
-        select count(*) filter (where inserted + updated + deleted > 0) - 1 as changed
+        select count(*) filter (where updated + deleted > 0 and how <> 'summed') as changed
         from period_version as version
         where version.sync_type = ledger.sync_type and version.period_start = ledger.period_start
         having count(*) > 0

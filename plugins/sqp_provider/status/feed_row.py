@@ -57,7 +57,8 @@ def feed_row(
     lines = [_with_status(line, found.get((line.sync_type, line.period_start))) for line in headlines]
     stale = [row for row in freshness if row.is_stale]
     weekly = lines[0]
-    why = _why(lines, found, stale)
+    bad = [line for line in lines if _is_bad(line, found.get((line.sync_type, line.period_start)))]
+    why = _why(bad, found, stale)
     weeks = Period.containing(SyncType.WEEKLY, weekly.period_start).with_previous(WEEKS)
     return FeedRow(
         feed=feed,
@@ -65,7 +66,7 @@ def feed_row(
         is_trusted=weekly.verdict == "yes",
         needs_a_look=why is not None,
         why=why and _cut(why),
-        todo=next((line.todo for line in lines if _is_bad(line)), None),
+        todo=bad[0].todo if bad else None,
         headlines=tuple(lines),
         weeks=tuple(found.get((SyncType.WEEKLY, week.first_day)) for week in reversed(weeks)),
         stale_tables=tuple(row.table_name for row in stale),
@@ -85,19 +86,21 @@ def _with_status(line: Headline, found: PeriodStatus | None) -> FeedHeadline:
     return FeedHeadline(**line.model_dump(), status=found.status if found else "missing")
 
 
-def _is_bad(line: FeedHeadline) -> bool:
-    """A month or a quarter may be summed from its weeks or be running; a week may not."""
-    return (
-        line.verdict != "yes"
-        if line.sync_type == SyncType.WEEKLY
-        else line.status not in ("derived", "running", "synced")
-    )
+def _is_bad(line: FeedHeadline, found: PeriodStatus | None) -> bool:
+    """A month or a quarter may be summed from its weeks, be running, not be there yet, or have too few others to compare.
+
+    A week may not.
+    """
+    if line.sync_type == SyncType.WEEKLY:
+        return line.verdict != "yes"
+    is_unknown = line.status == "synced" and found is not None and found.verdict in (None, "unknown")
+    return line.verdict not in ("yes", "wait") and line.status != "derived" and not is_unknown
 
 
 def _why(
     lines: Sequence[FeedHeadline], found: dict[tuple[SyncType, date], PeriodStatus], stale: Sequence[Freshness]
 ) -> str | None:
-    for line in filter(_is_bad, lines):
+    for line in lines:
         period = found.get((line.sync_type, line.period_start))
         error = period.last_error if period and line.status == "failed" else None
         return error or f"{line.answer} {line.reason}"

@@ -22,7 +22,7 @@ from sqp_provider.status.story_models import (
 )
 
 PAGE_CHANGES = 20
-VERSIONS = 50
+VERSIONS = 500
 LATELY = 8
 
 FOUND_PERIODS = 53

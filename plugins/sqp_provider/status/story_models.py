@@ -141,4 +141,4 @@ class Measured(Row):
     asins: int | None = Field(description="how many ASINs; null: not known")
     impressions: int | None = Field(description="the sum of own impressions; null: not known")
     purchases: int | None = Field(description="the sum of own purchases; null: not known")
-    times_changed: int = Field(description="how many publishes after the first changed rows of it")
+    times_changed: int = Field(description="how many syncs changed or deleted rows that were there")

@@ -47,13 +47,18 @@ def changed_rows(version: PeriodVersion) -> bool:
     return not version.is_first and bool(version.inserted or version.updated or version.deleted)
 
 
+MOST_OF_ROW = 1_000
+"""How many changes of one row are shown, the newest first."""
+
+
 def row_detail(reader: StatusReader, settings: Settings, period: Period, asked: KeyFilter) -> RowDetail:
     """Return a row of a period as it is now, with its changes.
 
     :raises HTTPException: 404 if it is not there and never changed.
     """
     figures = reader.story.stored(period, asked.query, asked.asin)
-    changes = reader.story.changes(period, ChangesFilter(query=asked.query, asin=asked.asin)).rows
+    filtered = ChangesFilter(query=asked.query, asin=asked.asin)
+    changes = reader.story.changes(period, filtered, MOST_OF_ROW).rows[::-1]
     if figures is None and not changes:
         raise HTTPException(404, f"The {period} has no row of query {asked.query[:200]!r} and ASIN {asked.asin!r}.")
     return RowDetail(figures=figures, changes=changes, command=prove_command(settings, period, asked.query, asked.asin))
