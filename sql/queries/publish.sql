@@ -11,10 +11,12 @@ select lock_periods(%(sync_type)s, %(period_start)s);
 
 
 -- name: lock_ledger
--- The row of a period, with what tells whether anybody has written to the period since: whoever writes, writes here too.
+-- The row of a period, with what tells whether anybody has written to the period since: whoever writes, writes here too,
+-- but for those who take away the whole partition of a sum.
 select
     xmin::text as version,
-    fingerprint is null and state in ('synced', 'derived') as is_doubted
+    fingerprint is null and state in ('synced', 'derived')
+        or state = 'derived' and not has_rows_between(array[{target_text}::regclass], {first_day}, {first_day}) as is_doubted
 from synced_period
 where sync_type = %(sync_type)s and period_start = %(period_start)s
 for update;

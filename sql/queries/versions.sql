@@ -14,9 +14,22 @@ select end_version(%(version)s, %(parts)s::jsonb);
 select kept_changes from period_type where sync_type = %(sync_type)s;
 
 
+-- name: was_published
+-- Whether a version of the period can be asked for.
+select coalesce(
+    (
+        select how <> 'deleted' from period_version
+        where sync_type = %(sync_type)s and period_start = %(period_start)s
+        order by version desc
+        limit 1
+    ),
+    false
+) as found;
+
+
 -- name: create_kept
--- What a partition that takes the place of another one changes. A row that did not change kept all its columns,
--- updated_at included.
+-- What a partition that takes the place of another one, or of rows that are gone, changes. A row that did not change kept
+-- all its columns, updated_at included.
 create unlogged table {kept} as
 select
     coalesce(o.query, n.query)::text as query,

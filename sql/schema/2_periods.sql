@@ -352,8 +352,28 @@ as $$
 $$;
 
 
+-- Whether somebody else has a transaction open in this database. If it repeats its reads, it would find rows that were moved
+-- from one partition into another twice or not at all: the old ones stay visible to it, the new ones never are.
+create or replace function may_be_read_again() returns boolean
+language sql
+volatile
+set search_path from current
+as $$
+    select exists (
+        select from pg_locks as held
+        join pg_stat_activity as session on session.pid = held.pid
+        join pg_database as here on here.oid = session.datid
+        where
+            held.locktype = 'virtualxid' and held.mode = 'ExclusiveLock'
+            and here.datname = current_database()
+            and session.pid <> pg_backend_pid()
+            and session.usesysid is not null  -- vacuum has none
+    )
+$$;
+
+
 -- Moves the rows of a period from the default partition into its partition to be, which gets its indexes before it is
--- attached. Both partitions are named, so no trigger of the table sees it: nothing changes for those who read.
+-- attached. Both partitions are named, so no trigger of the table sees it: nothing changes for those who read afterwards.
 create or replace function move_from_default(p_table text, p_first date, p_last date) returns void
 language plpgsql
 set search_path from current
@@ -378,8 +398,8 @@ $$;
 
 
 -- Gives the period a partition of its own, e.g. monthly_summary_20261101, and moves into it the rows of the period that
--- the default partition has. True if it was made; false if the table is plain or has a partition for it, or if a row
--- cannot be moved.
+-- the default partition has. True if it was made; false if the table is plain or has a partition for it, if a row cannot
+-- be moved, or while somebody may be reading who would not see the rows move.
 create or replace function ensure_period_partition(p_table text, p_first date, p_last date) returns boolean
 language plpgsql
 set search_path from current
@@ -394,7 +414,7 @@ begin
     -- Postgres refuses the row of a writer who has chosen the default partition before, and waits for it.
     execute format('lock table only %I in share row exclusive mode', p_table);
     v_has_rows := has_rows_between(array[p_table::regclass], p_first, p_last);
-    if v_has_rows and not can_be_moved(p_table) then
+    if v_has_rows and (not can_be_moved(p_table) or may_be_read_again()) then
         return false;
     end if;
     perform create_partition_to_be(v_partition, p_table, p_first, p_last);
@@ -403,10 +423,13 @@ begin
     end if;
     execute format('alter table %s add primary key (period_start, query, asin), enable row level security', v_partition);
     perform attach_partition(p_table, p_first, p_last);  -- makes the indexes that are missing
+    if v_has_rows and may_be_read_again() then
+        raise object_in_use;
+    end if;
     return true;
 exception
-    -- Somebody else was faster, or a row in the default partition contradicts its period.
-    when duplicate_table or invalid_object_definition or check_violation then
+    -- Somebody else was faster or has begun to read, or a row in the default partition contradicts its period.
+    when duplicate_table or invalid_object_definition or check_violation or object_in_use then
         return false;
 end
 $$;

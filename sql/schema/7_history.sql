@@ -178,13 +178,20 @@ declare
     v_published date[] := published_of(p_sync_type, p_periods);
     v_insert text;
 begin
-    if v_writer = 'off' then
+    if v_writer = 'off' or (v_writer is null and (v_published = '{}' or p_rows > v_type.kept_changes)) then
+        -- The totals of a sum no longer follow from those of its last version.
+        update period_version as version set totals = totals - 'asins'
+        where
+            sync_type = p_sync_type and period_start = any (v_published) and row_hash is null
+            and not exists (
+                select from period_version as later
+                where
+                    later.sync_type = version.sync_type and later.period_start = version.period_start
+                    and later.version > version.version
+            );
         return null;
     end if;
     if v_published = '{}' or p_rows > v_type.kept_changes or (v_writer is not null and v_published <> p_periods) then
-        if v_writer is null then
-            return null;
-        end if;
         return count_into_version(
             p_sync_type,
             v_writer::bigint,
@@ -314,6 +321,8 @@ as $$
         and c.version is distinct from before.version
     where before.totals ? 'asins'
     group by before.version, before.totals, before.how
+    -- What others brought may have been there before, and have gone with its partition.
+    having count(*) filter (where c.version is null and c.change = 'inserted') = 0
 $$;
 
 

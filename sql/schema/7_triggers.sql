@@ -117,7 +117,8 @@ begin
                 execute delete_repeated(v_type, v_first, v_keys);
             end if;
             execute sum_touched(v_type, v_first, v_keys);
-            if v_ledger.state = 'derived' and v_ledger.fingerprint is null then
+            -- Whoever takes away its partition is not noticed before.
+            if v_ledger.state = 'derived' and (v_ledger.fingerprint is null or not v_has_rows) then
                 perform doubt_version(v_sync_type, v_first);
             end if;
             perform record_derived(v_sync_type, v_first);

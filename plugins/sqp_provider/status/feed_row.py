@@ -87,10 +87,7 @@ def _with_status(line: Headline, found: PeriodStatus | None) -> FeedHeadline:
 
 
 def _is_bad(line: FeedHeadline, found: PeriodStatus | None) -> bool:
-    """A month or a quarter may be summed from its weeks, be running, not be there yet, or have too few others to compare.
-
-    A week may not.
-    """
+    """A month or quarter may be summed, running, expected later, or have too few others to compare with; a week not."""
     if line.sync_type == SyncType.WEEKLY:
         return line.verdict != "yes"
     is_unknown = line.status == "synced" and found is not None and found.verdict in (None, "unknown")

@@ -92,7 +92,7 @@ class Target:
 
         :return: besides, whether somebody had written to the period since it was published.
         """
-        row = self.database.row("publish", "lock_ledger", self.period)
+        row = self.database.row("publish", "lock_ledger", self.period, **self._names())
         if row is None:
             return ("rows of others" if self.has_rows() else None), False
         return row["version"], row["is_doubted"]

@@ -67,11 +67,15 @@ class Versions:
         if way is None:
             return Kept(how, is_kept=True, totals=totals)
         totals = totals or self._totals_of_partition(partition)
-        if way is Way.ATTACH:
+        if way is Way.ATTACH and not self._was_published():
             return Kept(how, PublishResult(how=how, inserted=totals["rows"]), totals=totals)
         kept = None if are_many else self.keep(partition, self.most())
         counts = kept or (self._replaced(partition) if sums is None else found)
         return Kept(how, counts, is_kept=kept is not None, totals=totals)
+
+    def _was_published(self) -> bool:
+        """Return whether there is a version that others emptied: it can be had if what is new is known."""
+        return bool(self.database.one("versions", "was_published", self.period)["found"])
 
     def _totals(self, sums: Mapping[str, int], found: PublishResult) -> dict[str, int]:
         """Return the totals of a snapshot. Where rows are only updated, Postgres knows how many ASINs there were."""

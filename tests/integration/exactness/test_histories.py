@@ -60,6 +60,7 @@ WHAT_HAPPENS_TO_PARTITIONS = (
 )
 PARTS = ("swap_above_rows", "swap_above_fraction", "compare_above_rows")
 SWAPS = [(0, 0.0, 0), (0, 0.0, 1000), (0, 0.15, 0), (1, 0.15, 1000), (10_000, 0.15, 0), (10_000, 0.15, 1000)]
+LOADS_CHANGES_ONLY = SWAPS[4]
 DOUBTS = (
     "somebody else wrote to it after it was published",
     "a week of it changed, and it was not summed anew yet",
@@ -224,10 +225,18 @@ class History(RuleBasedStateMachine):
         """
         steps = self.kind.steps
         left_out = [what for what in steps if not self.tally.kinds[what] and self.steps >= STEPS * 3 // 4]
+        if self.lacks_changes_only:
+            left_out += ["swap_other_parts", "restate"]
         what = data.draw(st.sampled_from([*left_out, "land", "backfill"] if left_out else steps))
         self.steps += 1
         if getattr(self, what)(data.draw) is not False:
             self.tally.kinds[what] += 1
+
+    @property
+    def lacks_changes_only(self) -> bool:
+        """Whether it is the last quarter, and no run has loaded only what changed."""
+        is_late = self.steps >= STEPS * 3 // 4
+        return is_late and not self.kind.adopted and not self.tally.published["of changes only"]
 
     # what happens at the source
 
@@ -437,7 +446,8 @@ class History(RuleBasedStateMachine):
 
     def swap_other_parts(self, draw: Draw) -> None:
         """Somebody configures another threshold."""
-        parts = dict(zip(PARTS, draw(st.sampled_from(SWAPS)), strict=True))
+        swaps = [LOADS_CHANGES_ONLY] if self.lacks_changes_only else SWAPS
+        parts = dict(zip(PARTS, draw(st.sampled_from(swaps)), strict=True))
         target = self.stages.settings.target.model_copy(update=parts)
         self.stages.settings = self.stages.settings.model_copy(update={"target": target})
 

@@ -324,6 +324,18 @@ def test_more_rows_of_somebody_else_than_are_kept_are_noticed(committing: Connec
     assert "its rows are not those that were published" in refusal(committing, moment(committing))
 
 
+def test_a_publish_after_more_rows_of_somebody_else_than_are_kept_can_be_had(
+    committing: Connection, publisher: Publisher
+) -> None:
+    publisher.week(WEEK, ROWS)
+    committing.execute("update period_type set kept_changes = 2")
+    committing.execute("update weekly_summary set total_clicks = 1")
+    publisher.week(WEEK, [{"total_clicks": 1} | row for row in RESTATED[:2]])
+    when, copy = moment(committing), copies(committing)
+    publisher.week(WEEK, [{"total_clicks": 1} | row for row in RESTATED[:1]])
+    assert had(committing, when) == copy
+
+
 def test_a_sum_that_was_written_past_the_triggers_is_noticed_by_its_totals(
     committing: Connection, publisher: Publisher
 ) -> None:
@@ -336,6 +348,52 @@ def test_a_sum_that_was_written_past_the_triggers_is_noticed_by_its_totals(
     assert [row[0].split(",")[:8] for row in stored(committing, "monthly")] == [
         row[0].split(",")[:8] for row in copy["monthly"]
     ]
+
+
+@pytest.mark.parametrize("what", ["sums it", "publishes a week", "publishes a week after somebody wrote to it"])
+@pytest.mark.parametrize("kind", [SyncType.MONTHLY, SyncType.QUARTERLY])
+def test_a_sum_whose_partition_somebody_detached_can_be_had_from_its_next_publish_on(
+    kind: SyncType, what: str, committing: Connection, publisher: Publisher
+) -> None:
+    """The detached table keeps its name, so that the rows are written one by one, all of them as new."""
+    publisher.week(WEEK, ROWS)
+    first = PERIODS[kind.value]
+    table = kind.target_table
+    before = moment(committing)
+    committing.execute(f"alter table {table} detach partition {table}_{first.replace('-', '')}".encode())
+    if what == "sums it":
+        publisher.sum_anew(kind, first)
+    else:
+        if "somebody" in what:
+            committing.execute("update weekly_summary set total_clicks = 9 where query = 'a'")
+        publisher.week(WEEK, RESTATED)
+    when, copy = moment(committing), stored(committing, kind.value)
+    assert len(copy) == 3
+    publisher.week(WEEK, ROWS[:2])
+    assert as_of(committing, when, kind.value) == copy
+    assert as_of(committing, moment(committing), kind.value) == stored(committing, kind.value)
+    assert "cannot be had" in refusal(committing, before, kind.value)
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_periods_that_come_back_as_a_whole_can_be_had_from_before_if_somebody_was_seen_to_empty_them(
+    seen: bool, committing: Connection, publisher: Publisher
+) -> None:
+    publisher.week(WEEK, ROWS)
+    when, copy = moment(committing), copies(committing)
+    if seen:
+        committing.execute("delete from weekly_summary")
+    for kind, first in PERIODS.items():
+        committing.execute(f"drop table {kind}_summary_{first.replace('-', '')}".encode())
+    assert publisher.week(WEEK, RESTATED).how == "attached"
+    later, after = moment(committing), copies(committing)
+    publisher.week(WEEK, ROWS[1:])
+    assert had(committing, later) == after
+    if seen:
+        assert had(committing, when) == copy
+    else:
+        for kind in PERIODS:
+            assert "its rows are not those that were published" in refusal(committing, when, kind)
 
 
 def test_old_changes_are_deleted_and_what_is_asked_of_them_is_refused(

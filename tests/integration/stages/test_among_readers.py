@@ -16,7 +16,7 @@ from sqp_provider.target.publication import Publication
 from sqp_provider.target.target import Target
 from tests.fixtures import connection_to
 from tests.integration.sql.conftest import server_dsn  # noqa: F401 - every test runs on both versions of Postgres
-from tests.landing import Landing
+from tests.landing import WEEK, Landing
 from tests.logins import logins
 from tests.others import (
     Way,
@@ -26,6 +26,7 @@ from tests.others import (
     ready,
     refusals,
     session,
+    stage,
     until,
     until_one_waits,
     with_target,
@@ -206,6 +207,31 @@ def test_a_snapshot_from_before_a_publish_sees_all_of_it_or_nothing(
         assert figures(reader) == NEW[way]
     assert run["publish"]["how"] == way
     assert wrong(stages) == []
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_snapshot_from_before_rows_leave_the_default_partition_sees_none_of_them_twice(
+    table: str, landing: Landing, stages: Stages
+) -> None:
+    """Those that leave stay visible to him where they were, and never where they are. So they stay while he reads."""
+    ready("swapped", landing, stages)
+    partition = f"{table}_{ {'w': '20261108', 'm': '20261101', 'q': '20261001'}[table[0]] }"
+    stages.query(f"alter table {table} detach partition {partition}")
+    stages.query(f"insert into {table}_default select * from {partition}")
+    stages.query(f"drop table {partition}")
+    run = stage(stages)
+    with session(stages.dsn) as reader:
+        reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        reader.execute("select count(*) from period_type")
+        assert stages.run_task(run, "publish"), run.errors
+        assert figures(reader) in (OLD["swapped"], NEW["swapped"])
+        sums = {reader.execute(f"select sum(total_clicks) from {every}".encode()).fetchone() for every in TABLES}
+        assert len(sums) == 1  # without a filter the default partition is read too
+        reader.rollback()
+        assert figures(reader) == NEW["swapped"]
+    assert wrong(stages) == []
+    assert stages.sync(WEEK, force=True).colour == "success"
+    assert stages.query(f"select count(*) as rows from {partition}") == [{"rows": 4}]
 
 
 def test_a_prepared_statement_reads_what_was_published_since(landing: Landing, stages: Stages) -> None:
