@@ -108,7 +108,7 @@ class Publisher:
     def sum_anew(self, sync_type: SyncType, first_day: str) -> PublishResult:
         """Sum a month or quarter from its weeks, as the daily check does, and return what was wrong."""
         period = Period.starting(sync_type, date.fromisoformat(first_day))
-        known = Accounted(period, "derived", None, None, version="", must_be_summed=True)
+        known = Accounted(period, "derived", None, None, fingerprint=None, published_at=None, must_be_summed=True)
         return known.sum_anew(self.postgres, SyncPublishOperator(task_id="sum", settings=self.settings).log, 120)
 
 

@@ -104,8 +104,13 @@ where id = %(id)s;
 
 
 -- name: resolve
+-- That a period is late is resolved by its name only: a run without warnings does not make the period complete.
 update sent_alert set resolved_at = clock_timestamp()
-where kind = %(kind)s and subject = %(subject)s and resolved_at is null;
+where
+    kind = %(kind)s
+    and subject = %(subject)s
+    and resolved_at is null
+    and (cause = %(cause)s or (%(cause)s::text is null and cause <> 'late'));
 
 
 -- name: is_open

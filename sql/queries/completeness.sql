@@ -53,31 +53,38 @@ select judge_completeness(%(sync_type)s, array(select judged_with(%(sync_type)s,
 select judge_completeness(%(sync_type)s, %(period_starts)s::date[]);
 
 
--- name: note_missing_asins
--- Of the newest twelve periods at most, which are all that the checked ones are compared with. The rows must be those
--- that were published, and no run may be working on them.
+-- name: lacking_asins
+-- The newest periods whose ASINs are not noted. Their rows must be those that were published.
+select period_start
+from synced_period
+where sync_type = %(sync_type)s and state = 'synced' and asins is null and fingerprint is not null
+order by period_start desc
+limit 12;
+
+
+-- name: note_asins
+-- Not while a run works on the period, which notes them itself.
 update synced_period as ledger set asins = array(
     select distinct t.asin::text from {target} as t where t.period_start = ledger.period_start order by 1
 )
 where
     ledger.sync_type = %(sync_type)s
     and ledger.period_start in (
-        select newest.period_start
-        from synced_period as newest
+        select lacking.period_start
+        from synced_period as lacking
         where
-            newest.sync_type = %(sync_type)s
-            and newest.state = 'synced'
-            and newest.asins is null
-            and newest.fingerprint is not null
+            lacking.sync_type = %(sync_type)s
+            and lacking.period_start = %(period_start)s
+            and lacking.state = 'synced'
+            and lacking.asins is null
+            and lacking.fingerprint is not null
             and not exists (
                 select from sync_log as run
                 where
-                    run.sync_type = newest.sync_type
-                    and run.period_start = newest.period_start
+                    run.sync_type = lacking.sync_type
+                    and run.period_start = lacking.period_start
                     and run.sync_status = 'started'
             )
-        order by newest.period_start desc
-        limit 12
         for update skip locked
     );
 
@@ -86,3 +93,11 @@ where
 select sync_type, period_start, period_end, trusted, verdict, why
 from period_status
 where sync_type = %(sync_type)s and period_start = %(period_start)s;
+
+
+-- name: answers
+-- Of the periods that are published and equal to the source. Any other is synced first.
+select sync_type, period_start, period_end, trusted, verdict, why
+from period_status
+where sync_type = %(sync_type)s and period_start = any (%(period_starts)s::date[]) and status = 'synced'
+order by period_start desc;

@@ -3,6 +3,8 @@
 
 -- name: known_periods
 -- The ledger, a running run and the latest finished run of each period. Dry runs publish nothing, so they do not count.
+-- Of a period that its own sync has not published: the day by which it should have come, if that day is over. Two
+-- earlier ones must be known, as for the outlook of a run that finds nothing.
 select
     asked.period_start,
     ledger.state,
@@ -12,7 +14,26 @@ select
     case when finished.sync_status = 'failed' then finished.run end as failed_run,
     case when finished.sync_status = 'failed' then finished.error_details ->> 'type' end as failed_type,
     case when finished.sync_status = 'failed' then finished.sync_metadata #>> '{{snapshot,fingerprint}}' end
-        as failed_fingerprint
+        as failed_fingerprint,
+    case
+        when
+            coalesce(ledger.state, 'derived') = 'derived'
+            and (
+                select count(*)
+                from (
+                    select
+                    from synced_period as earlier
+                    where
+                        earlier.sync_type = %(sync_type)s
+                        and earlier.period_start < asked.period_start
+                        and earlier.state = 'synced'
+                        and earlier.row_count > 0
+                    limit 2
+                ) as found
+            ) = 2
+            and expected_by(%(sync_type)s, asked.period_start) < %(day)s
+            then expected_by(%(sync_type)s, asked.period_start)
+    end as expected_by
 from unnest(%(period_starts)s::date[]) as asked (period_start)
 left join synced_period as ledger
     on ledger.sync_type = %(sync_type)s and ledger.period_start = asked.period_start
@@ -37,7 +58,8 @@ left join lateral (
 
 -- name: accounted_periods
 -- What the ledger says of the periods of a type. Of an adopted or deleted one it does not know the rows.
-select ledger.period_start, ledger.state, ledger.row_count, ledger.row_hash, ledger.xmin::text as version,
+select ledger.period_start, ledger.state, ledger.row_count, ledger.row_hash, ledger.fingerprint,
+    ledger.published_at,
     must_be_summed(ledger) as must_be_summed
 from synced_period as ledger
 where sync_type = %(sync_type)s and (state = 'derived' or (state = 'synced' and fingerprint is not null))
@@ -47,7 +69,10 @@ order by period_start desc;
 -- name: forget_overwritten
 -- Unless it was published since its rows were read.
 update synced_period set fingerprint = null
-where sync_type = %(sync_type)s and period_start = %(period_start)s and xmin::text = %(version)s;
+where
+    sync_type = %(sync_type)s
+    and period_start = %(period_start)s
+    and (fingerprint, published_at) is not distinct from (%(fingerprint)s::text, %(published_at)s::timestamptz);
 
 
 -- name: doubted_periods

@@ -77,7 +77,8 @@ $$;
 
 -- How many days after its end such a period usually has 95 % of its ASINs (period_type.complete_above). Of the eight
 -- periods before it those count that were first published while they arrived, and of these the second slowest, or the
--- slowest if there are fewer than four. Where there is none, it is the publication delay.
+-- slowest if there are fewer than four. Where there is none, it is the publication delay. One that had enough when it was
+-- first published tells when somebody looked first. It counts if that was at most three days after the delay.
 create or replace function usual_days(p_sync_type text, p_first date) returns integer
 language sql
 stable
@@ -103,6 +104,7 @@ as $$
     version as (
         select
             before.period_start,
+            version.version,
             (version.snapshot_at at time zone 'UTC')::date - before.period_end as days,
             (version.totals ->> 'asins')::integer >= type.complete_above * before.asins as has_enough
         from before
@@ -117,7 +119,13 @@ as $$
         select least(min(days) filter (where has_enough), (select days_allowed from type)) as days
         from version
         group by period_start
-        having min(days) between 0 and (select days_allowed from type) and bool_or(has_enough)
+        having
+            min(days) between 0 and (select days_allowed from type)
+            and bool_or(has_enough)
+            and (
+                min(days) <= (select delay_days from type) + 3
+                or not (array_agg(has_enough order by version))[1]
+            )
     )
 
     select coalesce(
@@ -200,61 +208,87 @@ $$;
 
 -- Writes these numbers of some periods into the ledger. A publish is prepared again if the row of its period was written
 -- to meanwhile. So a row is written only if a number differs, and not while a run works on its period: each run does this
--- at its end.
+-- at its end. All is computed first, while nobody waits. A period that was published meanwhile is left to its own run.
 create or replace function judge_completeness(p_sync_type text, p_firsts date[]) returns void
 language plpgsql
 set search_path from current
 as $$
 declare
-    v_period synced_period;
+    v_judged jsonb;
 begin
-    for v_period in
-        select ledger.*
+    select jsonb_agg(to_jsonb(judged))
+    into v_judged
+    from (
+        select
+            ledger.period_start,
+            ledger.published_at,
+            ledger.asins_expected as was_expected,
+            ledger.asins_found as was_found,
+            ledger.expected_by as was_expected_by,
+            compared.expected,
+            compared.found,
+            expected_by(p_sync_type, ledger.period_start) as expected_by
         from synced_period as ledger
+        cross join lateral compare_asins(p_sync_type, ledger.period_start, ledger.asins) as compared
         where
             ledger.sync_type = p_sync_type
             and ledger.period_start = any (p_firsts)
             and ledger.state = 'synced'
             and ledger.asins is not null
+    ) as judged
+    where
+        (judged.was_expected, judged.was_found, judged.was_expected_by)
+        is distinct from (judged.expected, judged.found, judged.expected_by);
+
+    update synced_period as ledger set
+        asins_expected = free.expected,
+        asins_found = free.found,
+        expected_by = free.expected_by
+    from (
+        select judged.*
+        from jsonb_to_recordset(v_judged) as judged (
+            period_start date, published_at timestamptz, expected integer, found integer, expected_by date
+        )
+        join synced_period as unlocked
+            on unlocked.sync_type = p_sync_type and unlocked.period_start = judged.period_start
+        where
+            unlocked.state = 'synced'
+            and unlocked.published_at is not distinct from judged.published_at
             and not exists (
                 select from sync_log as run
                 where
                     run.sync_type = p_sync_type
-                    and run.period_start = ledger.period_start
+                    and run.period_start = unlocked.period_start
                     and run.sync_status = 'started'
             )
-        order by ledger.period_start
-        for update skip locked
-    loop
-        update synced_period as ledger set
-            asins_expected = judged.expected,
-            asins_found = judged.found,
-            expected_by = judged.expected_by
-        from (
-            select compared.expected, compared.found, expected_by(p_sync_type, v_period.period_start) as expected_by
-            from compare_asins(p_sync_type, v_period.period_start, v_period.asins) as compared
-        ) as judged
-        where
-            ledger.sync_type = p_sync_type
-            and ledger.period_start = v_period.period_start
-            and (ledger.asins_expected, ledger.asins_found, ledger.expected_by)
-                is distinct from (judged.expected, judged.found, judged.expected_by);
-    end loop;
+        order by unlocked.period_start
+        for update of unlocked skip locked
+    ) as free
+    where ledger.sync_type = p_sync_type and ledger.period_start = free.period_start;
 end
 $$;
 
 
 -- The verdict on a published period. The part of the ASINs that makes it complete is rounded to whole ASINs, so that one
--- that comes and goes does not decide on a small catalogue. Once its day is over, no check can add to it.
+-- that comes and goes does not decide on a small catalogue. A look at the source after its day replaces the checks in a
+-- row. As long as nobody has looked, a day that is over proves nothing: more may have arrived.
 --   p_is_quiet: so many checks in a row found what is published
+--   p_looked_on: the last day on which the source was seen to have what is published
 create or replace function verdict_on(
-    p_found integer, p_expected integer, p_complete_above numeric, p_is_quiet boolean, p_expected_by date, p_today date
+    p_found integer,
+    p_expected integer,
+    p_complete_above numeric,
+    p_is_quiet boolean,
+    p_expected_by date,
+    p_looked_on date,
+    p_today date
 ) returns text
 language sql
 immutable
 return case
     when p_expected is null then 'unknown'
-    when p_found >= round(p_complete_above * p_expected) and (p_is_quiet or p_today > p_expected_by) then 'complete'
+    when p_found >= round(p_complete_above * p_expected) then
+        case when p_is_quiet or coalesce(p_looked_on > p_expected_by, false) then 'complete' else 'arriving' end
     when p_today <= p_expected_by then 'arriving'
     else 'late'
 end;
@@ -295,7 +329,8 @@ create or replace function why_of_verdict(
     p_expected integer,
     p_quiet_checks integer,
     p_checks_needed integer,
-    p_expected_by date
+    p_expected_by date,
+    p_today date
 ) returns text
 language sql
 stable
@@ -312,6 +347,10 @@ return case p_verdict
     else
         format('%s: %s of about %s ASINs; ', initcap(p_verdict), in_words(p_found), in_words(p_expected))
         || case
+            when p_verdict = 'arriving' and p_today > p_expected_by
+                then format(
+                    'the source has not been checked since its usual day, %s.', day_in_words(p_expected_by)
+                )
             when p_verdict = 'arriving' and p_found >= p_expected
                 then format('%s of %s in a row found nothing new.', p_quiet_checks, of_checks(p_checks_needed))
             when p_verdict = 'arriving' then format('usually complete by %s.', day_in_words(p_expected_by))

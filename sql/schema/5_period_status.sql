@@ -52,7 +52,7 @@ period (sync_type, period_start, period_end) as (
         ) as oldest
         cross join lateral generate_series(
             first_day_of(period_type.unit, oldest.period_start)::timestamp,
-            current_date - period_type.step,
+            (now() at time zone 'UTC')::date - period_type.step,
             period_type.step
         ) as series
         union
@@ -104,6 +104,8 @@ stands as (
                     else 'a week of it was published with a later snapshot'
                 end
         end as cause,
+        today,
+        ledger.asins is not null as has_asins,
         ledger.asins_found,
         ledger.asins_expected,
         case
@@ -111,11 +113,16 @@ stands as (
             -- of what should have come long ago, nobody needs the day
             when
                 ledger.state is null
-                and current_date <= period.period_end + period_type.days_allowed + period_type.quiet_checks
+                and today <= period.period_end + period_type.days_allowed + period_type.quiet_checks
                 then expected_by(period.sync_type, period.period_start)
         end as expected_by,
-        case when seen.fingerprint = ledger.fingerprint then seen.quiet_checks else 0 end as quiet_checks
+        case when seen.fingerprint = ledger.fingerprint then seen.quiet_checks else 0 end as quiet_checks,
+        (
+            greatest(ledger.snapshot_at, case when seen.fingerprint = ledger.fingerprint then seen.seen_at end)
+            at time zone 'UTC'
+        )::date as looked_on
     from period
+    cross join lateral (select (now() at time zone 'UTC')::date as today) as day  -- not the reader's day
     join period_type on period_type.sync_type = period.sync_type
     left join synced_period as ledger
         on ledger.sync_type = period.sync_type and ledger.period_start = period.period_start
@@ -182,9 +189,10 @@ judged as (
                 period_type.complete_above,
                 stands.quiet_checks >= period_type.quiet_checks,
                 stands.expected_by,
-                current_date
+                stands.looked_on,
+                today
             )
-            when state is null then case when current_date <= stands.expected_by then 'not yet' else 'late' end
+            when state is null then case when today <= stands.expected_by then 'not yet' else 'late' end
         end as verdict
     from stands
     join period_type on period_type.sync_type = stands.sync_type
@@ -258,7 +266,11 @@ select
         when 'deleted' then 'It was deleted on purpose.'
         when 'derived' then why_of_sum(weeks_published, weeks_total, weeks_trusted)
         when 'missing' then why_missing(unit, verdict, source_row_count, expected_by)
-        else why_of_verdict(verdict, asins_found, asins_expected, quiet_checks, checks_needed, expected_by)
+        else case
+            when has_asins then
+                why_of_verdict(verdict, asins_found, asins_expected, quiet_checks, checks_needed, expected_by, today)
+            else 'Which ASINs it has is not noted yet; the daily check does that.'
+        end
     end as why
 from answered;
 
@@ -283,8 +295,8 @@ comment on column period_status.source_row_count is 'Rows the daily check last s
 comment on column period_status.source_seen_at is 'When it checked.';
 comment on column period_status.cause is 'Why a published period is overwritten, restated or outdated, else null.';
 comment on column period_status.verdict is
-'complete: it has the ASINs that the periods around it have, and several checks in a row found nothing new; arriving: '
-'ASINs are missing, or the last check found news; late: the same, or nothing is published, after expected_by; not yet: '
+'complete: it has the ASINs that the periods around it have, and several checks in a row found nothing new, or one after '
+'its usual day; arriving: ASINs are missing, or it was not checked often enough; late: the same, or nothing is published, after expected_by; not yet: '
 'nothing is published, as expected; unknown: too few other periods are known. Null of what is derived, adopted or deleted.';
 comment on column period_status.coverage is 'asins_found / asins_expected.';
 comment on column period_status.asins_found is 'How many of the expected ASINs are published.';

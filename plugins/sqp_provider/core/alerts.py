@@ -19,6 +19,9 @@ LONGEST_ERROR = 1500
 TASK_LOG = "the task's log"
 """Where an error is in full if no row of ``sync_log`` has it."""
 
+LATE = "late"
+"""The cause of an alert of a period that is not complete after its usual day."""
+
 ORDINALS = {2: "second", 3: "third"}
 ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 
@@ -207,6 +210,13 @@ def working_task_alert(dag_id: str, task_id: str, run_id: str, link: str) -> Ale
     """Return the alert to send when a task whose failure was sent has succeeded."""
     title = f"SQP task works again: {task_id} of {dag_id}"
     return Alert("recovered", f"{dag_id} {task_id}", run_id, title, _lines(f"{task_id} has succeeded.", f"Run: {link}"))
+
+
+def late_period_alert(answer: Answer, link: str) -> Alert:
+    """Return the alert of a published period that lacks ASINs after its usual day, sent once until it is complete."""
+    subject = f"{answer.sync_type} {answer.period_start}..{answer.period_end}"
+    title = f"SQP period is not complete: {subject}"
+    return Alert("warning", subject, LATE, title, _lines(answer.why, f"Run: {link}"))
 
 
 def unlogged_alert(ti: Any, error: str, error_type: str, link: str) -> Alert:

@@ -40,6 +40,11 @@ class PreviousAttempt(BaseModel):
         """Whether the period was right after that attempt, even if log_finish was killed before it wrote so."""
         return self.outcome not in NOT_YET and (self.status == "completed" or self.outcome is not None)
 
+    @property
+    def made_way(self) -> bool:
+        """Whether there was nothing to publish yet: it was skipped or held."""
+        return self.outcome in NOT_YET and self.status == "completed"
+
 
 class Attempt(BaseModel):
     """The current attempt of a run; built from a row of the statement ``read_attempt``."""
@@ -61,12 +66,16 @@ def settle(
     - An attempt with a snapshot is right if the ledger has exactly this snapshot.
     - An attempt without a snapshot is right if the previous attempt was right and nobody wrote to the period since.
 
+    - An attempt without a snapshot is what the previous attempt was if that one was skipped or held.
+
     :param ledger: ``state``, ``fingerprint``, ``row_count`` and ``sync_log_id`` of the period, or None.
     :param intact: whether the target still has the rows that the ledger counts.
     :param extracted: whether extract's result exists; Airflow deletes it when a person marks extract while it runs.
     :raises Superseded: another run has published a later snapshot with other rows.
     :raises NothingPublished: says why the period may differ from the source.
     """
+    if attempt.snapshot is None and attempt.previous and attempt.previous.made_way:
+        return PublishResult(how=str(attempt.previous.outcome), inserted=0)
     if ledger is None or ledger["state"] != "synced":
         raise _nothing(sync, "no run of this period has published")
     if attempt.snapshot and ledger["fingerprint"] and attempt.snapshot.fingerprint != ledger["fingerprint"]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from sqp_provider.core.errors import ChecksFailed, DeletesRefused
+from sqp_provider.core.errors import ChecksFailed, DeletesRefused, SourceEmpty
 from sqp_provider.core.period import Period
 from sqp_provider.core.snapshot import PeriodTotals
 
@@ -28,6 +28,7 @@ class Found(StrEnum):
     OVERWRITTEN = "overwritten"
     UNCHANGED = "unchanged"
     ABSENT = "absent"
+    OVERDUE = "overdue"
     VANISHED = "vanished"
     RUNNING = "running"
     REFUSED = "refused"
@@ -35,8 +36,8 @@ class Found(StrEnum):
 
     @property
     def action(self) -> str:
-        """``sync`` if a run puts the period right, else ``leave``."""
-        synced = (Found.MISSING, Found.DERIVED, Found.ADOPTED, Found.CHANGED, Found.OVERWRITTEN)
+        """``sync`` if a run puts the period right, or has to fail because nothing came; else ``leave``."""
+        synced = (Found.MISSING, Found.DERIVED, Found.ADOPTED, Found.CHANGED, Found.OVERWRITTEN, Found.OVERDUE)
         return "sync" if self in synced else "leave"
 
     @property
@@ -47,7 +48,10 @@ class Found(StrEnum):
 
 @dataclass(frozen=True)
 class KnownPeriod:
-    """What Postgres knows of a period: its ledger row, a running run, and the failure of its latest finished run."""
+    """What Postgres knows of a period: its ledger row, a running run, and the failure of its latest finished run.
+
+    :param expected_by: the day by which it should have come, if that day is over and its own sync has not published it.
+    """
 
     state: str | None = None
     fingerprint: str | None = None
@@ -56,6 +60,7 @@ class KnownPeriod:
     failed_run: str | None = None
     failed_type: str | None = None
     failed_fingerprint: str | None = None
+    expected_by: date | None = None
 
     def has_failed_on(self, fingerprint: str) -> bool:
         """Return whether the latest finished run refused exactly these rows: ChecksFailed or DeletesRefused."""
@@ -145,7 +150,13 @@ def _judge_empty(period: Period, seen: PeriodTotals | None, known: KnownPeriod) 
         "derived": "; until then it is summed from weeks",
         "adopted": "; until then it has the rows from before the first sync",
     }.get(known.state or "", "")
-    return Finding(period, Found.ABSENT, f"not at the source yet{rejects}{until_then}")
+    reason = f"not at the source yet{rejects}{until_then}"
+    if known.expected_by is None:
+        return Finding(period, Found.ABSENT, reason)
+    usual = f"{reason}; it should have been there by {known.expected_by}"
+    if known.failed_type == SourceEmpty.__name__:
+        return Finding(period, Found.ABSENT, f"{usual}, and run {known.failed_run} has failed because of that")
+    return Finding(period, Found.OVERDUE, f"{usual}. Its run fails, so that people are notified")
 
 
 def _judge_difference(period: Period, seen: PeriodTotals, known: KnownPeriod) -> Finding:

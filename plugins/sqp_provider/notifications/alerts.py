@@ -14,7 +14,17 @@ from airflow.sdk import Context
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from sqp_provider.core.alerts import Alert, fresh_alert, late_alert, logged_alert, stale_alert, unlogged_alert
+from sqp_provider.core.alerts import (
+    LATE,
+    Alert,
+    fresh_alert,
+    late_alert,
+    late_period_alert,
+    logged_alert,
+    stale_alert,
+    unlogged_alert,
+)
+from sqp_provider.core.completeness import Answer
 from sqp_provider.core.errors import SyncError
 from sqp_provider.core.freshness import Freshness
 from sqp_provider.core.settings import Settings
@@ -123,6 +133,20 @@ def notify_freshness(settings: Settings, freshness: Freshness, ti: Any) -> None:
         notify_once(settings, stale_alert(freshness, link))
     else:
         notify_recovery(settings, "stale", fresh_alert(freshness, link))
+
+
+@harmless
+def notify_late_periods(settings: Settings, answers: list[Answer], ti: Any) -> None:
+    """Send once that a period is not complete after its usual day, and forget it when the period is complete."""
+    if settings.alerts.conn_id is None:
+        return
+    for answer in answers:
+        alert = late_period_alert(answer, link_to(ti.dag_id, ti.run_id))
+        if answer.verdict == "complete":
+            with sent_alerts(settings) as alerts:
+                alerts.resolve(alert.kind, alert.subject, LATE)
+        elif answer.verdict == LATE and not notify_once(settings, alert):
+            return  # the next daily check tries again
 
 
 @harmless

@@ -13,7 +13,7 @@ from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.restatement import Finding, find_restatements, is_its_turn, stretches
 from sqp_provider.core.trigger import refuse_unknown_keys
 from sqp_provider.failures import fails_plainly
-from sqp_provider.notifications.alerts import notify_run_finished
+from sqp_provider.notifications.alerts import notify_late_periods, notify_run_finished
 from sqp_provider.operators.owner import owner_of
 from sqp_provider.operators.stage import SyncStageOperator
 from sqp_provider.operators.stale_runs import close_stale_runs
@@ -54,8 +54,9 @@ class RestatementCheckOperator(SyncStageOperator):
         self.close_stale_runs(context)
         self.check_stored(context)
         windows = self.windows(context)
-        findings = [finding for window in windows for finding in self.check(window)]
-        self.judge([period for window in windows for period in window])
+        day = context["dag_run"].run_after.date()
+        findings = [finding for window in windows for finding in self.check(window, day)]
+        self.judge([period for window in windows for period in window], context)
         self.report(findings)
         to_sync = [finding.period for finding in findings if finding.action == "sync"]
         if context["params"]["dry_run"]:
@@ -123,8 +124,11 @@ class RestatementCheckOperator(SyncStageOperator):
             doubted = doubted_periods(database, self.sync_type)
         return [window, *stretches((period for period in doubted if period not in window), longest=len(window))]
 
-    def check(self, window: list[Period]) -> list[Finding]:
-        """Read the source's totals, write them into ``source_period``, and compare them with the ledger."""
+    def check(self, window: list[Period], day: date) -> list[Finding]:
+        """Read the source's totals, write them into ``source_period``, and compare them with the ledger.
+
+        :param day: on which the check was due; what should be there by then is synced though the source has nothing.
+        """
         from sqp_provider.target.periods import Periods
 
         seen_at = datetime.now(UTC)
@@ -132,17 +136,30 @@ class RestatementCheckOperator(SyncStageOperator):
         with self.postgres.transaction() as database:
             periods = Periods(database, self.sync_type, window)
             periods.record_seen(source, seen_at)
-            known = periods.known()
+            known = periods.known(day)
         return find_restatements(window, source, known)
 
-    def judge(self, periods: list[Period]) -> None:
-        """Write how many ASINs the periods should have, and have. A run that was killed has not done that."""
+    def judge(self, periods: list[Period], context: Context) -> None:
+        """Write how many ASINs the periods should have, and have. A run that was killed has not done that.
+
+        Then people are notified of the periods that are not complete after their usual day.
+        """
         from sqp_provider.target.completeness import Completeness
 
         with self.postgres.transaction() as database:
-            completeness = Completeness(database, self.sync_type)
-            completeness.note_missing_asins()
-            completeness.judge(periods)
+            lacking = Completeness(database, self.sync_type).lacking_asins()
+        for period in lacking:  # each by itself, so that nobody waits for all of them
+            with self.postgres.transaction() as database:
+                Completeness(database, self.sync_type).note_asins(period)
+        for period in lacking:
+            with self.postgres.transaction() as database:
+                Completeness(database, self.sync_type).judge_around(period)
+        with self.postgres.transaction() as database:
+            Completeness(database, self.sync_type).judge(periods)
+        with self.postgres.transaction() as database:
+            answers = Completeness(database, self.sync_type).answers(periods)
+        if not context["params"]["dry_run"]:
+            notify_late_periods(self.settings, answers, context["ti"])
 
     def report(self, findings: list[Finding]) -> None:
         """Log one line for each period; a period that only a person can put right is a warning."""

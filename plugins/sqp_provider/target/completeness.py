@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqp_provider.core.completeness import Outlook, StagedAsins
+from sqp_provider.core.completeness import Answer, Outlook, StagedAsins
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.run import SyncRun
 from sqp_provider.hooks.postgres import Database
@@ -40,15 +40,25 @@ class Completeness:
         values = {"sync_type": self.sync_type.value, "period_starts": [period.first_day for period in periods]}
         self.database.run("completeness", "judge", values)
 
-    def note_missing_asins(self) -> int:
-        """Note the ASINs of the newest periods of which they are not known, and return how many periods these are.
+    def answers(self, periods: Sequence[Period]) -> list[Answer]:
+        """Return how those of the periods stand that equal the source."""
+        values = {"sync_type": self.sync_type.value, "period_starts": [period.first_day for period in periods]}
+        rows = self.database.connection.execute(self.database.statement("completeness", "answers"), values)
+        return [Answer(**row) for row in rows]
+
+    def lacking_asins(self) -> list[Period]:
+        """Return the newest twelve periods of which the ASINs are not known.
 
         That is so where they were published before ASINs were noted, or where a person has marked ``validate``.
         """
+        statement = self.database.statement("completeness", "lacking_asins")
+        rows = self.database.connection.execute(statement, {"sync_type": self.sync_type.value})
+        return [Period.starting(self.sync_type, row["period_start"]) for row in rows]
+
+    def note_asins(self, period: Period) -> None:
+        """Note the ASINs of a period as it is published."""
         target = self.database.table(self.sync_type.target_table)
-        return self.database.run(
-            "completeness", "note_missing_asins", {"sync_type": self.sync_type.value}, target=target
-        )
+        self.database.run("completeness", "note_asins", self._of(period), target=target)
 
     def _of(self, period: Period) -> dict[str, object]:
         return {"sync_type": period.sync_type.value, "period_start": period.first_day}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqp_provider.core.period import Period, SyncType
@@ -34,14 +34,15 @@ def doubted_periods(database: Database, sync_type: SyncType) -> list[Period]:
 class Accounted:
     """A period of which the ledger knows what its rows must be: a snapshot, or the sum of its weeks.
 
-    :param version: changes whenever anybody writes to the period in a way that is noticed at once.
+    :param fingerprint: of the snapshot; none if somebody else has written to the period.
     """
 
     period: Period
     state: str
     row_count: int | None
     row_hash: int | None
-    version: str
+    fingerprint: str | None
+    published_at: datetime | None
     must_be_summed: bool
 
     def is_intact(self, database: Database) -> bool:
@@ -52,8 +53,13 @@ class Accounted:
         found = Checks(database, _nobody(self.period)).stored_hash()
         if (found["row_count"], found["row_hash"]) == (self.row_count, self.row_hash):
             return True
-        values = {"sync_type": self.period.sync_type.value, "period_start": self.period.first_day}
-        database.run("restatements", "forget_overwritten", values | {"version": self.version})
+        values = {
+            "sync_type": self.period.sync_type.value,
+            "period_start": self.period.first_day,
+            "fingerprint": self.fingerprint,
+            "published_at": self.published_at,
+        }
+        database.run("restatements", "forget_overwritten", values)
         return False
 
     def sum_anew(self, postgres: SqpPostgresHook, log: Any, seconds: float) -> PublishResult:
@@ -101,9 +107,10 @@ class Periods:
     sync_type: SyncType
     window: Sequence[Period]
 
-    def known(self) -> dict[Period, KnownPeriod]:
-        """Return ledger row, running run and last failure of each period."""
-        values = {"sync_type": self.sync_type.value, "period_starts": [period.first_day for period in self.window]}
+    def known(self, day: date) -> dict[Period, KnownPeriod]:
+        """Return ledger row, running run and last failure of each period, and whether it should be there on a day."""
+        firsts = [period.first_day for period in self.window]
+        values = {"sync_type": self.sync_type.value, "period_starts": firsts, "day": day}
         rows = self.database.connection.execute(self.database.statement("restatements", "known_periods"), values)
         return {Period.starting(self.sync_type, row.pop("period_start")): KnownPeriod(**row) for row in rows}
 

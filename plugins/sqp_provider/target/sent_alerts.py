@@ -56,9 +56,9 @@ class SentAlerts:
         """Return whether an alert of the subject was sent and is not resolved."""
         return bool(self.database.one("alerts", "is_open", {"kind": kind, "subject": subject})["is_open"])
 
-    def resolve(self, kind: str, subject: str) -> None:
-        """Resolve the alerts of the subject."""
-        self.database.run("alerts", "resolve", {"kind": kind, "subject": subject})
+    def resolve(self, kind: str, subject: str, cause: str | None = None) -> None:
+        """Resolve the alerts of the subject: of that cause, or all but that the period is late."""
+        self.database.run("alerts", "resolve", {"kind": kind, "subject": subject, "cause": cause})
 
     def resolve_overtaken(self, run: FinishedRun) -> None:
         """Resolve the alerts that were sent before the failed run's period was last synced."""

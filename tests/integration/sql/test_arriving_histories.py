@@ -30,7 +30,7 @@ LAST_DAY = 21
 JUDGE = """
 select asked.history, asked.week, asked.day,
     verdict_on(
-        compared.found, compared.expected, 0.95, asked.quiet >= 2, due.day, asked.today
+        compared.found, compared.expected, 0.95, asked.quiet >= 2, due.day, asked.today, asked.today
     ) as verdict,
     asked.today > due.day as is_after
 from json_to_recordset(%s) as asked (history integer, week integer, day integer, first date, quiet integer,

@@ -120,6 +120,28 @@ def test_after_its_day_a_week_that_lacks_asins_is_late_and_one_that_has_them_is_
     assert answer(known, WEEKS[4]) == ("complete", True, said)
 
 
+def test_a_week_that_nobody_has_checked_since_its_day_is_not_called_complete(known: Connection) -> None:
+    publish(known, WEEKS[4], asins(100))
+    judge(known, WEEKS[4])
+    expect(known, WEEKS[4], "2026-11-20")
+    known.execute("set local timezone = 'Pacific/Kiritimati'")
+    said = "Arriving: 100 of about 100 ASINs; the source has not been checked since its usual day, Friday, 2026-11-20."
+    verdict = (
+        "select verdict_on(100, 100, 0.95, false, '2026-11-20', looked, today),"
+        " why_of_verdict(verdict_on(100, 100, 0.95, false, '2026-11-20', looked, today), 100, 100, 0, 2, '2026-11-20',"
+        " today)"
+        " from (values (%s::date, date '2026-11-28')) as days (looked, today)"
+    )
+    assert known.execute(verdict, ["2026-11-20"]).fetchone() == ("arriving", said)
+    expect(known, WEEKS[4], "2020-11-20")
+    known.execute("update synced_period set snapshot_at = '2020-11-20 23:59Z' where period_start = %s", [WEEKS[4]])
+    assert answer(known, WEEKS[4])[:2] == ("arriving", False)
+    check(known, WEEKS[4], 0, fingerprint="other")  # a look that found other rows is none
+    assert answer(known, WEEKS[4])[0] == "arriving"
+    known.execute("update source_period set fingerprint = 'aaa'")
+    assert answer(known, WEEKS[4])[:2] == ("complete", True)
+
+
 def test_without_history_nobody_can_say(connection: Connection) -> None:
     said = "Too few other periods are known to say whether it is complete; its rows equal the source's."
     publish(connection, WEEKS[0], asins(100))
@@ -182,6 +204,15 @@ def test_what_was_first_published_long_after_its_end_says_nothing_of_usual_days(
         arrive(known, week, 40, 100)
     row = known.execute("select usual_days('weekly', %s), expected_by('weekly', %s)::text", [WEEKS[4], WEEKS[4]])
     assert row.fetchone() == (4, "2026-11-13")  # the publication delay
+
+
+def test_a_week_that_had_enough_when_somebody_looked_first_says_nothing_of_usual_days(known: Connection) -> None:
+    for week in WEEKS[:4]:
+        arrive(known, week, 8, 100)  # four days of delay and four more
+    days = "select usual_days('weekly', %s)"
+    assert known.execute(days, [WEEKS[4]]).fetchone() == (4,)
+    known.execute("update period_version set snapshot_at = snapshot_at - interval '1 day'")
+    assert known.execute(days, [WEEKS[4]]).fetchone() == (7,)
 
 
 def test_a_missing_week_is_not_there_yet_as_long_as_that_is_usual(connection: Connection) -> None:

@@ -135,7 +135,7 @@ def test_a_published_week_says_everything_about_itself(connection: Connection) -
         "weeks_published": None,
         "weeks_total": None,
         "trusted": False,
-        "why": "Too few other periods are known to say whether it is complete; its rows equal the source's.",
+        "why": "Which ASINs it has is not noted yet; the daily check does that.",
         "published": True,
         "finished": True,
         "seen": True,

@@ -15,7 +15,7 @@ from sqp_provider.core.restatement import KnownPeriod
 from sqp_provider.core.settings import TargetSettings
 from sqp_provider.core.snapshot import PeriodTotals, Totals
 from sqp_provider.hooks.postgres import Database
-from sqp_provider.target.periods import Periods
+from sqp_provider.target.periods import Periods, accounted_periods
 
 WEEK = Period.starting(SyncType.WEEKLY, date(2026, 11, 8))
 OLDER = Period.starting(SyncType.WEEKLY, date(2026, 11, 1))
@@ -60,7 +60,7 @@ def seen(database: Database) -> list[tuple[Any, ...]]:
 
 
 def test_of_an_unknown_period_nothing_is_known(periods: Periods) -> None:
-    assert periods.known() == {WEEK: KnownPeriod(), OLDER: KnownPeriod()}
+    assert periods.known(date(2026, 11, 23)) == {WEEK: KnownPeriod(), OLDER: KnownPeriod()}
 
 
 def test_the_ledger_the_running_run_and_the_last_failure_are_known(periods: Periods, database: Database) -> None:
@@ -73,7 +73,7 @@ def test_the_ledger_the_running_run_and_the_last_failure_are_known(periods: Peri
     log_run(database, "first", "completed", "2026-11-19")
     log_run(database, "second", "failed", "2026-11-20", error="ChecksFailed", metadata=refused)
     log_run(database, "third", "started", "2026-11-21")
-    assert periods.known() == {
+    assert periods.known(date(2026, 11, 23)) == {
         WEEK: KnownPeriod(
             state="synced",
             fingerprint="aaa",
@@ -90,25 +90,25 @@ def test_the_ledger_the_running_run_and_the_last_failure_are_known(periods: Peri
 def test_a_failure_that_a_later_run_made_good_is_forgotten(periods: Periods, database: Database) -> None:
     log_run(database, "first", "failed", "2026-11-19", error="ChecksFailed")
     log_run(database, "second", "completed", "2026-11-20")
-    assert periods.known()[WEEK] == KnownPeriod()
+    assert periods.known(date(2026, 11, 23))[WEEK] == KnownPeriod()
 
 
 def test_a_failure_before_the_snapshot_has_no_fingerprint(periods: Periods, database: Database) -> None:
     log_run(database, "first", "failed", "2026-11-19", error="SourceEmpty")
-    assert periods.known()[WEEK] == KnownPeriod(failed_run="first", failed_type="SourceEmpty")
+    assert periods.known(date(2026, 11, 23))[WEEK] == KnownPeriod(failed_run="first", failed_type="SourceEmpty")
 
 
 def test_dry_runs_and_other_types_say_nothing(periods: Periods, database: Database) -> None:
     log_run(database, "dry", "started", "2026-11-19", metadata=DRY)
     log_run(database, "dry too", "failed", "2026-11-19", error="ChecksFailed", metadata=DRY)
     log_run(database, "monthly", "started", "2026-11-19", sync_type="monthly")
-    assert periods.known()[WEEK] == KnownPeriod()
+    assert periods.known(date(2026, 11, 23))[WEEK] == KnownPeriod()
 
 
 def test_a_run_without_a_run_id_is_named_by_its_row(periods: Periods, database: Database) -> None:
     log_run(database, None, "started", "2026-11-19")
     (row,) = database.connection.execute("select id from sync_log")
-    assert periods.known()[WEEK].running_run == f"of sync_log {row['id']}"
+    assert periods.known(date(2026, 11, 23))[WEEK].running_run == f"of sync_log {row['id']}"
 
 
 def test_what_is_seen_is_written_and_an_older_check_does_not_replace_it(periods: Periods, database: Database) -> None:
@@ -123,3 +123,25 @@ def test_what_is_seen_is_written_and_an_older_check_does_not_replace_it(periods:
     assert seen(database) == expected
     periods.record_seen({}, datetime(2026, 11, 23, 5, tzinfo=UTC))
     assert seen(database) == expected
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "is_overwritten"),
+    [
+        ("set asins_found = 3, expected_by = '2026-11-20'", True),
+        ("set published_at = '2026-11-22 06:00Z'", False),
+        ("set fingerprint = 'newer'", False),
+    ],
+)
+def test_rows_that_are_not_those_published_are_noted_unless_the_week_was_published_meanwhile(
+    database: Database, meanwhile: str, is_overwritten: bool
+) -> None:
+    database.connection.execute(
+        "insert into synced_period (sync_type, period_start, period_end, state, fingerprint, row_count, row_hash,"
+        " published_at) values ('weekly', '2026-11-08', '2026-11-14', 'synced', 'old', 7, 1, '2026-11-19 06:00Z')"
+    )
+    (known,) = accounted_periods(database, SyncType.WEEKLY)
+    database.connection.execute(f"update synced_period {meanwhile}".encode())
+    assert not known.is_intact(database)
+    (row,) = database.connection.execute("select fingerprint is null as is_overwritten from synced_period").fetchall()
+    assert row == {"is_overwritten": is_overwritten}

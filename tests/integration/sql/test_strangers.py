@@ -40,12 +40,12 @@ FOR_READERS = [
     "table_freshness()",
     "totals_of(text)",
     "usual_days(text,date)",
-    "verdict_on(integer,integer,numeric,boolean,date,date)",
+    "verdict_on(integer,integer,numeric,boolean,date,date,date)",
     "version_as_of(period_type,date,timestamp with time zone)",
     "weekly_as_of(date,timestamp with time zone)",
     "why_missing(text,text,bigint,date)",
     "why_of_sum(integer,integer,integer)",
-    "why_of_verdict(text,integer,integer,integer,integer,date)",
+    "why_of_verdict(text,integer,integer,integer,integer,date,date)",
 ]
 
 

@@ -141,6 +141,19 @@ def test_an_empty_source_before_the_usual_day_is_neither_red_nor_alerted(
     assert known.sync(WEEK).errors == {}
 
 
+def test_a_week_that_never_arrives_is_synced_once_after_its_day_and_fails(landing: Landing, known: Stages) -> None:
+    assert known.sync(WEEK).colour == "success"  # skipped: it is too early
+    on_its_day, after = (datetime(2026, 11, day, 6, tzinfo=UTC) for day in (20, 21))
+    assert check(known, due=on_its_day) == []
+    (triggered,) = check(known, due=after)
+    assert triggered["conf"] == {"period_start": "2026-11-08"}
+    known.today = PAST
+    assert isinstance(known.sync(WEEK).errors["extract"].__cause__, SourceEmpty)
+    assert check(known, due=after) == []
+    landing.land(*rows(WEEK, 25))
+    assert len(check(known, due=after)) == 1
+
+
 @pytest.mark.parametrize("why", ["after its day", "force", "no history", "malformed", "published"])
 def test_an_empty_source_fails_as_before(why: str, landing: Landing, known: Stages) -> None:
     options: dict[str, Any] = {}
@@ -159,6 +172,34 @@ def test_an_empty_source_fails_as_before(why: str, landing: Landing, known: Stag
             landing.replace(*rows(BEFORE[-1], 25))
     run = known.sync(WEEK, **options)
     assert isinstance(run.errors["extract"].__cause__, SourceEmpty)
+
+
+def test_people_are_notified_once_of_a_week_that_is_not_complete_after_its_day(
+    webhook: Webhook, landing: Landing, known: Stages
+) -> None:
+    known.settings = known.settings.model_copy(
+        update={
+            "alerts": known.settings.alerts.model_copy(update={"conn_id": "sqp_alerts"}),
+            # so that the usual day is over on whatever day the test runs
+            "completeness": known.settings.completeness.model_copy(update={"checks": -4000}),
+        }
+    )
+    landing.land(*rows(WEEK, 20))
+    known.sync(WEEK)
+    check(known, dry_run=True)
+    late = "SQP period is not complete: weekly 2026-11-08..2026-11-14"
+    assert webhook.titles(late) == []
+    check(known)
+    known.sync(WEEK, force=True)
+    check(known)
+    assert webhook.titles(late) == [late]
+    assert "Late: 20 of about 25 ASINs; usually complete by " in webhook.about(late)["message"]
+    is_open = "select count(*) filter (where resolved_at is null) as open from sent_alert where cause = 'late'"
+    assert known.query(is_open) == [{"open": 1}]
+    landing.land(*rows(WEEK, 25)[20:])
+    known.sync(WEEK)
+    check(known)
+    assert known.query(is_open) == [{"open": 0}]
 
 
 def test_an_empty_week_that_a_person_allows_is_published_before_its_day(known: Stages) -> None:
@@ -213,8 +254,22 @@ def test_periods_that_were_published_before_asins_were_noted_are_filled_in(landi
     landing.land(*rows(WEEK, 25))
     known.sync(WEEK)
     assert stands(known)["verdict"] == "unknown"
+    why = "select why from period_status where sync_type = 'weekly' and period_start = %s"
+    said = "Which ASINs it has is not noted yet; the daily check does that."
+    assert known.query(why, BEFORE[0]) == [{"why": said}]
     check(known, due=datetime(2026, 11, 23, 6, tzinfo=UTC), periods=2)
-    assert (stands(known)["asins_found"], stands(known)["asins_expected"]) == (25, 25)
+    for week in [*BEFORE, WEEK]:  # those outside the window too
+        assert (stands(known, week)["asins_found"], stands(known, week)["asins_expected"]) == (25, 25)
+
+
+def test_a_week_whose_asins_are_not_noted_has_no_figures_of_the_rows_before(landing: Landing, known: Stages) -> None:
+    landing.land(*rows(WEEK, 20))
+    known.sync(WEEK)
+    assert stands(known)["asins_found"] == 20
+    landing.land(*rows(WEEK, 25)[20:])
+    known.clear(known.new_run(WEEK), "log_start", marked={"validate": "success"})
+    found = stands(known)
+    assert (found["status"], found["verdict"], found["asins_found"]) == ("synced", "unknown", None)
 
 
 def test_the_month_says_how_many_of_its_weeks_are_published(landing: Landing, known: Stages) -> None:

@@ -42,6 +42,13 @@ def test_an_attempt_is_right_if_its_snapshot_is_published_or_the_previous_attemp
     assert result == PublishResult(how=how, inserted=0, updated=0, deleted=0, unchanged=3)
 
 
+@pytest.mark.parametrize("ledger", [None, LEDGER])
+@pytest.mark.parametrize("outcome", ["skipped", "held"])
+def test_an_attempt_after_one_that_was_skipped_or_held_is_so_too(outcome: str, ledger: dict[str, Any] | None) -> None:
+    finished = attempt(previous=COMPLETED | {"outcome": outcome})
+    assert settle(SYNC, finished, ledger, intact=True, extracted=False) == PublishResult(how=outcome, inserted=0)
+
+
 @pytest.mark.parametrize(
     ("finished", "ledger", "given", "why"),
     [
@@ -86,10 +93,10 @@ def test_an_attempt_is_right_if_its_snapshot_is_published_or_the_previous_attemp
             "the previous attempt (1) finished as failed and published nothing",
         ),
         (
-            attempt(previous=COMPLETED | {"outcome": "skipped"}),
+            attempt(previous={"attempt": 1, "status": "failed", "outcome": "skipped"}),
             LEDGER,
             {},
-            "the previous attempt (1) finished as completed and published nothing",
+            "the previous attempt (1) finished as failed and published nothing",
         ),
     ],
 )

@@ -50,6 +50,22 @@ def source(rows: int, fingerprint: str = NEW, rejects: int = 0) -> PeriodTotals:
         (source(0), NOTHING, "absent", "leave", "not at the source yet"),
         (source(0, rejects=7), NOTHING, "absent", "leave", "not at the source yet: all 7 rows it has are malformed"),
         (None, DERIVED, "absent", "leave", "not at the source yet; until then it is summed from weeks"),
+        (
+            None,
+            KnownPeriod(expected_by=date(2026, 11, 20)),
+            "overdue",
+            "sync",
+            "not at the source yet; it should have been there by 2026-11-20. Its run fails, so that people are "
+            "notified",
+        ),
+        (
+            None,
+            failed("SourceEmpty", None, KnownPeriod(expected_by=date(2026, 11, 20))),
+            "absent",
+            "leave",
+            "not at the source yet; it should have been there by 2026-11-20, and run manual__7 has failed because of "
+            "that",
+        ),
         (None, EMPTY, "unchanged", "leave", "it was published as empty, and the source still has no row for it"),
         (source(0), EMPTY, "unchanged", "leave", "it was published as empty, and the source still has no row for it"),
         (
@@ -165,13 +181,14 @@ def test_a_period_from_before_the_first_sync_is_synced_when_the_source_has_it() 
     )
 
 
-def test_only_what_a_run_puts_right_is_synced() -> None:
+def test_only_what_a_run_puts_right_or_has_to_fail_on_is_synced() -> None:
     assert {found for found in Found if found.action == "sync"} == {
         Found.MISSING,
         Found.DERIVED,
         Found.ADOPTED,
         Found.CHANGED,
         Found.OVERWRITTEN,
+        Found.OVERDUE,
     }
 
 
