@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Any
 
@@ -25,7 +25,15 @@ from sqp_provider.core.proof import (
     buckets_to_read,
     compare,
 )
-from sqp_provider.core.proof_evidence import Evidence, across_grain, of_evidence, of_history, of_weeks
+from sqp_provider.core.proof_evidence import (
+    Evidence,
+    across_grain,
+    doubted,
+    of_doubted,
+    of_evidence,
+    of_history,
+    of_weeks,
+)
 from sqp_provider.core.proof_report import Line, Proof, Section, answer, differing, read, sides, unproved
 from sqp_provider.core.settings import Settings
 from sqp_provider.core.standing import NothingToProve
@@ -44,7 +52,10 @@ Buckets = dict[int, Bucket]
 
 @dataclass(frozen=True)
 class Found:
-    """The two sides and what differs."""
+    """The two sides and what differs.
+
+    :param doubted: the weeks of a sum that are not synced, with the status of each.
+    """
 
     reference: Side
     stored: Side
@@ -53,6 +64,7 @@ class Found:
     further: Sequence[Section] = ()
     statement: str = ""
     bytes_read: int = 0
+    doubted: Mapping[date, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -170,7 +182,8 @@ class Prover:
             states = stored.weeks()
         weeks = period.weeks
         further = [of_weeks(period, weeks, states, self.settings.feed), *self._own_at_source(period, reference)]
-        return Found(reference, side, difference, evidence, further, self._statement_of(weeks))
+        statement = self._statement_of(weeks)
+        return Found(reference, side, difference, evidence, further, statement, doubted=doubted(states))
 
     def _statement_of(self, weeks: Sequence[Period]) -> str:
         """Return the statement of the weeks' rows; the proof of a sum does without it if BigQuery does not answer."""
@@ -214,12 +227,7 @@ class Prover:
         reference, stored, difference = found.reference, found.stored, found.difference
         equal = reference.equals(stored)
         of_the_asked = self._asked_among(difference)
-        dag_ids = (self.settings.dag_id(period.sync_type), self.settings.named("sqp_restatements"))
-        advice = found.evidence.known.explain(period, dag_ids, reference, stored)
-        if not equal and self.asked.is_figure:
-            is_known = difference.is_whole or self.asked.key
-            is_not = "is not among them" if is_known else "is not among those that were read, which are not all"
-            advice = f"The row asked for {'is among them' if of_the_asked else is_not}. {advice}"
+        verdict, said, advice = self._said(period, found, of_the_asked)
         standing, *evidence = of_evidence(found.evidence, self.asked)
         sections = [
             standing,
@@ -232,8 +240,8 @@ class Prover:
         ]
         return Proof(
             str(period),
-            Verdict.EQUAL if equal else Verdict.DIFFERS,
-            answer(str(period), reference, stored, difference),
+            verdict,
+            said,
             advice,
             sections,
             None if equal else difference,
@@ -241,6 +249,21 @@ class Prover:
             self.settings.feed,
             found.bytes_read,
         )
+
+    def _said(self, period: Period, found: Found, of_the_asked: Sequence[DifferingRow]) -> tuple[Verdict, str, str]:
+        """Return how the proof ended, its answer, and why it is so."""
+        reference, stored, difference = found.reference, found.stored, found.difference
+        equal = reference.equals(stored)
+        if equal and found.doubted:
+            return Verdict.UNPROVED, *of_doubted(period, found.doubted, self.settings.feed)
+        dag_ids = (self.settings.dag_id(period.sync_type), self.settings.named("sqp_restatements"))
+        advice = found.evidence.known.explain(period, dag_ids, reference, stored)
+        if not equal and self.asked.is_figure:
+            is_known = difference.is_whole or self.asked.key
+            is_not = "is not among them" if is_known else "is not among those that were read, which are not all"
+            advice = f"The row asked for {'is among them' if of_the_asked else is_not}. {advice}"
+        verdict = Verdict.EQUAL if equal else Verdict.DIFFERS
+        return verdict, answer(str(period), reference, stored, difference), advice
 
     def _asked_among(self, difference: Difference) -> list[DifferingRow]:
         """Return those of the differing rows that are asked for."""

@@ -65,7 +65,8 @@ order by id desc;
 
 
 -- name: restated
--- What a run changed in a period that a sync had published before, and what it was in total.
+-- What a run changed in a period that a sync had published before, and what it was in total. One that only put back what
+-- somebody else had written changed nothing that was published.
 select
     now.version,
     now.inserted,
@@ -75,7 +76,7 @@ select
     now.totals
 from period_version as now
 cross join lateral (
-    select totals, sync_log_id, how
+    select totals, sync_log_id, how, row_count, row_hash
     from period_version as earlier
     where
         earlier.sync_type = now.sync_type and earlier.period_start = now.period_start and earlier.version < now.version
@@ -88,4 +89,5 @@ where
     and now.sync_log_id = %(sync_log_id)s
     and now.attempt = %(attempt)s
     and before.sync_log_id is not null
-    and before.totals is not null;
+    and before.totals is not null
+    and not (now.is_healing and (now.row_count, now.row_hash) is not distinct from (before.row_count, before.row_hash));

@@ -19,10 +19,10 @@ limit 1;
 
 
 -- name: weeks
--- The weeks of a month or quarter that the ledger knows.
-select period_start, state
-from synced_period
-where sync_type = 'weekly' and period_start between %(first_day)s and %(last_day)s;
+-- How the weeks of a month or quarter stand.
+select period_start, status
+from period_status
+where sync_type = 'weekly' and period_start between %(first_day)s and %(last_day)s and status <> 'missing';
 
 
 -- name: sync

@@ -152,6 +152,7 @@ create table period_version (
     totals jsonb,                        -- rows, asins and the sums of the four own counts, as published
     is_kept boolean not null,            -- period_change has all that this publish changed
     is_healing boolean not null,         -- somebody else had written to the period before
+    has_lost boolean not null default false,  -- what somebody else wrote after it is not kept: it was too much
     primary key (sync_type, period_start, version)
 );
 

@@ -6,7 +6,20 @@
 -- numbers, and what they change after it larger ones.
 --
 -- The setting sqp_sync.version of a transaction says who writes: nothing is somebody else, a number is the publish of that
--- version, and 'off' keeps nothing.
+-- version, and 'off' keeps nothing. Anybody can set it, so it is believed only of a login that may publish.
+
+
+-- Who writes, as that setting says; null is somebody else. In a trigger, the current user is the owner of its function,
+-- whose rights those who publish have.
+create or replace function current_writer() returns text
+language sql
+stable
+set search_path from current
+as $$
+    select case
+        when pg_has_role(session_user, current_user, 'member') then nullif(current_setting('sqp_sync.version', true), '')
+    end
+$$;
 
 
 -- The values of a row as JSON, those that are null left out, as the text of an expression that gives a text: as jsonb the
@@ -165,6 +178,27 @@ as $$
 $$;
 
 
+-- Notes at the newest version of published periods that what somebody else now writes is not kept.
+--   p_periods: null: all periods of the type
+create or replace function note_lost(p_sync_type text, p_periods date[] default null) returns void
+language sql
+set search_path from current
+as $$
+    update period_version as version set has_lost = true
+    where
+        sync_type = p_sync_type
+        and (p_periods is null or period_start = any (p_periods))
+        and how <> 'deleted'
+        and not has_lost
+        and not exists (
+            select from period_version as later
+            where
+                later.sync_type = version.sync_type and later.period_start = version.period_start
+                and later.version > version.version
+        )
+$$;
+
+
 -- What keeps the changes of one statement, as the text of another, for its trigger to execute; null if nothing is to be
 -- kept. Of a publish the changes are counted also where they are not kept.
 --   p_rows: how many rows the statement changed
@@ -173,22 +207,13 @@ language plpgsql
 set search_path from current
 as $$
 declare
-    v_writer text := nullif(current_setting('sqp_sync.version', true), '');
+    v_writer text := current_writer();
     v_type period_type := (select t from period_type as t where t.sync_type = p_sync_type);
     v_published date[] := published_of(p_sync_type, p_periods);
     v_insert text;
 begin
     if v_writer = 'off' or (v_writer is null and (v_published = '{}' or p_rows > v_type.kept_changes)) then
-        -- The totals of a sum no longer follow from those of its last version.
-        update period_version as version set totals = totals - 'asins'
-        where
-            sync_type = p_sync_type and period_start = any (v_published) and row_hash is null
-            and not exists (
-                select from period_version as later
-                where
-                    later.sync_type = version.sync_type and later.period_start = version.period_start
-                    and later.version > version.version
-            );
+        perform note_lost(p_sync_type, v_published);
         return null;
     end if;
     if v_published = '{}' or p_rows > v_type.kept_changes or (v_writer is not null and v_published <> p_periods) then
@@ -244,7 +269,7 @@ as $$
     update period_version set is_healing = true
     where
         sync_type = p_sync_type and period_start = p_first
-        and version::text = current_setting('sqp_sync.version', true)
+        and version::text = current_writer()
 $$;
 
 
@@ -319,7 +344,7 @@ as $$
     left join period_change as c
         on c.sync_type = p_version.sync_type and c.period_start = p_version.period_start and c.id > before.version
         and c.version is distinct from before.version
-    where before.totals ? 'asins'
+    where before.totals ? 'asins' and not before.has_lost
     group by before.version, before.totals, before.how
     -- What others brought may have been there before, and have gone with its partition.
     having count(*) filter (where c.version is null and c.change = 'inserted') = 0

@@ -79,6 +79,7 @@ begin
     if tg_op = 'TRUNCATE' then
         perform delete_derived();
         update synced_period set fingerprint = null where sync_type = 'weekly';
+        perform note_lost('weekly');
         return null;
     end if;
     execute format('select count(*) from %s', case tg_op when 'DELETE' then 'old_rows' else 'new_rows' end) into v_rows;
@@ -152,6 +153,7 @@ begin
     perform refuse_other_table(tg_relid, v_type || '_summary');
     if tg_op = 'TRUNCATE' then
         update synced_period set fingerprint = null where sync_type = v_type;
+        perform note_lost(v_type);
         return null;
     end if;
     execute format('select count(*) from %s', case tg_op when 'DELETE' then 'old_rows' else 'new_rows' end) into v_rows;

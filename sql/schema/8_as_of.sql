@@ -82,6 +82,19 @@ declare
     v_version period_version;
     v_lost period_version;
 begin
+    if not has_table_privilege('period_change', 'select') then
+        raise exception '%_as_of() needs to read period_change, and % may not', p_type.sync_type, current_user
+            using
+                errcode = 'insufficient_privilege',
+                hint = 'It has the rows of everybody, so readers may not read it while a summary table has row security.';
+    end if;
+    if exists (select from pg_attribute where attrelid = p_type.target_table::regclass and attgenerated = 'v') then
+        raise exception '%_as_of() returns nothing, because % has a virtual generated column',
+            p_type.sync_type, p_type.target_table
+            using
+                detail = 'Its value is computed when it is read, so what it was with earlier figures cannot be returned.',
+                hint = 'Make the column a stored one.';
+    end if;
     if p_as_of is null or p_period_start is null then
         raise exception '%_as_of() needs the first day of a period and a time, and one of them is null', p_type.sync_type
             using hint = format('Try %s_as_of(''2026-11-01'', current_timestamp).', p_type.sync_type);
@@ -204,6 +217,16 @@ declare
     );
     v_version period_version := version_as_of(v_type, p_period_start, p_as_of);
     v_rows text := rows_as_of(v_type, v_version);
+    -- The newest version after which somebody else wrote more than is kept.
+    v_lost period_version := (
+        select lost from period_version as lost
+        where
+            lost.sync_type = v_version.sync_type and lost.period_start = v_version.period_start
+            and lost.version >= v_version.version and lost.has_lost
+        order by lost.version desc
+        limit 1
+    );
+    v_after period_version := v_version;
     v_next timestamptz;
     v_count bigint;
     v_hash bigint;
@@ -221,11 +244,20 @@ declare
         where (change = 'inserted') <> (previous = 'deleted')
     );
 begin
+    if v_version.row_hash is null and v_version.totals is null then
+        raise exception '% % cannot be had as it was published at %: nothing was noted to compare its rows with',
+            v_version.sync_type, p_period_start, v_version.published_at
+            using hint = 'No rows are returned, because they might be wrong. Ask for another time, or sync the period.';
+    end if;
     if v_version.row_hash is not null then
         execute format('select count(*), coalesce(bit_xor(%s), 0) from (%s) as rows', row_hash_of(v_type), v_rows)
         into v_count, v_hash;
     else
         execute totals_of(v_rows) into v_totals;
+    end if;
+    if v_lost.version is not null then
+        v_is_broken := true;
+        v_after := v_lost;
     end if;
     if
         v_is_broken
@@ -233,15 +265,18 @@ begin
         or v_totals <> v_version.totals
     then
         select min(published_at) into v_next from period_version
-        where sync_type = v_version.sync_type and period_start = v_version.period_start and version > v_version.version;
+        where sync_type = v_version.sync_type and period_start = v_version.period_start and version > v_after.version;
         raise exception '% % cannot be had as it was published at %: its rows are not those that were published at %',
             v_version.sync_type, p_period_start, p_as_of, v_version.published_at
             using
                 detail = format(
-                    'Somebody has written to it in a way that is not kept, after %s%s: to its partition, with triggers '
-                    'switched off, or more rows at once than target.keep_changes_rows allows.',
-                    v_version.published_at,
-                    ' and before ' || v_next
+                    'Somebody has written to it in a way that is not kept, after %s%s: %s.',
+                    v_after.published_at,
+                    ' and before ' || v_next,
+                    case
+                        when v_lost.version is null then 'to its partition, or with triggers switched off'
+                        else 'more rows at once than target.keep_changes_rows allows, or the table was emptied'
+                    end
                 ),
                 hint = 'No rows are returned, because they would be wrong.';
     end if;

@@ -126,7 +126,8 @@ $$;
 
 
 -- Deletes what is not needed to have each period as it was published at any time within p_keep, and returns how many
--- changes. What had replaced the oldest version that stays is gone: before it, nothing is known any more.
+-- changes. What had replaced the oldest version that stays is gone: before it, nothing can be had any more. When a period was
+-- first published is remembered, because it tells how long such periods take to arrive (usual_days).
 create or replace function delete_old_changes(p_keep interval) returns bigint
 language plpgsql
 set search_path from current
@@ -137,7 +138,7 @@ declare
     v_deleted bigint := 0;
 begin
     for v_oldest in
-        select sync_type, period_start, max(version) as version from period_version
+        select sync_type, period_start, min(version) as first, max(version) as version from period_version
         where published_at < current_timestamp - p_keep
         group by sync_type, period_start
     loop
@@ -150,11 +151,20 @@ begin
         update period_version set is_kept = false
         where
             sync_type = v_oldest.sync_type and period_start = v_oldest.period_start and version = v_oldest.version
-            and v_rows > 0;
+            and (
+                v_rows > 0
+                or exists (
+                    select from period_version as gone
+                    where
+                        gone.sync_type = v_oldest.sync_type and gone.period_start = v_oldest.period_start
+                        and gone.version > v_oldest.first and gone.version < v_oldest.version
+                        and (not gone.is_kept or gone.has_lost)
+                )
+            );
         delete from period_version
         where
             sync_type = v_oldest.sync_type and period_start = v_oldest.period_start
-            and version < v_oldest.version;
+            and version > v_oldest.first and version < v_oldest.version;
     end loop;
     return v_deleted;
 end

@@ -97,6 +97,22 @@ as $$
 $$;
 
 
+-- Whether the reader may read it. period_change has the rows of every period, which no policy restricts: where a summary
+-- table has row security, it would show what a policy hides.
+create or replace function pg_temp.is_for_readers(p_relation regclass) returns boolean
+language sql
+stable
+as $$
+    select
+        p_relation <> 'period_change'::regclass
+        or not exists (
+            select from period_type as t
+            join pg_class as c on c.oid = t.target_table::regclass
+            where c.relrowsecurity
+        )
+$$;
+
+
 -- The statements that let a reader read. The parent's grant is enough for every partition, also for one attached later.
 create or replace function pg_temp.let_read(p_reader regrole) returns setof text
 language sql
@@ -109,7 +125,10 @@ as $$
         and not has_schema_privilege(p_reader, oid, 'usage')
         and pg_has_role(nspowner, 'USAGE')
     union all
-    select format('grant select on %s to %s', relation, p_reader)
+    select format(
+        case when pg_temp.is_for_readers(relation) then 'grant select on %s to %s' else 'revoke select on %s from %s' end,
+        relation, p_reader
+    )
     from pg_temp.our_relations()
     join pg_class as c on c.oid = relation
     where pg_has_role(c.relowner, 'USAGE')
@@ -184,4 +203,4 @@ $$;
 
 drop function
     pg_temp.own_role, pg_temp.make_role, pg_temp.table_of_theirs, pg_temp.our_relations, pg_temp.our_functions,
-    pg_temp.hand_over, pg_temp.let_read, pg_temp.close_functions, pg_temp.execute_all;
+    pg_temp.is_for_readers, pg_temp.hand_over, pg_temp.let_read, pg_temp.close_functions, pg_temp.execute_all;

@@ -25,7 +25,7 @@ def add_prove(commands: Any) -> None:
         "of a query or an ASIN also its row, sync, BigQuery job, checks, changes and a statement for its source rows. "
         "Run it where Airflow's connections are visible. Nothing is changed.",
         epilog='Example: sqp prove weekly 2026-11-08 --query "wireless mouse" --asin B000000001. '
-        "Exit codes: 0 equal; 1 the period differs; 2 could not be proved, or wrong arguments.",
+        "Exit codes: 0 equal; 1 a period differs; 2 could not be proved, or wrong arguments.",
     )
     prove.add_argument("sync_type", choices=[each.value for each in SyncType], help="the type of period")
     prove.add_argument("period_start", type=date.fromisoformat, help="its first day, as 2026-11-08")
@@ -56,7 +56,7 @@ def _prove(asked: argparse.Namespace) -> int:
                 print(f"{title}{proofs[-1].as_text()}", end="\n" if name == chosen[-1] else "\n\n", flush=True)
         if asked.json:
             print(as_json(proofs))
-    return max(proof.verdict.exit_code for proof in proofs)
+    return Verdict.of_all(proof.verdict for proof in proofs).exit_code
 
 
 def _proof(feeds: Feeds, name: str | None, question: Asked) -> Proof:

@@ -40,6 +40,12 @@ class Verdict(StrEnum):
         """0, 1 or 2."""
         return list(Verdict).index(self)
 
+    @staticmethod
+    def of_all(verdicts: Iterable[Verdict]) -> Verdict:
+        """Return how several proofs ended together: one that was not proved never hides one that differs."""
+        found = set(verdicts)
+        return next((each for each in (Verdict.DIFFERS, Verdict.UNPROVED) if each in found), Verdict.EQUAL)
+
 
 @dataclass(frozen=True)
 class Asked:

@@ -63,12 +63,27 @@ def of_history(found: Evidence) -> Iterator[Section]:
 
 def of_weeks(period: Period, weeks: Sequence[Period], states: Mapping[date, str], feed: str | None) -> Section:
     """Return the weeks of a month or quarter, each with the command that proves it."""
-    option = f" --feed {feed}" if feed else ""
     lines = [
-        Line(f"{week.dates}", f"{states.get(week.first_day, 'missing')}: sqp prove weekly {week.first_day}{option}")
+        Line(f"{week.dates}", f"{states.get(week.first_day, 'missing')}: {_command(week.first_day, feed)}")
         for week in weeks
     ]
     return Section(f"Weeks of {period}", lines)
+
+
+def doubted(states: Mapping[date, str]) -> dict[date, str]:
+    """Return the weeks whose rows are not what the source is known to have. One without rows adds nothing to a sum."""
+    return {week: states[week] for week in sorted(states) if states[week] not in ("synced", "deleted", "missing")}
+
+
+def of_doubted(period: Period, weeks: Mapping[date, str], feed: str | None) -> tuple[str, str]:
+    """Return answer and advice of a sum that equals its weeks while some are doubted: of the source it says nothing."""
+    stand = ", ".join(f"week {week} is {status}" for week, status in weeks.items())
+    commands = "; ".join(_command(week, feed) for week in weeks)
+    return f"{period} equals the sum of its weeks, but {stand}", f"Prove what it is summed from: {commands}"
+
+
+def _command(week: date, feed: str | None) -> str:
+    return f"sqp prove weekly {week}{f' --feed {feed}' if feed else ''}"
 
 
 def across_grain(period: Period, own: Side, weeks: Side) -> Section:

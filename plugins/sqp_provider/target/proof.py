@@ -87,9 +87,9 @@ class StoredPeriod:
         return bool(self.database.one("proof", "has_rows", None, **names)["found"])
 
     def weeks(self) -> dict[date, str]:
-        """Return the state of each week of a month or quarter that the ledger knows."""
+        """Return the status of each week of a month or quarter that is not missing."""
         days = {"first_day": self.period.first_day, "last_day": self.period.last_day}
-        return {row["period_start"]: row["state"] for row in self._all("weeks", days)}
+        return {row["period_start"]: row["status"] for row in self._all("weeks", days)}
 
     def buckets(self, rows: sql.Composable, name: str) -> tuple[Side, dict[int, Bucket]]:
         """Return all rows of a relation and its buckets, by one scan.

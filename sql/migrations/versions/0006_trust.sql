@@ -36,6 +36,9 @@ create table if not exists period_version (
     primary key (sync_type, period_start, version)
 );
 
+alter table period_version
+    add column if not exists has_lost boolean not null default false;  -- what somebody else wrote after it is not kept
+
 comment on table period_version is
 'One row for each publish of each period, the first one included. A week, its month and its quarter that are published '
 'together have the same version.';

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -336,6 +336,36 @@ def test_a_publish_after_more_rows_of_somebody_else_than_are_kept_can_be_had(
     assert had(committing, when) == copy
 
 
+LOST = {
+    "more rows than are kept": "update weekly_summary set query_volume = 1, market_clicks = 2, currency = 'EUR'",
+    "more rows of the sums": "update {}_summary set market_impressions = 1, market_clicks = 2, currency = 'EUR'",
+    "an emptied table": "truncate {}_summary",
+    "a transaction that keeps nothing": "begin; select set_config('sqp_sync.version', 'off', true);"
+    " update {}_summary set market_clicks = 2; commit",
+}
+
+
+@pytest.mark.parametrize("what", LOST)
+def test_sums_of_which_somebody_else_changed_more_than_is_kept_cannot_be_had_although_their_totals_are_right(
+    what: str, committing: Connection, publisher: Publisher
+) -> None:
+    committing.execute("update period_type set kept_changes = 1")
+    publisher.week(WEEK, ROWS[:1])
+    first = moment(committing)
+    publisher.week(WEEK, [ROWS[0], {"query": "b", "asin": "B000000003"}])
+    when = moment(committing)
+    for kind in ("monthly", "quarterly"):
+        committing.execute(LOST[what].format(kind).encode())
+    assert committing.execute("select count(*) from period_change where version is null").fetchone() == (0,)
+    for kind in ("monthly", "quarterly"):
+        assert "its rows are not those that were published" in refusal(committing, first, kind)
+        assert "its rows are not those that were published" in refusal(committing, when, kind)
+    publisher.week(WEEK, ROWS[:1])
+    for kind in ("monthly", "quarterly"):
+        assert "cannot be had" in refusal(committing, when, kind)
+        assert as_of(committing, moment(committing), kind) == stored(committing, kind)
+
+
 def test_a_sum_that_was_written_past_the_triggers_is_noticed_by_its_totals(
     committing: Connection, publisher: Publisher
 ) -> None:
@@ -413,12 +443,40 @@ def test_old_changes_are_deleted_and_what_is_asked_of_them_is_refused(
     ago = "select current_timestamp - %s::interval"
     (long_ago,), (then,) = (committing.execute(ago, [f"{days} days"]).fetchone() or () for days in (250, 150))
     assert had(committing, long_ago) == known[0][1]
+    first_published = "select min(version), min(published_at) from period_version where sync_type = 'weekly'"
+    first = committing.execute(first_published).fetchone()
     (deleted,) = committing.execute("select delete_old_changes('100 days')").fetchone() or (0,)
     assert deleted > 0
-    assert "nothing is known of" in refusal(committing, long_ago)
+    assert "is not kept" in refusal(committing, long_ago)
+    assert committing.execute(first_published).fetchone() == first
     assert had(committing, then) == known[1][1]
     assert had(committing, moment(committing)) == known[3][1]
     assert committing.execute("select delete_old_changes('100 days')").fetchone() == (0,)
+
+
+def test_what_was_not_kept_is_not_forgotten_with_its_version(committing: Connection, publisher: Publisher) -> None:
+    publisher.week(WEEK, ROWS)
+    first = moment(committing)
+    committing.execute("update period_type set kept_changes = 1")
+    publisher.week(WEEK, [row | {"market_clicks": 7} for row in ROWS])
+    publisher.week(WEEK, [row | {"market_clicks": 7} for row in ROWS])
+    committing.execute("update period_version set published_at = published_at - interval '300 days'")
+    committing.execute("select delete_old_changes('100 days')")
+    assert committing.execute("select count(*) from period_version where sync_type = 'weekly'").fetchone() == (2,)
+    for kind in PERIODS:
+        assert "is not kept" in refusal(committing, first - timedelta(days=300), kind)
+        assert as_of(committing, moment(committing), kind) == stored(committing, kind)
+
+
+def test_a_virtual_column_cannot_be_had_as_it_was(committing: Connection, publisher: Publisher) -> None:
+    if committing.info.server_version < 180000:
+        pytest.skip("Postgres 18 was the first that had them")
+    publisher.week(WEEK, ROWS)
+    committing.execute(
+        "alter table weekly_summary add column twice bigint generated always as (total_clicks * 2) virtual"
+    )
+    assert "has a virtual generated column" in refusal(committing, moment(committing))
+    assert as_of(committing, moment(committing), "monthly") == stored(committing, "monthly")
 
 
 def test_changes_of_somebody_else_since_the_last_publish_stay_however_old(

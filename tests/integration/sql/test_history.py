@@ -75,3 +75,21 @@ def test_what_a_run_restated_is_told_once_an_earlier_sync_had_published_it(histo
     assert restated is not None
     assert (restated.changed, restated.new, restated.rows_before) == (23, 1, 24)
     assert history.restated(first["sync_log_id"], first["attempt"]) is None
+
+
+def test_a_run_that_only_put_back_what_somebody_had_written_restated_nothing(
+    committing: Connection, publisher: Publisher
+) -> None:
+    publisher.week(WEEK.first_day, [{"query": "a"}, {"query": "b"}])
+    restatements = []
+    for clicks in (50, 51):
+        committing.execute("update weekly_summary set total_clicks = 4711 where query = 'a'")
+        publisher.week(WEEK.first_day, [{"query": "a"}, {"query": "b", "total_clicks": clicks}])
+        with publisher.postgres.transaction(read_only=True) as database:
+            history = History(database, WEEK)
+            newest = history.versions()[0]
+            assert newest["is_healing"]
+            restatements.append(history.restated(newest["sync_log_id"], newest["attempt"]))
+    healed, restated = restatements
+    assert healed is None
+    assert restated is not None

@@ -78,6 +78,36 @@ def test_a_writer_publishes_and_a_reader_sees_what_was_attached_and_swapped(
     ).fetchall() == [(6,)]
 
 
+def test_whoever_may_only_write_weeks_cannot_pass_for_a_publish(
+    committing: Connection, login: Login, publisher: Publisher
+) -> None:
+    publisher.week("2026-11-08", [{"query": "a", "total_clicks": 7}])
+    (version,) = committing.execute("select max(version) from period_version").fetchone() or (0,)
+    versions = committing.execute("select * from period_version").fetchall()
+    theirs = login()
+    committing.execute(f"grant usage on schema sqp to {name_of(theirs)}")
+    committing.execute(f"grant select, insert, update, delete on sqp.weekly_summary to {name_of(theirs)}")
+    with psycopg.connect(theirs, autocommit=True) as connection:
+        for clicks, forged in ((1, version), (2, version + 1_000_000), (3, "off")):
+            with connection.transaction():
+                connection.execute("select set_config('sqp_sync.version', %s, true)", [str(forged)])
+                connection.execute("update sqp.weekly_summary set total_clicks = %s", [clicks])
+    changes = "select distinct version, changed_by, count(*) from period_change group by version, changed_by"
+    assert committing.execute(changes).fetchall() == [(None, name_of(theirs), 9)]
+    assert committing.execute("select * from period_version").fetchall() == versions
+    for kind, first in (("weekly", "2026-11-08"), ("monthly", "2026-11-01"), ("quarterly", "2026-10-01")):
+        published = f"select total_clicks from {kind}_as_of('{first}', clock_timestamp())"
+        assert committing.execute(published.encode()).fetchall() == [(7,)]
+
+
+def test_a_version_of_which_nothing_was_noted_cannot_be_had(committing: Connection, publisher: Publisher) -> None:
+    publisher.week("2026-11-08")
+    committing.execute("update period_version set totals = null")
+    with pytest.raises(psycopg.errors.RaiseException, match="nothing was noted"):
+        committing.execute("select * from monthly_as_of('2026-11-01', clock_timestamp())")
+    assert committing.execute("select count(*) from weekly_as_of('2026-11-08', clock_timestamp())").fetchone() == (1,)
+
+
 def test_a_reader_reads_every_table_and_view_and_asks_what_dashboards_ask(committing: Connection, login: Login) -> None:
     named = committing.execute(
         "select oid::regclass::text from pg_class"

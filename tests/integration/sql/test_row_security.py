@@ -82,6 +82,30 @@ def test_no_name_goes_around_a_policy(committing: Connection, partitions: list[s
     assert committing.execute(running).fetchone() == (1,)
 
 
+def test_readers_see_no_change_of_rows_that_a_policy_hides(
+    committing: Connection, database: str, login: Login, publisher: Publisher
+) -> None:
+    publisher.week("2026-11-08", [{"query": "mine"}, {"query": "other"}])
+    committing.execute("update weekly_summary set total_clicks = 1")
+    reader = login("sqp_reader")
+    as_of = "select count(*) from sqp.weekly_as_of('2026-11-08', clock_timestamp())"
+    with psycopg.connect(reader, autocommit=True) as connection:
+        assert connection.execute(as_of).fetchone() == (2,)
+        committing.execute("alter table weekly_summary enable row level security")
+        committing.execute("create policy mine on weekly_summary for select to sqp_reader using (query = 'mine')")
+        migrate(database)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            count(connection, "period_change")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="while a summary table has row security"):
+            connection.execute(as_of)
+        assert count(connection, "period_version") == (3,)
+        committing.execute("alter table weekly_summary disable row level security")
+        migrate(database)
+        assert connection.execute(as_of).fetchone() == (2,)
+    with psycopg.connect(login("sqp_writer"), autocommit=True) as connection:
+        assert count(connection, "period_change") == (6,)
+
+
 def test_a_partition_that_somebody_made_gets_row_security_with_the_next_migration(
     committing: Connection, database: str
 ) -> None:

@@ -332,6 +332,23 @@ def test_a_derived_month_is_proved_against_its_weeks_and_names_their_commands(
     assert prove(date(2026, 10, 1), SyncType.QUARTERLY).verdict.exit_code == 0
 
 
+def test_a_month_that_equals_its_weeks_is_not_proved_while_one_of_them_is_overwritten(
+    stages: Stages, landing: Landing, prove: Prove
+) -> None:
+    landing.land(report_row("q"))
+    stages.sync(WEEK)
+    stages.query("update weekly_summary set total_clicks = 7")
+    for first_day, sync_type in ((NOVEMBER, SyncType.MONTHLY), (date(2026, 10, 1), SyncType.QUARTERLY)):
+        proof = prove(first_day, sync_type)
+        assert proof.answer.endswith(" equals the sum of its weeks, but week 2026-11-08 is overwritten")
+        assert "sqp prove weekly 2026-11-08" in proof.advice
+        assert proof.verdict.exit_code == 2
+        (weeks,) = [lines for title, lines in sections(proof).items() if title.startswith("Weeks of ")]
+        assert weeks["2026-11-08..2026-11-14"] == "overwritten: sqp prove weekly 2026-11-08"
+    stages.sync(WEEK)
+    assert prove(NOVEMBER, SyncType.MONTHLY).verdict.exit_code == 0
+
+
 def test_amazons_own_month_is_shown_beside_the_weeks_and_no_difference_is_made_of_it(
     native: Stages, landing: Landing
 ) -> None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.proof import NOTHING, Asked, Difference, DifferingRow, Side, Verdict
-from sqp_provider.core.proof_evidence import Evidence, of_evidence, of_weeks
+from sqp_provider.core.proof_evidence import Evidence, doubted, of_doubted, of_evidence, of_weeks
 from sqp_provider.core.proof_report import Line, Proof, Section, answer, as_json, differing, unproved, value
 from sqp_provider.core.standing import Known
 
@@ -120,3 +120,22 @@ def test_the_weeks_of_a_feed_are_proved_with_its_name() -> None:
     week = Period.starting(SyncType.WEEKLY, date(2026, 11, 8))
     (line,) = of_weeks(month, [week], {week.first_day: "synced"}, "acme_us").lines
     assert line == Line("2026-11-08..2026-11-14", "synced: sqp prove weekly 2026-11-08 --feed acme_us")
+
+
+def test_a_sum_of_a_doubted_week_says_which_and_how_it_is_proved() -> None:
+    days = [date(2026, 11, day) for day in (1, 8, 15, 22)]
+    weeks = doubted(dict(zip(days, ("synced", "overwritten", "deleted", "failed"), strict=True)))
+    month = Period.starting(SyncType.MONTHLY, date(2026, 11, 1))
+    assert of_doubted(month, weeks, "acme_us") == (
+        "monthly 2026-11-01..2026-11-30 equals the sum of its weeks, but week 2026-11-08 is overwritten, "
+        "week 2026-11-22 is failed",
+        "Prove what it is summed from: sqp prove weekly 2026-11-08 --feed acme_us; "
+        "sqp prove weekly 2026-11-22 --feed acme_us",
+    )
+
+
+def test_a_feed_that_differs_is_not_hidden_by_one_that_could_not_be_proved() -> None:
+    equal, differs, unknown = Verdict
+    assert Verdict.of_all([unknown, differs, equal]).exit_code == 1
+    assert Verdict.of_all([equal, unknown]).exit_code == 2
+    assert Verdict.of_all([equal, equal]).exit_code == 0
