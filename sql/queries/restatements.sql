@@ -32,6 +32,12 @@ select
                 ) as found
             ) = 2
             and expected_by(%(sync_type)s, asked.period_start) < %(day)s
+            -- a period that should have come long ago is a gap of the source, and its table is stale
+            and %(day)s <= (
+                select (asked.period_start + step)::date - 1 + days_allowed + quiet_checks
+                from period_type
+                where sync_type = %(sync_type)s
+            )
             then expected_by(%(sync_type)s, asked.period_start)
     end as expected_by
 from unnest(%(period_starts)s::date[]) as asked (period_start)

@@ -21,9 +21,10 @@ update period_type set
     days_allowed = %(days_allowed)s,
     complete_above = %(complete_above)s,
     quiet_checks = %(quiet_checks)s,
-    kept_changes = %(kept_changes)s
+    kept_changes = least(%(kept_changes)s::bigint, 2147483647)
 where
     sync_type = %(sync_type)s
     and (delay_days, days_allowed, complete_above, quiet_checks, kept_changes) is distinct from (
-        %(delay_days)s, %(days_allowed)s, %(complete_above)s::numeric, %(quiet_checks)s, %(kept_changes)s
+        %(delay_days)s, %(days_allowed)s, %(complete_above)s::numeric, %(quiet_checks)s,
+        least(%(kept_changes)s::bigint, 2147483647)
     );

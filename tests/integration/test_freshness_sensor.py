@@ -79,8 +79,8 @@ def test_a_fresh_table_that_is_not_complete_is_waited_for_only_if_asked(database
         )
         connection.execute(
             f"insert into synced_period (sync_type, period_start, period_end, state, fingerprint, row_count,"
-            f" asins_expected, asins_found, expected_by)"
-            f" select 'weekly', first, first + 6, 'synced', 'aaa', 1, 100, 12, date '2126-11-19'"
+            f" asins, asins_expected, asins_found, expected_by)"
+            f" select 'weekly', first, first + 6, 'synced', 'aaa', 1, array['B000000001'], 100, 12, date '2126-11-19'"
             f" from generate_series({due}, {due} + 7, interval '7 days') as s (day),"
             " cast(day as date) as first".encode()
         )
@@ -92,5 +92,7 @@ def test_a_fresh_table_that_is_not_complete_is_waited_for_only_if_asked(database
         sensor(complete=True, timeout=60).execute(cast("Context", {}))
     assert deferred.value.trigger.serialize()[1]["complete"] is True
     with psycopg.connect(database, options="-c search_path=sqp") as connection:
-        connection.execute("update synced_period set asins_found = 100, expected_by = '2020-11-19'")
+        connection.execute(
+            "update synced_period set asins_found = 100, expected_by = '2020-11-19', snapshot_at = now()"
+        )
     assert sensor(complete=True).execute(cast("Context", {}))["period_start"]

@@ -77,7 +77,6 @@ class TargetSettings(Section):
     keep_changes_rows: int = Field(
         default=100_000,
         ge=0,
-        le=1_000_000_000,
         description="the rows that change in a published period are kept, before and after, unless one publish or "
         "statement changes more; 0 keeps none",
     )

@@ -83,7 +83,12 @@ class Versions:
         totals = {"rows": rows} | {column: sums[column] for column in TOTALS}
         if found.updated and not (found.inserted or found.deleted):
             return totals
-        return totals | self.database.one("versions", "asins", None, asins=self.changes.asins)
+        noted = self.staging.asins  # by the checks; gone if the server has restarted since
+        are_noted = (
+            self.staging.exists(noted) and self.database.one("versions", "has_asins", None, asins=noted)["found"]
+        )
+        asins = sql.SQL("select asin from {}").format(noted) if are_noted else self.changes.asins
+        return totals | self.database.one("versions", "asins", None, asins=asins)
 
     def _totals_of_partition(self, name: str) -> dict[str, int]:
         found: dict[str, int] = self.database.one("versions", "totals", None, rows=self.database.staged(name))["totals"]

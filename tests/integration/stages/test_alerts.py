@@ -95,7 +95,7 @@ def test_a_run_with_older_data_than_published_is_no_failure(landing: Landing, st
     stages.sync("2026-11-08")
     stages.clear(old, "load")
     assert stages.log(old)["error_details"]["type"] == "Superseded"
-    assert webhook.messages == []
+    assert webhook.titles() == [f"SQP period restated: {WEEK}"]
 
 
 def test_another_period_or_a_dry_run_is_no_failure_in_a_row(stages: Stages, webhook: Webhook) -> None:
@@ -112,7 +112,7 @@ def test_warnings_are_sent_once_until_the_period_is_clean(landing: Landing, stag
     stages.sync("2026-11-08")
     landing.land(report_row("good", asin_click_count=51, **LATER))
     stages.sync("2026-11-08")
-    assert webhook.titles() == [f"SQP sync completed with warnings: {WEEK}"]
+    assert webhook.titles() == [f"SQP sync completed with warnings: {WEEK}", f"SQP period restated: {WEEK}"]
     assert "reject_rate: 1 of 3 rows are malformed" in webhook.messages[0]["message"]
 
 

@@ -147,6 +147,10 @@ def test_a_week_that_never_arrives_is_synced_once_after_its_day_and_fails(landin
     assert check(known, due=on_its_day) == []
     (triggered,) = check(known, due=after)
     assert triggered["conf"] == {"period_start": "2026-11-08"}
+    (next_week,) = check(
+        known, due=datetime(2026, 12, 1, 6, tzinfo=UTC), periods=2
+    )  # this one is a gap of the source now
+    assert next_week["conf"] == {"period_start": "2026-11-15"}
     known.today = PAST
     assert isinstance(known.sync(WEEK).errors["extract"].__cause__, SourceEmpty)
     assert check(known, due=after) == []

@@ -77,7 +77,7 @@ def test_a_sync_changes_few_definitions_and_an_unchanged_one_none(
 ) -> None:
     first, later = {"asin_click_count": 50}, {"asin_click_count": 1, "ingested_at": "2026-11-25T06:00:00Z"}
     assert changed(landing, stages, watched, "2026-11-08", **first) == (40, 8)  # and attaches month and quarter
-    assert changed(landing, stages, watched, "2026-11-15", **first) == (44, 8)  # and swaps month and quarter
+    assert changed(landing, stages, watched, "2026-11-15", **first) == (50, 10)  # and swaps month and quarter
     assert changed(landing, stages, watched, "2026-11-15", **later) == (
         11,
         5,

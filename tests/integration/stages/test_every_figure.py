@@ -281,7 +281,7 @@ def test_a_database_from_before_gets_the_columns_without_being_rewritten(
     landing.land(report_row("q"))
     assert stages.sync(WEEK).errors == {}
     for sync_type in SyncType:
-        drops = ", ".join(f"drop column {column}" for column in EXTRAS)
+        drops = ", ".join(f"drop column {column} cascade" for column in EXTRAS)
         stages.query(f"alter table {sync_type.target_table} {drops}")
     files = stages.query(f"{FILES} order by 1")
     assert migrate(database) == []

@@ -473,7 +473,9 @@ def test_a_completed_run_drops_what_failed_ones_of_its_week_left(landing: Landin
     landing.land(*TEN, report_row("bad", asin="?"))
     assert stages.sync(WEEK).colour == stages.sync(WEEK).colour == "failed"
     staged = "select tablename as name from pg_tables where schemaname = 'sqp_staging' order by 1"
-    assert [row["name"] for row in stages.query(staged)] == ["weekly_summary_20261108_1", "weekly_summary_20261108_2"]
+    names = ["weekly_summary_20261108_1", "weekly_summary_20261108_2"]
+    names += ["weekly_summary_20261108_asins_1", "weekly_summary_20261108_asins_2"]
+    assert [row["name"] for row in stages.query(staged)] == names
     landing.replace(*TEN)
     assert stages.sync(WEEK).colour == "success"
     assert stages.query(staged) == []

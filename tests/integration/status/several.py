@@ -58,8 +58,8 @@ def publish(connection: psycopg.Connection[Any], period: Period, **other: Any) -
     sync = add_sync(connection, started_at="now", completed_at="now", **columns, **other)
     connection.execute(
         "insert into synced_period (sync_type, period_start, period_end, state, fingerprint, snapshot_at, row_count,"
-        " sync_log_id, attempt, published_at, asins_expected, asins_found, expected_by)"
-        " values (%s, %s, %s, 'synced', 'f', now(), 19001, %s, 1, now(), 360, 360, '2020-11-19')",
+        " sync_log_id, attempt, published_at, asins, asins_expected, asins_found, expected_by)"
+        " values (%s, %s, %s, 'synced', 'f', now(), 19001, %s, 1, now(), array['B000000001'], 360, 360, '2020-11-19')",
         [*columns.values(), sync],
     )
     return sync

@@ -33,9 +33,9 @@ def publish(connection: psycopg.Connection[Any], period: Period, **other: Any) -
     sync = add_sync(connection, period_start=period.first_day, period_end=period.last_day, **other)
     connection.execute(
         "insert into synced_period (sync_type, period_start, period_end, state, fingerprint, snapshot_at, row_count,"
-        " sync_log_id, attempt, published_at, asins_expected, asins_found, expected_by)"
-        " values (%s, %s, %s, 'synced', 'f', '2026-11-18', 19001, %s, 1, '2026-11-18 07:02:00+01', 360, 360,"
-        " '2020-11-19')",
+        " sync_log_id, attempt, published_at, asins, asins_expected, asins_found, expected_by)"
+        " values (%s, %s, %s, 'synced', 'f', '2026-11-18', 19001, %s, 1, '2026-11-18 07:02:00+01',"
+        " array['B000000001'], 360, 360, '2020-11-19')",
         [period.sync_type.value, period.first_day, period.last_day, sync],
     )
     return sync
