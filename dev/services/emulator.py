@@ -17,6 +17,7 @@ from dev.services.translations import remember
 
 PROJECT = "sqp-demo"
 READ_SESSIONS_KEPT = 16
+ENTRIES_LISTED = 1_000_000
 
 
 class Newest(dict[str, Any]):
@@ -52,6 +53,7 @@ def _adapt() -> None:
     """Import what the emulator would download, and bound the time and memory it takes."""
     import duckdb
     import duckdb_extension_spatial
+    from bqemulator.api.routes import datasets, tables
     from bqemulator.streaming import read_session
 
     (spatial,) = Path(duckdb_extension_spatial.__file__).parent.rglob("spatial.duckdb_extension")
@@ -60,6 +62,10 @@ def _adapt() -> None:
     lower_as_bigquery()
     _fetch_undisturbed()
     remember()
+    # It lists the first 1,000 and offers no next page, so that new tables of a full dataset could not be found.
+    for route in (datasets.list_datasets, tables.list_tables):
+        for parameter in route.__defaults__:
+            parameter.default = ENTRIES_LISTED
     # It parses a statement some seventy times over. A tree is thousands of objects that die young, and Python's default
     # checks for garbage every few hundred of them: that took a third of its time.
     gc.set_threshold(10_000, 10, 10)

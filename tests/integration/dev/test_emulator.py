@@ -5,6 +5,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -14,6 +15,7 @@ from dev import emulator as client_of_emulator
 from dev.checkout import ROOT
 from dev.services.bigquery import another_emulator
 from dev.services.errors import ServiceError
+from tests.owned import PREFIX
 
 CALLER = """
 import sys
@@ -78,3 +80,13 @@ def test_readers_and_writers_at_the_same_moment_get_their_own_rows(
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(ask, range(8))) == 0
+
+
+def test_more_tables_than_a_page_holds_are_listed(bigquery_client: bigquery.Client) -> None:
+    """The emulator stopped at 1,000, so that a test found no new table after a thousand others."""
+    dataset = f"{bigquery_client.project}.{PREFIX}{uuid4().hex[:12]}"
+    bigquery_client.create_dataset(dataset)
+    for number in range(1001):
+        bigquery_client.create_table(bigquery.Table(f"{dataset}.table_{number}"))
+    assert len(list(bigquery_client.list_tables(dataset))) == 1001
+    bigquery_client.delete_dataset(dataset, delete_contents=True)
