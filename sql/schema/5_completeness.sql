@@ -208,7 +208,8 @@ $$;
 
 -- Writes these numbers of some periods into the ledger. A publish is prepared again if the row of its period was written
 -- to meanwhile. So a row is written only if a number differs, and not while a run works on its period: each run does this
--- at its end. All is computed first, while nobody waits. A period that was published meanwhile is left to its own run.
+-- at its end. All is computed first, while nobody waits. A period that was published meanwhile is left to its own run, and
+-- all of it to the next check while somebody has locked the ledger: a run must not end later because of that.
 create or replace function judge_completeness(p_sync_type text, p_firsts date[]) returns void
 language plpgsql
 set search_path from current
@@ -239,6 +240,13 @@ begin
     where
         (judged.was_expected, judged.was_found, judged.was_expected_by)
         is distinct from (judged.expected, judged.found, judged.expected_by);
+
+    begin
+        lock table synced_period in row exclusive mode nowait;
+    exception when lock_not_available then
+        raise notice 'the ledger is locked: the next check judges whether periods are complete';
+        return;
+    end;
 
     update synced_period as ledger set
         asins_expected = free.expected,

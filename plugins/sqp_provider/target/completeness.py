@@ -56,7 +56,11 @@ class Completeness:
         return [Period.starting(self.sync_type, row["period_start"]) for row in rows]
 
     def note_asins(self, period: Period) -> None:
-        """Note the ASINs of a period as it is published."""
+        """Note the ASINs of a period as it is published.
+
+        :raises TargetBusy: somebody has locked the ledger for some seconds.
+        """
+        self.database.wait_patiently()
         target = self.database.table(self.sync_type.target_table)
         self.database.run("completeness", "note_asins", self._of(period), target=target)
 

@@ -282,6 +282,19 @@ def test_a_week_that_another_run_works_on_is_left_to_that_run(known: Connection)
     assert known.execute(version).fetchone() == before
 
 
+def test_a_run_ends_also_while_somebody_holds_the_ledger_and_the_next_check_judges(
+    committing: Connection, other: Connection
+) -> None:
+    for week in WEEKS[:4]:
+        publish(committing, week, asins(100))
+    with other.transaction():
+        other.execute("lock table synced_period in share row exclusive mode")
+        judge(committing, *WEEKS[:4])
+    assert counted(committing, WEEKS[0]) == (None, None)
+    judge(committing, *WEEKS[:4])
+    assert counted(committing, WEEKS[0]) == (100, 100)
+
+
 def test_a_row_whose_numbers_are_right_is_not_written(known: Connection) -> None:
     version = "select period_start, xmin::text, ctid::text from synced_period order by 1"
     before = known.execute(version).fetchall()
