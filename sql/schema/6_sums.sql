@@ -47,63 +47,117 @@ as $$
 $$;
 
 
--- The rows of a summary table added up, as the text of a query. In a month or quarter that is summed from weeks, the row
--- of an ASIN has the market of only those weeks that have this ASIN. So there the market is asked of the weeks.
+-- The rows of a summary table added up, as the text of a query.
 create or replace function pg_temp.sums_of(p_type period_type, p_key text) returns text
 language sql
 stable
-as $$
-    with added as (
-        select format(
-            'select period_start, period_end, %1$s %2$I, %3$s from %4$I group by period_start, period_end, %1$s %2$I',
-            case when p_type.unit <> 'week' then format('year, %I,', p_type.unit) end,
-            p_key,
-            (
-                select string_agg(format('%s as %I', expression, name), ', ' order by number)
-                from pg_temp.columns_of(p_key, p_type.unit)
-            ),
-            p_type.target_table
-        ) as query
+return (
+    select format(
+        'select period_start, period_end, %1$s %2$I, %3$s from %4$I group by period_start, period_end, %1$s %2$I',
+        case when p_type.unit <> 'week' then format('year, %I,', p_type.unit) end,
+        p_key,
+        string_agg(format('%s as %I', expression, name), ', ' order by number),
+        p_type.target_table
     )
-    select case
-        when p_key = 'asin' or p_type.unit = 'week' then query
-        else format(
-            $weeks$
-            select sums.period_start, sums.period_end, sums.year, sums.%I, sums.query, %s
-            from (%s) as sums
-            left join lateral (
-                select
-                    max(market_disagreements) as market_disagreements,
-                    nullif(count(*), 0)::integer as active_weeks,
-                    %s
-                from weekly_query as week
-                where week.period_start between sums.period_start and sums.period_end and week.query = %s
-            ) as weeks on sums.active_weeks is not null
-            $weeks$,
-            p_type.unit,
-            (
-                select string_agg(
-                    case
-                        when is_once or name in ('active_weeks', 'market_disagreements') then format(
-                            'case when sums.active_weeks is null then sums.%1$I else weeks.%1$I end as %1$I', name
-                        )
-                        else format('sums.%I', name)
-                    end,
-                    ', ' order by number
+    from pg_temp.columns_of(p_key, p_type.unit)
+);
+
+
+-- What the weeks of a month or quarter say of each query's market, as the text of a query. Asked are only the periods
+-- whose weeks are all here, which the ledger tells: those that we summed, and those that BigQuery summed from weeks that
+-- are all published. Amazon's own months, without active_weeks, need no weeks. A policy may hide weeks of a query, and
+-- then nobody can tell how many.
+create or replace function pg_temp.markets_of(p_type period_type) returns text
+language sql
+stable
+return (
+    select format(
+        $market$
+        select
+            ledger.period_start,
+            extract(year from ledger.period_start)::integer as year,
+            extract(%s from ledger.period_start)::integer as %I,
+            market.*
+        from synced_period as ledger
+        cross join lateral (
+            select query, count(*)::integer as active_weeks, max(market_disagreements) as market_disagreements, %s
+            from weekly_query
+            where period_start between ledger.period_start and ledger.period_end
+            group by query
+        ) as market
+        where
+            ledger.sync_type = %L
+            and (
+                ledger.state = 'derived'
+                or ledger.state = 'synced' and number_of_weeks(ledger.period_start, ledger.period_end) = (
+                    select count(*) from synced_period as week
+                    where
+                        week.sync_type = 'weekly'
+                        and week.state = 'synced'
+                        and week.period_start between ledger.period_start and ledger.period_end
                 )
-                from pg_temp.columns_of(p_key, p_type.unit)
+            )
+            and exists (
+                select from %I as summed
+                where summed.period_start = ledger.period_start and summed.active_weeks is not null
+            )
+            and not row_security_active('weekly_summary')
+        $market$,
+        p_type.unit,
+        p_type.unit,
+        string_agg(pg_temp.added_up('asin', name, 'known_sum') || format(' as %I', name), ', '),
+        p_type.sync_type,
+        p_type.target_table
+    )
+    from pg_temp.columns_of('query', p_type.unit)
+    where is_once
+);
+
+
+-- The same rows, with the market of each query. In a month or quarter that is summed from weeks, the row of an ASIN has
+-- the market of only those weeks that have this ASIN. So there the weeks are asked. Where they are not all here, an ASIN
+-- that was there in each of them has the market of all. Else nobody knows it: it is null, and so are the shares. Joined
+-- by all that people filter by, so that only the weeks of the periods that they ask for are read.
+create or replace function pg_temp.sums_with_markets(p_type period_type) returns text
+language sql
+stable
+return (
+    select format(
+        $sums$
+        select sums.period_start, sums.period_end, sums.year, sums.%1$I, sums.query, %2$s
+        from (%3$s) as sums
+        left join (%4$s) as weeks
+            on weeks.period_start = sums.period_start
+            and weeks.year = sums.year
+            and weeks.%1$I = sums.%1$I
+            and weeks.query = %5$s
+        $sums$,
+        p_type.unit,
+        string_agg(
+            format(
+                case
+                    when name = 'market_disagreements' then
+                        'case when sums.active_weeks is null then sums.%1$I else weeks.%1$I end as %1$I'
+                    when is_once or name = 'active_weeks' then
+                        $known$
+                        case
+                            when sums.active_weeks is null then sums.%1$I
+                            when weeks.query is not null then weeks.%1$I
+                            when sums.active_weeks >= number_of_weeks(sums.period_start, sums.period_end) then sums.%1$I
+                        end as %1$I
+                        $known$
+                    else 'sums.%I'
+                end,
+                name
             ),
-            query,
-            (
-                select string_agg(pg_temp.added_up('asin', name, 'known_sum') || format(' as %I', name), ', ')
-                from pg_temp.columns_of(p_key, p_type.unit)
-                where is_once
-            ),
-            as_in('weekly_summary', 'query', 'sums.query', p_type.target_table)
-        )
-    end
-    from added
-$$;
+            ', ' order by number
+        ),
+        pg_temp.sums_of(p_type, 'query'),
+        pg_temp.markets_of(p_type),
+        as_in('weekly_summary', 'query', 'sums.query', p_type.target_table)
+    )
+    from pg_temp.columns_of('query', p_type.unit)
+);
 
 
 -- weekly_query, weekly_asin and so on. The calendar is grouped by, so that a filter on it opens only the partitions it
@@ -135,7 +189,10 @@ begin
                 case when v_type.unit <> 'week' then format('year, %I,', v_type.unit) end,
                 v_key,
                 v_columns,
-                pg_temp.sums_of(v_type, v_key)
+                case
+                    when v_key = 'query' and v_type.unit <> 'week' then pg_temp.sums_with_markets(v_type)
+                    else pg_temp.sums_of(v_type, v_key)
+                end
             );
             execute format(
                 'comment on view %I is %L',
@@ -145,7 +202,8 @@ begin
                         'One row for each query of each period: own counts added up over the ASINs; volume and market '
                         'taken once, and the best score; rates and shares computed of these. asins: how many rows they '
                         'come from. market_disagreements: for how many of the four market totals the ASINs have '
-                        'different numbers; the largest is taken.'
+                        'different numbers; the largest is taken. In a month or quarter that is summed from weeks which '
+                        'are not all here, the market of a query that no ASIN has in each week is not known: null.'
                     else
                         'One row for each ASIN of each period: own counts and market totals added up over its queries; '
                         'rates and shares computed of these. queries: how many rows they come from.'
@@ -156,4 +214,5 @@ begin
 end
 $$;
 
-drop function pg_temp.sums_of, pg_temp.columns_of, pg_temp.added_up;
+drop function
+    pg_temp.sums_with_markets, pg_temp.markets_of, pg_temp.sums_of, pg_temp.columns_of, pg_temp.added_up;

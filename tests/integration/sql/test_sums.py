@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from decimal import ROUND_HALF_UP, Decimal
@@ -83,6 +84,76 @@ def test_the_market_of_a_month_is_that_of_all_its_weeks_also_where_each_asin_has
         assert (found["total_impressions"], found["market_impressions"]) == (120, 200)
         assert (found["impression_share"], found["query_volume"]) == (Decimal("0.600000"), 30_000)
         assert (found["asins"], found["active_weeks"], found["market_disagreements"]) == (2, 2, 0)
+
+
+OCTOBER = ("2026-10-04", "2026-10-11", "2026-10-18", "2026-10-25")
+"""The weeks that begin in it."""
+
+
+def sum_of_october(publisher: Publisher) -> None:
+    """Publish October as BigQuery sums it up: the pan's ASIN was there in each week, the pot's in two of four."""
+    publisher.period(
+        SyncType.MONTHLY,
+        "2026-10-01",
+        [
+            {"query": "pan", "total_impressions": 400, "market_impressions": 4_000, "active_weeks": 4},
+            {"query": "pot", "total_impressions": 20, "market_impressions": 200, "active_weeks": 2},
+            {"query": "pot", "asin": "B2", "total_impressions": 100, "market_impressions": 100, "active_weeks": 1},
+        ],
+    )
+
+
+def market_of_october(connection: Connection) -> dict[str, tuple[Any, ...]]:
+    found = rows(connection, "select * from monthly_query where period_start = '2026-10-01'")
+    names = ("market_impressions", "impression_share", "query_volume", "active_weeks", "market_disagreements")
+    return {each["query"]: tuple(each[name] for name in names) for each in found}
+
+
+def test_a_month_that_bigquery_sums_has_the_market_of_its_weeks_once_they_are_all_here(
+    committing: Connection, publisher: Publisher
+) -> None:
+    """Until then an ASIN that was there in each week knows the market, and of any other query nobody does."""
+    sum_of_october(publisher)
+    pan = (4_000, Decimal("0.100000"), 15_000, 4, None)
+    assert market_of_october(committing) == {"pan": pan, "pot": (None,) * 5}
+    for week in OCTOBER[:3]:
+        publisher.week(week, [{"query": "pot", "market_impressions": 100, "query_volume": 1}])
+        assert market_of_october(committing) == {"pan": pan, "pot": (None,) * 5}
+    sum_of_october(publisher)
+    pan_and_pot = [{"query": "pan", "market_impressions": 1_000}, {"query": "pot", "market_impressions": 100}]
+    publisher.week(OCTOBER[3], pan_and_pot)
+    assert market_of_october(committing) == {
+        "pan": (1_000, Decimal("0.400000"), 15_000, 1, 0),
+        "pot": (400, Decimal("0.300000"), 15_003, 4, 0),
+    }
+
+
+def test_a_month_of_somebody_else_keeps_its_market_while_its_weeks_arrive(
+    committing: Connection, publisher: Publisher
+) -> None:
+    committing.execute(
+        "insert into monthly_summary (period_start, period_end, year, month, query, asin, total_impressions, "
+        "market_impressions, active_weeks) values ('2026-10-01', '2026-10-31', 2026, 10, 'pan', 'B1', 400, 4000, 4)"
+    )
+    pan = {"pan": (4_000, Decimal("0.100000"), None, 4, None)}
+    assert market_of_october(committing) == pan
+    publisher.week("2026-10-25", [{"query": "pan", "total_impressions": 100, "market_impressions": 1_000}])
+    state = committing.execute("select state from synced_period where sync_type = 'monthly'").fetchone()
+    assert state == ("adopted",)
+    assert market_of_october(committing) == pan
+
+
+def test_who_may_not_see_all_weeks_is_told_no_market_that_depends_on_them(
+    committing: Connection, publisher: Publisher, login: Login
+) -> None:
+    publisher.week("2026-11-08", [{"asin": "B000000001", "total_impressions": 60, "market_impressions": 100}])
+    publisher.week("2026-11-15", [{"asin": "B000000002", "total_impressions": 60, "market_impressions": 100}])
+    asked = "select total_impressions, market_impressions, impression_share from monthly_query"
+    assert committing.execute(asked).fetchall() == [(120, 200, Decimal("0.600000"))]
+    committing.execute("alter table weekly_summary enable row level security")
+    committing.execute("create policy one on weekly_summary for select to sqp_reader using (asin = 'B000000001')")
+    with psycopg.connect(login("sqp_reader"), autocommit=True, options="-c search_path=sqp") as reader:
+        assert reader.execute(asked).fetchall() == [(120, None, None)]
 
 
 def test_a_month_of_amazons_own_has_its_own_market(committing: Connection, publisher: Publisher) -> None:
@@ -186,24 +257,30 @@ def test_every_figure_is_what_adding_up_the_rows_by_hand_gives(
             assert {column: found[name][column] for column in wanted} == wanted, name
 
 
+def partitions_read(connection: Connection, statement: str) -> set[str]:
+    """The partitions of periods that a statement reads; the default one has no rows."""
+    plan = [line for (line,) in connection.execute(f"explain (analyze, costs off, timing off) {statement}".encode())]
+    scans = [line for line in plan if "never executed" not in line and "summary_2" in line]
+    return {re.findall(r" on (\w+)", line)[0] for line in scans if "_default" not in line}
+
+
 @pytest.mark.parametrize("view", SUMS)
 def test_one_period_of_a_view_reads_one_partition(committing: Connection, publisher: Publisher, view: str) -> None:
+    """Of a month or quarter by query those of its weeks, too."""
     sync_type = SyncType(view.partition("_")[0])
     for week in ("2026-04-05", "2026-07-05", "2026-10-04"):
         publisher.week(week)
-    days = {"weekly": "2026-07-05", "monthly": "2026-07-01", "quarterly": "2026-07-01"}
-    statement = f"explain (costs off) select * from {view} where period_start = '{days[sync_type]}'"
-    plan = "\n".join(line for (line,) in committing.execute(statement.encode()))
-    name = f"{sync_type.target_table}_{days[sync_type].replace('-', '')}"
-    assert name in plan
-    assert plan.count(f"{sync_type.target_table}_") == plan.count(name), plan
-    if sync_type is SyncType.WEEKLY:
-        return
-    number = {"monthly": "month = 7", "quarterly": "quarter = 3"}[sync_type]
-    statement = f"explain (costs off) select * from {view} where year = 2026 and {number}"
-    plan = "\n".join(line for (line,) in committing.execute(statement.encode()))
-    assert name in plan
-    assert f"{sync_type.target_table}_20261001" not in plan
+    day, condition = {
+        SyncType.WEEKLY: ("2026-07-05", "true"),
+        SyncType.MONTHLY: ("2026-07-01", "year = 2026 and month = 7"),
+        SyncType.QUARTERLY: ("2026-07-01", "year = 2026 and quarter = 3"),
+    }[sync_type]
+    wanted = {f"{sync_type.target_table}_{day.replace('-', '')}"}
+    if view in ("monthly_query", "quarterly_query"):
+        wanted.add("weekly_summary_20260705")
+    assert partitions_read(committing, f"select * from {view} where period_start = '{day}'") == wanted
+    if sync_type is not SyncType.WEEKLY:
+        assert partitions_read(committing, f"select * from {view} where {condition}") == wanted
 
 
 def test_a_policy_of_a_table_holds_for_the_sums_over_it(
