@@ -90,11 +90,31 @@ order by period_start desc;
 
 
 -- name: record_seen
--- An older check never replaces a later one. Two checks on one day count as one.
-insert into source_period (sync_type, period_start, period_end, fingerprint, row_count, reject_count, seen_at)
-values (
-    %(sync_type)s, %(period_start)s, %(period_end)s, %(fingerprint)s, %(row_count)s, %(reject_count)s, %(seen_at)s
+-- An older check never replaces a later one. Two checks on one day count as one. A check that finds other rows than the
+-- one before it begins to count anew: with itself, if these are the rows that were published before it.
+with seen as (
+    select
+        %(sync_type)s::text as sync_type,
+        %(period_start)s::date as period_start,
+        %(period_end)s::date as period_end,
+        %(fingerprint)s::text as fingerprint,
+        %(row_count)s::bigint as row_count,
+        %(reject_count)s::bigint as reject_count,
+        %(seen_at)s::timestamptz as seen_at
 )
+
+insert into source_period (
+    sync_type, period_start, period_end, fingerprint, row_count, reject_count, seen_at, quiet_checks
+)
+select
+    seen.*,
+    case
+        when ledger.fingerprint = seen.fingerprint and ledger.snapshot_at < seen.seen_at then 1
+        else 0
+    end
+from seen
+left join synced_period as ledger
+    on ledger.sync_type = seen.sync_type and ledger.period_start = seen.period_start
 on conflict (sync_type, period_start) do update set
     period_end = excluded.period_end,
     fingerprint = excluded.fingerprint,
@@ -102,7 +122,7 @@ on conflict (sync_type, period_start) do update set
     reject_count = excluded.reject_count,
     seen_at = excluded.seen_at,
     quiet_checks = case
-        when source_period.fingerprint is distinct from excluded.fingerprint then 0
+        when source_period.fingerprint is distinct from excluded.fingerprint then excluded.quiet_checks
         when (source_period.seen_at at time zone 'UTC')::date < (excluded.seen_at at time zone 'UTC')::date
             then source_period.quiet_checks + 1
         else source_period.quiet_checks

@@ -147,7 +147,7 @@ def play(connection: Connection, feeds: list[Feed]) -> dict[tuple[int, int], See
                             "week": week,
                             "day": day,
                             "first": str(first),
-                            "quiet": day - changed,
+                            "quiet": day - changed + 1,  # as soon as can be: published just before the day's check
                             "today": str(today),
                         }
                     )

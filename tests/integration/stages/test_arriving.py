@@ -102,6 +102,49 @@ def test_what_arrives_later_makes_the_week_complete_after_two_quiet_checks(landi
     }
 
 
+def quiet_checks(stages: Stages) -> Any:
+    (row,) = stages.query("select quiet_checks from source_period where period_start = '2026-11-08'")
+    return row["quiet_checks"]
+
+
+def test_the_first_check_after_a_publish_counts_if_it_finds_what_was_published(landing: Landing, known: Stages) -> None:
+    landing.land(*rows(WEEK, 25))
+    known.sync(WEEK)
+    for _ in range(2):  # two checks on one day count as one
+        check(known)
+        assert quiet_checks(known) == 1
+    expect(known, "2126-11-20")
+    known.query("update source_period set seen_at = seen_at - interval '1 day'")
+    check(known)
+    assert (quiet_checks(known), stands(known)["verdict"]) == (2, "complete")
+
+
+def test_the_first_check_counts_after_a_publish_of_rows_that_no_check_saw(landing: Landing, known: Stages) -> None:
+    landing.land(*rows(WEEK, 3))
+    check(known)
+    landing.land(*rows(WEEK, 25)[3:])
+    known.sync(WEEK)
+    check(known)
+    assert quiet_checks(known) == 1
+
+
+def test_a_check_that_finds_other_rows_than_were_published_does_not_count(landing: Landing, known: Stages) -> None:
+    landing.land(*rows(WEEK, 3))
+    known.sync(WEEK)
+    landing.land(*rows(WEEK, 25)[3:])
+    check(known)
+    assert quiet_checks(known) == 0
+
+
+def test_a_check_that_looked_before_the_snapshot_does_not_count(landing: Landing, known: Stages) -> None:
+    """Rows may have come between the two that the snapshot has, and been taken back."""
+    landing.land(*rows(WEEK, 25))
+    known.sync(WEEK)
+    known.query("update synced_period set snapshot_at = now() + interval '1 hour'")
+    check(known)
+    assert quiet_checks(known) == 0
+
+
 def test_a_check_whose_clock_is_behind_counts_for_nothing(landing: Landing, known: Stages) -> None:
     landing.land(*rows(WEEK, 25))
     known.sync(WEEK)
