@@ -6,8 +6,25 @@ import re
 from collections.abc import Mapping
 from datetime import date
 
-_TOKEN = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`[^`]*`|--[^\n]*|@(?P<name>\w+)""", re.DOTALL)
-"""A text, a quoted name or a comment, in which an @ means nothing, or else a parameter."""
+_TOKEN = re.compile(
+    r"""
+      '{3} (?: \\. | (?!'{3}) [^\\] )* '{3}
+    | "{3} (?: \\. | (?!"{3}) [^\\] )* "{3}
+    | ' (?: \\. | [^'\\] )* '
+    | " (?: \\. | [^"\\] )* "
+    | ` (?: \\. | [^`\\] )* `
+    | (?: -- | \# ) [^\r\n]*
+    | / \* .*? \* /
+    | @@ \w+
+    | @ (?P<name> [A-Za-z_] \w* )
+    """,
+    re.DOTALL | re.VERBOSE,
+)
+"""A text, a quoted name, a comment or a variable of BigQuery's own, in which an @ means nothing, or else a parameter.
+
+A backslash never lets the character after it end a text, in raw texts neither (``r'\\''``), so a text's prefix makes no
+difference here.
+"""
 
 
 def with_literals(statement: str, values: Mapping[str, date | str | bool | int]) -> str:

@@ -34,6 +34,11 @@ def test_an_at_in_a_text_a_name_or_a_comment_is_no_parameter() -> None:
     )
 
 
+def test_a_parameter_after_a_comment_gets_its_value() -> None:
+    statement = "select @day # it's @day\n, @day /* it's @day */, @day, @@error.message"
+    assert with_literals(statement, {"day": 1}) == "select 1 # it's @day\n, 1 /* it's @day */, 1, @@error.message"
+
+
 def test_a_parameter_without_a_value_is_a_mistake() -> None:
     with pytest.raises(KeyError):
         with_literals("select @day", {})
