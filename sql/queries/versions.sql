@@ -9,6 +9,10 @@ select begin_version() as version;
 select end_version(%(version)s, %(parts)s::jsonb);
 
 
+-- name: stamp
+select stamp_version(%(version)s);
+
+
 -- name: kept_changes
 -- How many rows one statement may change for its changes to be kept.
 select kept_changes from period_type where sync_type = %(sync_type)s;

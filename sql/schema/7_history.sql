@@ -411,6 +411,32 @@ end
 $$;
 
 
+-- Gives all periods of a publish one time, here and in the ledger. It is the time of the publish's last statement: nobody
+-- sees a publish before it is committed, so whoever asks for an earlier time is to get what was seen then.
+create or replace function stamp_version(p_version bigint) returns void
+language sql
+set search_path from current
+as $$
+    with last as materialized (
+        select clock_timestamp() as statement_at
+    ),
+
+    stamped as (
+        update synced_period as ledger set published_at = last.statement_at
+        from period_version as version
+        cross join last
+        where
+            version.version = p_version
+            and ledger.sync_type = version.sync_type
+            and ledger.period_start = version.period_start
+    )
+
+    update period_version as version set published_at = last.statement_at
+    from last
+    where version.version = p_version
+$$;
+
+
 -- Ends a publish: writes what it knows of its periods, and completes what the triggers have written of others. What comes
 -- after it in the transaction is somebody else's.
 --   p_parts: a list of objects. is_whole: a partition took the place of all rows, which no trigger saw. is_kept: null
@@ -459,15 +485,6 @@ begin
             select from synced_period as ledger
             where ledger.sync_type = version.sync_type and ledger.period_start = version.period_start
         );
-    -- All its periods have the same time, which is not later than what the ledger says of any.
-    update period_version as version set published_at = (
-        select least(min(made.published_at), min(ledger.published_at))
-        from period_version as made
-        left join synced_period as ledger
-            on ledger.sync_type = made.sync_type and ledger.period_start = made.period_start
-        where made.version = p_version
-    )
-    where version.version = p_version;
     for v_version in select * from period_version where version = p_version order by sync_type, period_start loop
         perform mark_healing(v_version);
         if v_version.how <> 'deleted' and not (coalesce(v_version.totals, '{}') ?& '{rows,asins}') then
@@ -476,5 +493,6 @@ begin
         end if;
     end loop;
     perform set_config('sqp_sync.version', '', true);
+    perform stamp_version(p_version);
 end
 $$;

@@ -25,7 +25,7 @@ from sqp_provider.core.run import SyncRun
 from sqp_provider.hooks.postgres import MOMENT_SECONDS, Database, SqpPostgresHook
 from sqp_provider.target.sums import Sums
 from sqp_provider.target.target import Target
-from sqp_provider.target.versions import Kept, Versions, begin_version, end_version
+from sqp_provider.target.versions import Kept, Versions, begin_version, end_version, stamp_version
 
 REFUSALS = 5
 """After so many refusals a period is written row by row instead of being replaced, or the other way round."""
@@ -311,6 +311,8 @@ class Publication:
                     part.target(database).record_derived(part.way)
             self._end_version(database, version)
             self._put_in_place(database)
+            if any(part.way for part in self.parts):  # it may have waited for its locks
+                stamp_version(database, version)
         return own.result
 
     def _end_version(self, database: Database, version: int) -> None:

@@ -168,3 +168,8 @@ def end_version(database: Database, version: int, parts: Sequence[tuple[SyncRun,
         )
     values: dict[str, Any] = {"version": version, "parts": json.dumps(written)}
     database.run("versions", "end", values)
+
+
+def stamp_version(database: Database, version: int) -> None:
+    """Give the version the time of this statement, after one that may have waited for others."""
+    database.run("versions", "stamp", {"version": version})
