@@ -1,4 +1,4 @@
-"""Which feeds a viewer may see, and which of them an address is about."""
+"""Which feeds a viewer may see, and which of them an address is about. A single feed is one of these."""
 
 from __future__ import annotations
 
@@ -28,11 +28,28 @@ class NoSuchFeed(HTTPException):
         self.remedy = remedy
 
 
+class NotPermitted(HTTPException):
+    """403 for a viewer who may read none of the Dags of a file without feeds."""
+
+    remedy = "Ask an administrator of Airflow for the right to read one of these Dags."
+
+    def __init__(self, dag_ids: set[str]) -> None:
+        super().__init__(
+            403, f"You may read none of the Dags whose figures this page shows: {', '.join(sorted(dag_ids))}."
+        )
+
+
 def visible_feeds(request: Request, user: GetUserDep) -> Feeds:
-    """Return the feeds that the viewer may see. A single feed is seen by everybody who may see Airflow."""
+    """Return the feeds that the viewer may see.
+
+    :raises NotPermitted: there is only one, and the viewer may read none of its Dags.
+    """
     feeds = page_feeds()
     request.state.has_feeds = not feeds.is_single
-    return feeds if feeds.is_single else permitted(feeds, user)
+    seen = permitted(feeds, user)
+    if feeds.is_single and not seen.settings:
+        raise NotPermitted(sync_dags(feeds.of(None)))
+    return seen
 
 
 def permitted(feeds: Feeds, user: Any) -> Feeds:

@@ -14,8 +14,9 @@ from sqp_provider.status.app import HEADERS, StatusPage
 from sqp_provider.status.config import page_feeds
 from sqp_provider.status.queries import reading
 from tests.integration.status import stories
-from tests.integration.status.conftest import PAGE
+from tests.integration.status.conftest import PAGE, log_in
 from tests.integration.status.log_rows import add_sync
+from tests.integration.status.several import RestrictingAuthManager
 from tests.integration.status.stories import add_change
 
 WEEK = "/period/weekly/2026-11-08"
@@ -101,6 +102,32 @@ def test_a_viewer_reads_every_address(viewer: TestClient, connection: psycopg.Co
     answer = viewer.get(PAGE + path.replace("/1", f"/{sync}") if "manual" not in path else PAGE + path)
     assert answer.status_code == 200, answer.text
     assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+
+
+@pytest.mark.parametrize("path", [path for path in ADDRESSES.values() if not path.startswith("/static")])
+def test_who_may_not_read_the_dags_of_the_only_feed_sees_no_figure_of_it(
+    anonymous: TestClient, connection: psycopg.Connection[object], path: str
+) -> None:
+    """As with several feeds: the right to read a sync Dag is the right to see its figures."""
+    sync = add_sync(connection, run_id="manual__1")
+    add_change(connection, stories.WEEK, "q", "B00TEST001")
+    answer = log_in(anonymous, "client").get(PAGE + path.replace("sync/1", f"sync/{sync}"))
+    dags = "sqp_monthly_sync, sqp_quarterly_sync, sqp_weekly_sync"
+    assert answer.status_code == 403
+    assert f"You may read none of the Dags whose figures this page shows: {dags}." in answer.text
+    assert "the right to read one of these Dags" in answer.text
+    assert "B00TEST001" not in answer.text
+
+
+def test_who_may_read_one_dag_of_the_only_feed_sees_its_figures(
+    anonymous: TestClient, connection: psycopg.Connection[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        RestrictingAuthManager,
+        "is_authorized_dag",
+        lambda self, *, details=None, **_: details is not None and details.id == "sqp_monthly_sync",
+    )
+    assert log_in(anonymous, "client").get(f"{PAGE}/api/latest").status_code == 200
 
 
 def test_head_answers_as_get_does_without_the_body(viewer: TestClient, connection: psycopg.Connection[object]) -> None:
