@@ -230,6 +230,7 @@ select
     period.period_end,
     period.state,
     true as is_counted,
+    true as is_known,
     found.*
 from (
     select period_start, period_end, state from synced_period
@@ -259,19 +260,21 @@ order by period.period_start desc;
 
 -- name: find_asin
 -- The newest periods that have an ASIN. Its rows are counted in the newest ones only, as many as have "most" rows in all:
--- no index leads from an ASIN to its rows. Which ASINs the others have is known from the ledger.
+-- no index leads from an ASIN to its rows. Which ASINs the others have is known from the ledger, until somebody else writes
+-- to a period: then those that are counted are read, and others may have it.
 select
     period.period_start,
     period.period_end,
     period.state,
     period.is_counted,
+    period.is_counted or period.asins is not null as is_known,
     found.*
 from (
     select
         ledger.period_start,
         ledger.period_end,
         ledger.state,
-        ledger.asins,
+        case when ledger.fingerprint is not null then ledger.asins end as asins,
         sum(coalesce(ledger.row_count, newest.row_count, %(unknown)s)) over (order by ledger.period_start desc)
         <= %(most)s as is_counted
     from synced_period as ledger
@@ -303,5 +306,5 @@ cross join lateral (
         and stored.period_start = period.period_start
         and stored.asin = %(asin)s
 ) as found
-where found.rows > 0 or (not period.is_counted and coalesce(%(asin)s = any(period.asins), false))
+where found.rows > 0 or (not period.is_counted and coalesce(%(asin)s = any(period.asins), true))
 order by period.period_start desc;

@@ -114,12 +114,15 @@ class RowDetail(Row):
 
 
 class Found(Row):
-    """A period that has the query or the ASIN, with its figures."""
+    """A period that has the query or the ASIN, with its figures, or that may have the ASIN."""
 
     period_start: date = Field(description="its first day")
     period_end: date = Field(description="its last day")
     state: str = Field(description="synced, derived or adopted")
-    is_counted: bool = Field(description="false: it has the ASIN, but its rows were too many to count")
+    is_counted: bool = Field(description="false: its rows were too many to count")
+    is_known: bool = Field(
+        description="false: they were too many to look for the ASIN, and no list of the ASINs that it has is up to date"
+    )
     rows: int = Field(description="how many rows match")
     asins: int = Field(description="how many ASINs these have")
     queries: int = Field(description="how many queries these have")
