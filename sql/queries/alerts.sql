@@ -83,6 +83,35 @@ from sync_log as s
 where s.id = %(sync_log_id)s;
 
 
+-- name: restated
+-- What a run changed in a period that a sync had published before, and what it was in total. One that only put back what
+-- somebody else had written changed nothing that was published.
+select
+    now.version,
+    now.inserted,
+    now.updated,
+    now.deleted,
+    before.totals as totals_before,
+    now.totals
+from period_version as now
+cross join lateral (
+    select totals, sync_log_id, how, row_count, row_hash
+    from period_version as earlier
+    where
+        earlier.sync_type = now.sync_type and earlier.period_start = now.period_start and earlier.version < now.version
+    order by earlier.version desc
+    limit 1
+) as before
+where
+    now.sync_type = %(sync_type)s
+    and now.period_start = %(period_start)s
+    and now.sync_log_id = %(sync_log_id)s
+    and now.attempt = %(attempt)s
+    and before.sync_log_id is not null
+    and before.totals is not null
+    and not (now.is_healing and (now.row_count, now.row_hash) is not distinct from (before.row_count, before.row_hash));
+
+
 -- name: run_of
 select id as sync_log_id, sync_status
 from sync_log

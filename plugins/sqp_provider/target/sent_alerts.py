@@ -9,7 +9,6 @@ from sqp_provider.core.completeness import Answer
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.restated import Restated
 from sqp_provider.hooks.postgres import Database
-from sqp_provider.target.history import History
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,9 @@ class SentAlerts:
         if run.sync_status != "completed" or run.is_dry or run.period_start is None:
             return None
         period = Period.starting(SyncType(run.sync_type), run.period_start)
-        return History(self.database, period).restated(run.sync_log_id, run.attempt)
+        key = {"sync_type": run.sync_type, "period_start": run.period_start}
+        row = self.database.row("alerts", "restated", key | {"sync_log_id": run.sync_log_id, "attempt": run.attempt})
+        return Restated.from_row(period, run.sync_log_id, row) if row else None
 
     def failed_run(self, dag_id: str, run_id: str) -> int | None:
         """Return the ``sync_log`` id of a run whose row says failed, or None."""
