@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 MOMENT_SECONDS = 0.2
 """How long who reads the views, or syncs, may have to wait because we wait for a lock."""
 
+SHARED = ("summary", "query_sums", "asin_sums", "counts", "shipping_counts", "rates")
+"""The lists of columns that several views have, those first that others are in."""
+
 _AS = re.compile(r" as (\w+),?$", re.MULTILINE)
 
 
@@ -121,10 +124,7 @@ class FeedViews:
         """Return what creates each view; nothing without feeds."""
         if not members:
             return {}
-        named = named_statements("together")
-        queries = {view: named[view] for view in VIEWS}
-        for shared in ("summary", "query_sums", "asin_sums"):
-            queries = {view: text.replace(f"{{{shared}}}", named[shared].strip()) for view, text in queries.items()}
+        queries = _queries()
         taken = {"feed", *(column for view in VIEWS for column in _AS.findall(queries[view]))}
         fixed = fixed_by_feed({name: self.feeds.of(name).source for name in members}, taken)
         create = sql.SQL("create or replace view {} with (security_invoker = true) as\n{}")
@@ -210,6 +210,15 @@ class FeedViews:
 
     def _run(self, name: str, values: Mapping[str, Any], *, file: str) -> None:
         self.session.execute(named_statements(file)[name], values)
+
+
+def _queries() -> dict[str, str]:
+    """Return what each view reads of one feed, by the view's name, with the lists of columns that several share."""
+    named = named_statements("together")
+    queries: dict[str, str] = {view: named[view] for view in VIEWS}
+    for shared in SHARED:
+        queries = {view: text.replace(f"{{{shared}}}", named[shared].strip()) for view, text in queries.items()}
+    return queries
 
 
 def _columns(fixed: Mapping[str, str | None]) -> sql.Composed:

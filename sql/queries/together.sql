@@ -3,14 +3,10 @@
 -- every feed, also in adopted tables, so that the planner reads nothing of a feed that a query excludes. Texts and
 -- numerics are cast without a length: no value of an adopted table is cut off or refused. With "where true" each feed is
 -- planned by itself; without it, the planner would lock every partition of every feed before it leaves one out.
+-- The first six blocks are lists of columns that several views have; the first three are in the lists after them.
 
 
--- name: summary
--- What a week, a month and a quarter have in common.
-    period_start::date as period_start,
-    period_end::date as period_end,
-    query::text collate "C" as query,
-    asin::text collate "C" as asin,
+-- name: counts
     total_impressions::bigint as total_impressions,
     total_clicks::bigint as total_clicks,
     total_cart_adds::bigint as total_cart_adds,
@@ -18,9 +14,10 @@
     market_impressions::bigint as market_impressions,
     market_clicks::bigint as market_clicks,
     market_cart_adds::bigint as market_cart_adds,
-    market_purchases::bigint as market_purchases,
-    query_score::bigint as query_score,
-    query_volume::bigint as query_volume,
+    market_purchases::bigint as market_purchases
+
+
+-- name: shipping_counts
     market_same_day_clicks::bigint as market_same_day_clicks,
     market_one_day_clicks::bigint as market_one_day_clicks,
     market_two_day_clicks::bigint as market_two_day_clicks,
@@ -29,7 +26,28 @@
     market_two_day_cart_adds::bigint as market_two_day_cart_adds,
     market_same_day_purchases::bigint as market_same_day_purchases,
     market_one_day_purchases::bigint as market_one_day_purchases,
-    market_two_day_purchases::bigint as market_two_day_purchases,
+    market_two_day_purchases::bigint as market_two_day_purchases
+
+
+-- name: rates
+    avg_ctr::numeric as avg_ctr,
+    avg_cvr::numeric as avg_cvr,
+    impression_share::numeric as impression_share,
+    click_share::numeric as click_share,
+    cart_add_share::numeric as cart_add_share,
+    purchase_share::numeric as purchase_share
+
+
+-- name: summary
+-- What a week, a month and a quarter have in common.
+    period_start::date as period_start,
+    period_end::date as period_end,
+    query::text collate "C" as query,
+    asin::text collate "C" as asin,
+    {counts},
+    query_score::bigint as query_score,
+    query_volume::bigint as query_volume,
+    {shipping_counts},
     market_click_price::numeric as market_click_price,
     click_price::numeric as click_price,
     market_cart_add_price::numeric as market_cart_add_price,
@@ -37,12 +55,7 @@
     market_purchase_price::numeric as market_purchase_price,
     purchase_price::numeric as purchase_price,
     currency::text collate "default" as currency,
-    avg_ctr::numeric as avg_ctr,
-    avg_cvr::numeric as avg_cvr,
-    impression_share::numeric as impression_share,
-    click_share::numeric as click_share,
-    cart_add_share::numeric as cart_add_share,
-    purchase_share::numeric as purchase_share,
+    {rates},
     bigquery_sync_id::text collate "default" as bigquery_sync_id,
     sync_log_id::bigint as sync_log_id,
     last_synced_at::timestamptz as last_synced_at,
@@ -89,35 +102,15 @@ where true
     period_end::date as period_end,
     query::text collate "C" as query,
     asins::bigint as asins,
-    total_impressions::bigint as total_impressions,
-    total_clicks::bigint as total_clicks,
-    total_cart_adds::bigint as total_cart_adds,
-    total_purchases::bigint as total_purchases,
-    market_impressions::bigint as market_impressions,
-    market_clicks::bigint as market_clicks,
-    market_cart_adds::bigint as market_cart_adds,
-    market_purchases::bigint as market_purchases,
+    {counts},
     query_score::bigint as query_score,
     query_volume::bigint as query_volume,
-    market_same_day_clicks::bigint as market_same_day_clicks,
-    market_one_day_clicks::bigint as market_one_day_clicks,
-    market_two_day_clicks::bigint as market_two_day_clicks,
-    market_same_day_cart_adds::bigint as market_same_day_cart_adds,
-    market_one_day_cart_adds::bigint as market_one_day_cart_adds,
-    market_two_day_cart_adds::bigint as market_two_day_cart_adds,
-    market_same_day_purchases::bigint as market_same_day_purchases,
-    market_one_day_purchases::bigint as market_one_day_purchases,
-    market_two_day_purchases::bigint as market_two_day_purchases,
+    {shipping_counts},
     market_click_price::numeric as market_click_price,
     market_cart_add_price::numeric as market_cart_add_price,
     market_purchase_price::numeric as market_purchase_price,
     currency::text collate "default" as currency,
-    avg_ctr::numeric as avg_ctr,
-    avg_cvr::numeric as avg_cvr,
-    impression_share::numeric as impression_share,
-    click_share::numeric as click_share,
-    cart_add_share::numeric as cart_add_share,
-    purchase_share::numeric as purchase_share,
+    {rates},
     market_disagreements::integer as market_disagreements
 
 
@@ -127,30 +120,10 @@ where true
     period_end::date as period_end,
     asin::text collate "C" as asin,
     queries::bigint as queries,
-    total_impressions::bigint as total_impressions,
-    total_clicks::bigint as total_clicks,
-    total_cart_adds::bigint as total_cart_adds,
-    total_purchases::bigint as total_purchases,
-    market_impressions::bigint as market_impressions,
-    market_clicks::bigint as market_clicks,
-    market_cart_adds::bigint as market_cart_adds,
-    market_purchases::bigint as market_purchases,
+    {counts},
     query_volume::bigint as query_volume,
-    market_same_day_clicks::bigint as market_same_day_clicks,
-    market_one_day_clicks::bigint as market_one_day_clicks,
-    market_two_day_clicks::bigint as market_two_day_clicks,
-    market_same_day_cart_adds::bigint as market_same_day_cart_adds,
-    market_one_day_cart_adds::bigint as market_one_day_cart_adds,
-    market_two_day_cart_adds::bigint as market_two_day_cart_adds,
-    market_same_day_purchases::bigint as market_same_day_purchases,
-    market_one_day_purchases::bigint as market_one_day_purchases,
-    market_two_day_purchases::bigint as market_two_day_purchases,
-    avg_ctr::numeric as avg_ctr,
-    avg_cvr::numeric as avg_cvr,
-    impression_share::numeric as impression_share,
-    click_share::numeric as click_share,
-    cart_add_share::numeric as cart_add_share,
-    purchase_share::numeric as purchase_share
+    {shipping_counts},
+    {rates}
 
 
 -- name: weekly_query
