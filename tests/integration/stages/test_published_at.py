@@ -1,4 +1,4 @@
-"""The time of a publish is that of its last statement, so that whoever asks for an earlier time gets what was seen then."""
+"""A publish has the time of its last statement: whoever asks for an earlier time gets what was seen then."""
 
 from __future__ import annotations
 
