@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -13,28 +13,10 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from sqp_provider.core.doctor import told
 from sqp_provider.core.errors import SyncError
 from sqp_provider.core.period import Period, SyncType
-from sqp_provider.core.proof import (
-    NOTHING,
-    Asked,
-    Bucket,
-    Difference,
-    DifferingRow,
-    Side,
-    Verdict,
-    bucket_of,
-    buckets_to_read,
-    compare,
-)
-from sqp_provider.core.proof_evidence import (
-    Evidence,
-    across_grain,
-    doubted,
-    of_doubted,
-    of_evidence,
-    of_history,
-    of_weeks,
-)
-from sqp_provider.core.proof_report import Line, Proof, Section, answer, differing, read, sides, unproved
+from sqp_provider.core.proof import NOTHING, Asked, Bucket, Difference, Side, bucket_of, buckets_to_read, compare
+from sqp_provider.core.proof_evidence import Evidence, across_grain, doubted, of_weeks
+from sqp_provider.core.proof_found import Found
+from sqp_provider.core.proof_report import Line, Proof, Section, unproved
 from sqp_provider.core.settings import Settings
 from sqp_provider.core.standing import NothingToProve
 from sqp_provider.hooks.bigquery import SqpBigQueryHook
@@ -48,23 +30,6 @@ PATIENCE_SECONDS = 10.0
 """How long what does not answer is asked again, because a person waits."""
 
 Buckets = dict[int, Bucket]
-
-
-@dataclass(frozen=True)
-class Found:
-    """The two sides and what differs.
-
-    :param doubted: the weeks of a sum that are not synced, with the status of each.
-    """
-
-    reference: Side
-    stored: Side
-    difference: Difference
-    evidence: Evidence
-    further: Sequence[Section] = ()
-    statement: str = ""
-    bytes_read: int = 0
-    doubted: Mapping[date, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -97,7 +62,9 @@ class Prover:
         try:
             period = Period.starting(self.asked.sync_type, self.asked.first_day)
             name = str(period)
-            return self._report(period, self._found(period))
+            found = self._found(period)
+            self._refuse_unless_there(period, found)
+            return found.report(period, self.asked, self.settings)
         except SyncError as error:
             why, advice = told(error)
             return unproved(name, why, advice, feed)
@@ -222,63 +189,13 @@ class Prover:
     def _first(asked: Asked) -> int | None:
         return bucket_of(*asked.key) if asked.key else None
 
-    def _report(self, period: Period, found: Found) -> Proof:
-        self._refuse_unless_there(period, found)
-        reference, stored, difference = found.reference, found.stored, found.difference
-        equal = reference.equals(stored)
-        of_the_asked = self._asked_among(difference)
-        verdict, said, advice = self._said(period, found, of_the_asked)
-        standing, *evidence = of_evidence(found.evidence, self.asked)
-        sections = [
-            standing,
-            *([] if equal else [differing(difference, of_the_asked)]),
-            *evidence,
-            sides(reference, stored, found.evidence.known.ledger),
-            *of_history(found.evidence),
-            *found.further,
-            read(difference, found.bytes_read, reference),
-        ]
-        return Proof(
-            str(period),
-            verdict,
-            said,
-            advice,
-            sections,
-            None if equal else difference,
-            found.statement,
-            self.settings.feed,
-            found.bytes_read,
-        )
-
-    def _said(self, period: Period, found: Found, of_the_asked: Sequence[DifferingRow]) -> tuple[Verdict, str, str]:
-        """Return how the proof ended, its answer, and why it is so."""
-        reference, stored, difference = found.reference, found.stored, found.difference
-        equal = reference.equals(stored)
-        if equal and found.doubted:
-            return Verdict.UNPROVED, *of_doubted(period, found.doubted, self.settings.feed)
-        dag_ids = (self.settings.dag_id(period.sync_type), self.settings.named("sqp_restatements"))
-        advice = found.evidence.known.explain(period, dag_ids, reference, stored)
-        if not equal and self.asked.is_figure:
-            is_known = difference.is_whole or self.asked.key
-            is_not = "is not among them" if is_known else "is not among those that were read, which are not all"
-            advice = f"The row asked for {'is among them' if of_the_asked else is_not}. {advice}"
-        verdict = Verdict.EQUAL if equal else Verdict.DIFFERS
-        return verdict, answer(str(period), reference, stored, difference), advice
-
-    def _asked_among(self, difference: Difference) -> list[DifferingRow]:
-        """Return those of the differing rows that are asked for."""
-        if not self.asked.is_figure:
-            return []
-        asked = (self.asked, self.asked.as_stored())
-        return [row for row in difference.rows if any(each.has(row) for each in asked)]
-
     def _refuse_unless_there(self, period: Period, found: Found) -> None:
         """Stop if neither side has what is asked for, and say which periods have it.
 
         :raises NothingToProve: neither has.
         """
         asked = self.asked.as_stored()
-        if not asked.is_figure or found.evidence.count or self._asked_among(found.difference):
+        if not asked.is_figure or found.evidence.count or found.differing(asked_for=self.asked):
             return
         with self.postgres.transaction(read_only=True) as database:
             elsewhere = StoredPeriod(database, period).elsewhere(asked)
