@@ -70,7 +70,7 @@ def metadata_template(server_dsn: str) -> str:
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """A publish whose lock is refused tries again soon, so that no test waits for its pauses."""
-    monkeypatch.setattr("sqp_provider.target.publication.LONGEST_PAUSE_SECONDS", 0.3)
+    monkeypatch.setattr("sqp_provider.target.waiting.LONGEST_PAUSE_SECONDS", 0.3)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from types import SimpleNamespace
@@ -12,8 +12,9 @@ from typing import Any, Literal
 import psycopg
 import pytest
 
+from sqp_provider.core.period import Period
 from sqp_provider.operators.publish import SyncPublishOperator
-from sqp_provider.target import publication
+from sqp_provider.target import waiting
 from tests.landing import WEEK, Landing, report_row
 from tests.stages import NO_OPTIONS, Run, Stages
 
@@ -97,15 +98,15 @@ def listen(monkeypatch: pytest.MonkeyPatch) -> Heard:
 def refusals(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Keep who was in the way each time that a lock was refused; the next try comes at once."""
     found: list[str] = []
-    who = publication.Publication._who_is_in_the_way
+    who = waiting.Waiting.who_is_in_the_way
 
-    def asked(self: publication.Publication) -> str:
-        found.append(who(self))
+    def asked(self: waiting.Waiting, periods: Sequence[Period]) -> str:
+        found.append(who(self, periods))
         return found[-1]
 
-    monkeypatch.setattr(publication.Publication, "_who_is_in_the_way", asked)
+    monkeypatch.setattr(waiting.Waiting, "who_is_in_the_way", asked)
     clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda seconds: time.sleep(min(seconds, 0.05)))
-    monkeypatch.setattr(publication, "time", clock)
+    monkeypatch.setattr(waiting, "time", clock)
     return found
 
 

@@ -14,7 +14,7 @@ import pytest
 from sqp_provider.core.errors import TargetBusy
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.hooks.postgres import Database, SqpPostgresHook
-from sqp_provider.target import publication
+from sqp_provider.target import waiting
 from sqp_provider.target.columns import too_large_a_rate
 from tests.stages import Stages
 
@@ -174,7 +174,7 @@ class Somebody:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(SqpPostgresHook, "transaction", noticed)
-            patch.setattr(publication, "REFUSALS", 2)
+            patch.setattr(waiting, "REFUSALS", 2)
             try:
                 yield
             finally:

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from sqp_provider.target import publication
+from sqp_provider.target import waiting
 from sqp_provider.target.publication import Publication
 from sqp_provider.target.target import Target
 from tests.fixtures import connection_to
@@ -83,7 +83,7 @@ def test_a_publish_waits_for_an_open_reader_and_keeps_no_other_reader_waiting(
 ) -> None:
     run = ready(way, landing, stages)
     heard, refused = listen(monkeypatch), refusals(monkeypatch)
-    monkeypatch.setattr(publication, "REFUSALS", 1000)
+    monkeypatch.setattr(waiting, "REFUSALS", 1000)
     with session(stages.dsn) as reader, dashboard(stages.dsn) as reads, ThreadPoolExecutor(1) as threads:
         pid = f"pid {reader.info.backend_pid}"
         reader.execute(f"select count(*) from {table}".encode())
@@ -110,7 +110,7 @@ def test_after_five_refused_locks_a_period_is_written_row_by_row_while_it_is_rea
         assert stages.run_task(run, "publish"), run.errors
         assert figures(reader) == NEW["swapped"]
     assert run["publish"] == {"how": "difference", "inserted": 0, "updated": 4, "deleted": 0, "unchanged": 0}
-    assert len(refused) == publication.REFUSALS
+    assert len(refused) == waiting.REFUSALS
     assert "the other way may meet no lock, so it is prepared again" in heard.text
 
 
@@ -159,7 +159,7 @@ def test_when_the_time_is_up_the_task_says_who_reads_and_clearing_it_publishes(
 ) -> None:
     run = ready(way, landing, stages)
     with_target(stages, lock_timeout_seconds=1)
-    monkeypatch.setattr(publication, "REFUSALS", 1000)
+    monkeypatch.setattr(waiting, "REFUSALS", 1000)
     before = stages.target()
     with session(stages.dsn) as reader:
         reader.execute("select count(*) from weekly_summary")

@@ -20,7 +20,7 @@ from sqp_provider.source.snapshot_reader import SnapshotReader
 from sqp_provider.source.table import Source
 from sqp_provider.target.changes import Changes
 from sqp_provider.target.open_runs import OpenRuns
-from sqp_provider.target.publication import Publication
+from sqp_provider.target.preparation import Preparation
 from sqp_provider.target.target import Target
 from tests.fixtures import connection_to
 from tests.integration.sql.conftest import server_dsn  # noqa: F401 - every test runs on both versions of Postgres
@@ -497,9 +497,9 @@ def test_a_month_that_is_summed_from_changes(
     restated = state == "adopted"
     landing.land(report_row("query 0", asin_click_count=51, **LATER) if restated else report_row("malformed", asin="?"))
     summed: list[str] = []
-    stage_sum = Publication._stage_sum
+    stage_sum = Preparation._stage_sum
     monkeypatch.setattr(
-        Publication,
+        Preparation,
         "_stage_sum",
         lambda self, part, staged: summed.append(str(part.run.period)) or stage_sum(self, part, staged),
     )
