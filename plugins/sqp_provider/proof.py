@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -11,20 +12,23 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from sqp_provider.core.doctor import told
-from sqp_provider.core.errors import SyncError
+from sqp_provider.core.errors import REPORT_IT, SyncError, unforeseen
 from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.proof import NOTHING, Asked, Bucket, Difference, Side, bucket_of, buckets_to_read, compare
-from sqp_provider.core.proof_evidence import Evidence, across_grain, doubted, of_weeks
+from sqp_provider.core.proof_evidence import Evidence, across_grain
 from sqp_provider.core.proof_found import Found
 from sqp_provider.core.proof_report import Line, Proof, Section, unproved
+from sqp_provider.core.proof_weeks import Weeks
 from sqp_provider.core.settings import Settings
-from sqp_provider.core.standing import NothingToProve
+from sqp_provider.core.standing import NothingToProve, refuse_unless_text
 from sqp_provider.hooks.bigquery import SqpBigQueryHook
 from sqp_provider.hooks.postgres import SqpPostgresHook
 from sqp_provider.source.proof import FreshSnapshot, fresh_snapshot, landings_statement
 from sqp_provider.source.table import Source
 from sqp_provider.target.evidence import evidence_of
 from sqp_provider.target.proof import StoredPeriod
+
+log = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 10.0
 """How long what does not answer is asked again, because a person waits."""
@@ -50,16 +54,21 @@ class _Stored:
 
 @dataclass
 class Prover:
-    """The proof of one question about one feed. It changes nothing in Postgres, and leaves nothing in BigQuery."""
+    """The proof of one question about one feed. It changes nothing in Postgres, and leaves nothing in BigQuery.
+
+    :param now: decides which periods are due.
+    """
 
     settings: Settings
     asked: Asked
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def prove(self) -> Proof:
         """Return the report; what could not be asked is said in it, and never raised."""
         name = f"{self.asked.sync_type} {self.asked.first_day}"
         feed = self.settings.feed
         try:
+            refuse_unless_text(self.asked)
             period = Period.starting(self.asked.sync_type, self.asked.first_day)
             name = str(period)
             found = self._found(period)
@@ -70,6 +79,9 @@ class Prover:
             return unproved(name, why, advice, feed)
         except AirflowNotFoundException as error:
             return unproved(name, f"{error}.", "Create the connection in Airflow, or correct conn_id.", feed)
+        except Exception as error:  # an exit code of its own would say that the period differs
+            log.exception("The proof of %s broke", name)
+            return unproved(name, f"{unforeseen('the proof', error)}.", REPORT_IT, feed)
 
     @cached_property
     def postgres(self) -> SqpPostgresHook:
@@ -86,7 +98,9 @@ class Prover:
         with self.postgres.transaction(read_only=True) as database:
             stored = StoredPeriod(database, period)
             known, has_rows = stored.known(), stored.has_rows()
-        known.refuse_unless_published(period, self.settings.dag_id(period.sync_type), has_rows=has_rows)
+        dag_id, delay = self.settings.dag_id(period.sync_type), self.settings.schedule.delay(period.sync_type)
+        due = period.next_first_day + delay
+        known.refuse_unless_published(period, dag_id, self.now.date(), due, has_rows=has_rows)
         return self._against_weeks(period) if known.state == "derived" else self._against_source(period)
 
     def _against_source(self, period: Period) -> Found:
@@ -146,11 +160,15 @@ class Prover:
                     stored.bucket_rows(sum_of_weeks, numbers), stored.bucket_rows(stored.stored, numbers)
                 )
                 difference = Difference(count, len(numbers), rows_read, len(rows), rows)
-            states = stored.weeks()
-        weeks = period.weeks
-        further = [of_weeks(period, weeks, states, self.settings.feed), *self._own_at_source(period, reference)]
-        statement = self._statement_of(weeks)
-        return Found(reference, side, difference, evidence, further, statement, doubted=doubted(states))
+            weeks = self._weeks(stored)
+        further = [weeks.section(), *self._own_at_source(period, reference)]
+        statement = self._statement_of(period.weeks)
+        return Found(reference, side, difference, evidence, further, statement, weeks=weeks)
+
+    def _weeks(self, stored: StoredPeriod) -> Weeks:
+        newest_due = Period.latest_due(SyncType.WEEKLY, self.now, self.settings.schedule.delay(SyncType.WEEKLY))
+        dag_id, feed = self.settings.dag_id(SyncType.WEEKLY), self.settings.feed
+        return Weeks(stored.period, stored.weeks(), newest_due.first_day, dag_id, feed)
 
     def _statement_of(self, weeks: Sequence[Period]) -> str:
         """Return the statement of the weeks' rows; the proof of a sum does without it if BigQuery does not answer."""
@@ -178,12 +196,12 @@ class Prover:
         period = stored.period
         if period.sync_type is SyncType.WEEKLY or self.settings.source.is_summed_from_weeks(period.sync_type):
             return []
-        weeks, states = period.weeks, stored.weeks()
-        if evidence.known.state != "synced" or any(states.get(week.first_day) != "synced" for week in weeks):
+        weeks = self._weeks(stored)
+        if evidence.known.state != "synced" or not weeks.are_all_synced:
             return []
         side, _ = stored.buckets(stored.sum_of_weeks, "sum of the weeks")
         own = replace(own, sums=_own_sums(side, own.sums))
-        return [of_weeks(period, weeks, states, self.settings.feed), across_grain(period, own, side)]
+        return [weeks.section(), across_grain(period, own, side)]
 
     @staticmethod
     def _first(asked: Asked) -> int | None:

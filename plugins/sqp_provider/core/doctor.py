@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from itertools import groupby
 
-from sqp_provider.core.errors import SyncError
+from sqp_provider.core.errors import REPORT_IT, SyncError, to_a_person, unforeseen
 
 _UNCHANGED = " The target is unchanged."
-_CLEAR = re.compile(r"(,? (and|then))? clear the (failed )?task")
-"""What only a task is told."""
-
 _WHAT_COLUMNS, _FOUND_COLUMNS, _ADVICE_COLUMNS = 24, 60, 50
 
 
@@ -111,14 +107,13 @@ def _answer(check: Check) -> Answer:
         found, advice = told(error)
         return failed(found, "Run the doctor again when it answers." if error.heals else advice)
     except Exception as error:  # one question that breaks must not hide what the others find
-        what = " ".join(str(error).split())[:300]
-        return failed(f"the check broke: {type(error).__name__}: {what}", "Report this as a mistake of SQP Sync.")
+        return failed(unforeseen("the check", error), REPORT_IT)
 
 
 def told(error: SyncError) -> tuple[str, str]:
     """Return what an error found and what to do, for somebody who is no task: without what only a task can do."""
     found, _, advice = str(error).partition(_UNCHANGED)
-    return found, _CLEAR.sub("", advice).strip()
+    return found, to_a_person(advice)
 
 
 def has_failed(findings: Iterable[Finding]) -> bool:

@@ -6,6 +6,20 @@ Every message says what failed and where, what was found, that the target is unc
 
 from __future__ import annotations
 
+import re
+
+_FOR_A_TASK = [
+    (
+        re.compile(r"Airflow tries the task again\.( If it fails again, clear (it|the task)( when [^.]+)?\.)?"),
+        r"Try again\3.",
+    ),
+    (re.compile(r"Clear the task to (try|run it) again\."), "Try again."),
+    (re.compile(r"(,? (and|then))? clear the (failed )?task"), ""),
+]
+"""What only a task is told, and what a person is told instead."""
+
+REPORT_IT = "Report this as a mistake of SQP Sync."
+
 
 class SyncError(Exception):
     """The sync cannot continue."""
@@ -95,3 +109,15 @@ class NewerRun(Exception):
 
 class RunClosed(SyncError):
     """The run's row was closed while one of its tasks was still running. No other run has taken over."""
+
+
+def to_a_person(message: str) -> str:
+    """Return an error's message for somebody at a command line, where no task is tried again or cleared."""
+    for told, instead in _FOR_A_TASK:
+        message = told.sub(instead, message)
+    return message.strip()
+
+
+def unforeseen(what: str, error: Exception) -> str:
+    """Return the sentence for an error that nobody has foreseen, such as ``the proof broke: TypeError: …``."""
+    return f"{what} broke: {type(error).__name__}: {' '.join(str(error).split())[:300]}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -12,6 +13,9 @@ from operator import xor
 from typing import Any
 
 from sqp_provider.core.period import SyncType
+
+_WHITE_SPACE = re.compile(r"[\t\n\x0b\f\r\x85\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000 ]+")
+"""What ``fold`` of ``sql/macros.sql`` takes for white space; Python's own has U+001C to U+001F too."""
 
 BUCKETS = 4_096
 """Three hexadecimal digits of the key's hash; ``sql/macros.sql`` and ``sql/queries/proof.sql`` compute the same."""
@@ -72,8 +76,8 @@ class Asked:
 
     def as_stored(self) -> Asked:
         """Return the same with query and ASIN as the target has them: in one case, each white space as one space."""
-        query = None if self.query is None else " ".join(self.query.split()).lower()
-        asin = None if self.asin is None else self.asin.strip().upper()
+        query = None if self.query is None else _fold(self.query).lower()
+        asin = None if self.asin is None else _fold(self.asin).upper()
         return Asked(self.sync_type, self.first_day, query, asin)
 
     def __str__(self) -> str:
@@ -221,6 +225,10 @@ def _differing(source: Values | None, stored: Values | None) -> DifferingRow:
     pairs = {column: (one, other) for column, (one, other) in pairs.items() if one != other}
     found = "figures differ" if source and stored else "missing in Postgres" if source else "only in Postgres"
     return DifferingRow(some["query"], some["asin"], found, pairs)
+
+
+def _fold(text: str) -> str:
+    return _WHITE_SPACE.sub(" ", text).strip(" ")
 
 
 def shown(text: str | None) -> str:

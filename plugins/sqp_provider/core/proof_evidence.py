@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 
-from sqp_provider.core.period import Period
+from sqp_provider.core.contract import values_of
+from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.proof import Asked, Side, Values, shown
 from sqp_provider.core.proof_report import TRUNCATED, Line, Section, rows_section, value
 from sqp_provider.core.standing import Known
@@ -18,6 +19,9 @@ _LEDGER = {
     "source as of": "snapshot_at",
 }
 """What the ledger says, in the report's words."""
+
+_PLACES = {name: place for place, name in enumerate(values_of(SyncType.MONTHLY))}
+"""Figures come first in a changed row, because who published it and when changes each time."""
 
 
 @dataclass(frozen=True)
@@ -59,31 +63,6 @@ def of_history(found: Evidence) -> Iterator[Section]:
             text = f"{found.not_kept} publishes of the period changed more rows than are kept"
             lines.append(Line("not kept", text))
         yield Section(f'Changes of "{shown(query)}", {shown(asin)}, newest first', lines)
-
-
-def of_weeks(period: Period, weeks: Sequence[Period], states: Mapping[date, str], feed: str | None) -> Section:
-    """Return the weeks of a month or quarter, each with the command that proves it."""
-    lines = [
-        Line(f"{week.dates}", f"{states.get(week.first_day, 'missing')}: {_command(week.first_day, feed)}")
-        for week in weeks
-    ]
-    return Section(f"Weeks of {period}", lines)
-
-
-def doubted(states: Mapping[date, str]) -> dict[date, str]:
-    """Return the weeks whose rows are not what the source is known to have. One without rows adds nothing to a sum."""
-    return {week: states[week] for week in sorted(states) if states[week] not in ("synced", "deleted", "missing")}
-
-
-def of_doubted(period: Period, weeks: Mapping[date, str], feed: str | None) -> tuple[str, str]:
-    """Return answer and advice of a sum that equals its weeks while some are doubted: of the source it says nothing."""
-    stand = ", ".join(f"week {week} is {status}" for week, status in weeks.items())
-    commands = "; ".join(_command(week, feed) for week in weeks)
-    return f"{period} equals the sum of its weeks, but {stand}", f"Prove what it is summed from: {commands}"
-
-
-def _command(week: date, feed: str | None) -> str:
-    return f"sqp prove weekly {week}{f' --feed {feed}' if feed else ''}"
 
 
 def across_grain(period: Period, own: Side, weeks: Side) -> Section:
@@ -156,9 +135,8 @@ def _change(change: Values) -> str:
         sync = f" of sync {change['sync_log_id']}" if change["sync_log_id"] is not None else ""
         who = f"by publish {change['version']}{sync}{', which healed it' if change['is_healing'] else ''}"
     before, after = change["before"] or {}, change["after"] or {}
+    names = sorted(before | after, key=lambda name: _PLACES.get(name, len(_PLACES)))
     if change["change"] == "updated":
-        pairs = (f"{name} {value(before.get(name))} → {value(after.get(name))}" for name in before | after)
+        pairs = (f"{name} {value(before.get(name))} → {value(after.get(name))}" for name in names)
         return f"updated {who}: {', '.join(pairs)}"
-    return (
-        f"{change['change']} {who}: {', '.join(f'{name} {value(found)}' for name, found in (before or after).items())}"
-    )
+    return f"{change['change']} {who}: {', '.join(f'{name} {value((before or after)[name])}' for name in names)}"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from sqp_provider.core.period import Period
 from sqp_provider.core.proof import Asked, Difference, DifferingRow, Side, Verdict
-from sqp_provider.core.proof_evidence import Evidence, of_doubted, of_evidence, of_history
+from sqp_provider.core.proof_evidence import Evidence, of_evidence, of_history
 from sqp_provider.core.proof_report import Proof, Section, answer, differing, read, sides
+from sqp_provider.core.proof_weeks import Weeks
 from sqp_provider.core.settings import Settings
 
 
@@ -17,7 +17,7 @@ from sqp_provider.core.settings import Settings
 class Found:
     """The two sides and what differs.
 
-    :param doubted: the weeks of a sum that are not synced, with the status of each.
+    :param weeks: what a sum was compared with.
     """
 
     reference: Side
@@ -27,7 +27,7 @@ class Found:
     further: Sequence[Section] = ()
     statement: str = ""
     bytes_read: int = 0
-    doubted: Mapping[date, str] = field(default_factory=dict)
+    weeks: Weeks | None = None
 
     @property
     def is_equal(self) -> bool:
@@ -69,14 +69,17 @@ class Found:
 
     def _said(self, period: Period, asked: Asked, settings: Settings) -> tuple[Verdict, str, str]:
         """Return how the proof ended, its answer, and why it is so."""
-        if self.is_equal and self.doubted:
-            return Verdict.UNPROVED, *of_doubted(period, self.doubted, settings.feed)
+        reference = self.reference
+        if self.is_equal and self.weeks:
+            if self.weeks.doubted:
+                return Verdict.UNPROVED, *self.weeks.doubt()
+            reference = replace(reference, name=self.weeks.sum_name)
         dag_ids = (settings.dag_id(period.sync_type), settings.named("sqp_restatements"))
-        advice = self.evidence.known.explain(period, dag_ids, self.reference, self.stored)
+        advice = self.evidence.known.explain(period, dag_ids, reference, self.stored)
         if not self.is_equal and asked.is_figure:
             is_known = self.difference.is_whole or asked.key
             is_not = "is not among them" if is_known else "is not among those that were read, which are not all"
             there = "is among them" if self.differing(asked_for=asked) else is_not
             advice = f"The row asked for {there}. {advice}"
         verdict = Verdict.EQUAL if self.is_equal else Verdict.DIFFERS
-        return verdict, answer(str(period), self.reference, self.stored, self.difference), advice
+        return verdict, answer(str(period), reference, self.stored, self.difference), advice

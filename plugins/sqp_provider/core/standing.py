@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqp_provider.core.errors import SyncError
 from sqp_provider.core.period import Period
-from sqp_provider.core.proof import Side, Values
+from sqp_provider.core.proof import Asked, Side, Values, shown
 
 
 class NothingToProve(SyncError):
     """The period or figure is not there, or it changed meanwhile."""
+
+
+def refuse_unless_text(asked: Asked) -> None:
+    """Stop if no row can have the query or the ASIN that is asked for.
+
+    :raises NothingToProve: one of them is not UTF-8, or has the character U+0000.
+    """
+    for name, text in (("query", asked.query or ""), ("ASIN", asked.asin or "")):
+        try:
+            found = "has the character U+0000" if "\0" in text.encode().decode() else ""
+        except UnicodeEncodeError:
+            found = "is not UTF-8"
+        if found:
+            raise NothingToProve(
+                f"the {name} {shown(text)} is no text, because it {found}. The target is unchanged. Give it as the "
+                "dashboard shows it."
+            )
 
 
 @dataclass(frozen=True)
@@ -32,9 +49,10 @@ class Known:
         """``synced``, ``derived``, ``adopted``, ``deleted``; None: the ledger has no row."""
         return self.ledger.get("state")
 
-    def refuse_unless_published(self, period: Period, dag_id: str, *, has_rows: bool) -> None:
+    def refuse_unless_published(self, period: Period, dag_id: str, today: date, due: date, *, has_rows: bool) -> None:
         """Stop if nothing is published of the period, and say what to do.
 
+        :param due: the day on which the period is synced: its end and the publication delay.
         :raises NothingToProve: it is deleted or missing.
         """
         again = f"trigger {dag_id} with period start {period.first_day}"
@@ -49,6 +67,12 @@ class Known:
             raise NothingToProve(
                 f"run {self.running} is syncing it for the first time, so there is nothing to prove. The target is "
                 "unchanged. Prove it when the run has finished."
+            )
+        if today < due:
+            over = f"not over before {period.next_first_day}" if today <= period.last_day else f"not due before {due}"
+            raise NothingToProve(
+                f"it is {over}, so there is nothing to prove yet. The target is unchanged. {dag_id} syncs it on {due}. "
+                "Prove it then."
             )
         raise NothingToProve(
             "it is not published, so there is nothing to prove. The target is unchanged. "

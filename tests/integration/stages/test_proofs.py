@@ -22,6 +22,8 @@ from tests.stages import Stages
 
 NOVEMBER = date(2026, 11, 1)
 WEEKS = [date(2026, 11, day) for day in (1, 8, 15, 22, 29)]
+NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)
+"""The weeks before 2026-11-15 are due."""
 
 Prove = Callable[..., Proof]
 
@@ -33,7 +35,7 @@ def prove(stages: Stages) -> Prove:
     def proof(
         first_day: date = WEEK, sync_type: SyncType = SyncType.WEEKLY, query: str | None = None, asin: str | None = None
     ) -> Proof:
-        return Prover(stages.settings, Asked(sync_type, first_day, query, asin)).prove()
+        return Prover(stages.settings, Asked(sync_type, first_day, query, asin), NOW).prove()
 
     return proof
 
@@ -315,13 +317,14 @@ def test_a_derived_month_is_proved_against_its_weeks_and_names_their_commands(
         stages.sync(week)
     equal = prove(NOVEMBER, SyncType.MONTHLY)
     assert equal.answer == (
-        "monthly 2026-11-01..2026-11-30 equals the sum of the weeks: 2 rows on both sides, the same hash"
+        "monthly 2026-11-01..2026-11-30 equals the sum of its 2 of 5 weeks that are synced so far: 2 rows on both "
+        "sides, the same hash"
     )
+    assert equal.verdict.exit_code == 0
     weeks = sections(equal)["Weeks of monthly 2026-11-01..2026-11-30"]
     assert weeks["2026-11-08..2026-11-14"] == "synced: sqp prove weekly 2026-11-08"
-    assert weeks["2026-11-29..2026-12-05"] == "missing: sqp prove weekly 2026-11-29"
+    assert weeks["2026-11-29..2026-12-05"] == "not due yet: sqp prove weekly 2026-11-29"
     assert "Across grains" not in sections(equal)
-    assert prove(date(2026, 10, 1), SyncType.QUARTERLY).verdict.exit_code == 0
 
     stages.query("update monthly_summary set total_clicks = 7 where query = 'r'")
     wrong = prove(NOVEMBER, SyncType.MONTHLY, query="r")
@@ -329,24 +332,64 @@ def test_a_derived_month_is_proved_against_its_weeks_and_names_their_commands(
     assert sections(wrong)["Rows that differ (1 row)"] == {"r, B00TEST001": "total_clicks: source 50, Postgres 7"}
     assert "The daily check (sqp_restatements) sums it again." in wrong.advice
     # the quarter is compared with its weeks, not with the month that somebody changed
-    assert prove(date(2026, 10, 1), SyncType.QUARTERLY).verdict.exit_code == 0
+    assert " equals the sum of its weeks, " in prove(date(2026, 10, 1), SyncType.QUARTERLY).answer
+
+
+def test_a_sum_that_lacks_weeks_which_are_due_is_not_proved_and_names_them(
+    stages: Stages, landing: Landing, prove: Prove
+) -> None:
+    landing.land(*(report_row("q", week=week) for week in WEEKS[:2]))
+    for week in WEEKS[:2]:
+        stages.sync(week)
+    quarter = prove(date(2026, 10, 1), SyncType.QUARTERLY)
+    assert quarter.verdict.exit_code == 2
+    assert quarter.answer == (
+        "quarterly 2026-10-01..2026-12-31 equals the sum of its weeks, but only 2 of 13 weeks are synced; "
+        "missing: 2026-10-04, 2026-10-11, 2026-10-18, 2026-10-25"
+    )
+    assert quarter.advice == (
+        "To publish what is missing, trigger sqp_weekly_sync with period start 2026-10-04, 2026-10-11, 2026-10-18, "
+        "2026-10-25."
+    )
 
 
 def test_a_month_that_equals_its_weeks_is_not_proved_while_one_of_them_is_overwritten(
     stages: Stages, landing: Landing, prove: Prove
 ) -> None:
-    landing.land(report_row("q"))
-    stages.sync(WEEK)
-    stages.query("update weekly_summary set total_clicks = 7")
+    landing.land(*(report_row("q", week=week) for week in WEEKS[:2]))
+    for week in WEEKS[:2]:
+        stages.sync(week)
+    stages.query("update weekly_summary set total_clicks = 7 where period_start = '2026-11-08'")
     for first_day, sync_type in ((NOVEMBER, SyncType.MONTHLY), (date(2026, 10, 1), SyncType.QUARTERLY)):
         proof = prove(first_day, sync_type)
-        assert proof.answer.endswith(" equals the sum of its weeks, but week 2026-11-08 is overwritten")
+        assert " equals the sum of its weeks, but only 1 of " in proof.answer
+        assert "overwritten: 2026-11-08" in proof.answer
         assert "sqp prove weekly 2026-11-08" in proof.advice
         assert proof.verdict.exit_code == 2
         (weeks,) = [lines for title, lines in sections(proof).items() if title.startswith("Weeks of ")]
         assert weeks["2026-11-08..2026-11-14"] == "overwritten: sqp prove weekly 2026-11-08"
     stages.sync(WEEK)
     assert prove(NOVEMBER, SyncType.MONTHLY).verdict.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("first_day", "says", "advice"),
+    [
+        (date(2027, 1, 3), "it is not over before 2027-01-10", "sqp_weekly_sync syncs it on 2027-01-14."),
+        (date(2026, 11, 22), "it is not over before 2026-11-29", "sqp_weekly_sync syncs it on 2026-12-03."),
+    ],
+)
+def test_a_week_that_is_not_over_yet_says_when_it_is(first_day: date, says: str, advice: str, prove: Prove) -> None:
+    proof = prove(first_day)
+    assert proof.verdict.exit_code == 2
+    assert proof.answer.endswith(f"could not be proved: {says}, so there is nothing to prove yet.")
+    assert proof.advice == f"{advice} Prove it then."
+
+
+def test_a_week_that_is_over_but_not_due_yet_says_when_it_is(stages: Stages, landing: Landing, prove: Prove) -> None:
+    week = Prover(stages.settings, Asked(SyncType.WEEKLY, WEEK), datetime(2026, 11, 18, 23, tzinfo=UTC))
+    assert "it is not due before 2026-11-19" in week.prove().answer
+    assert "it is not published" in prove().answer
 
 
 def test_amazons_own_month_is_shown_beside_the_weeks_and_no_difference_is_made_of_it(
@@ -484,8 +527,9 @@ def test_who_interrupts_a_proof_leaves_no_snapshot_and_no_job_that_runs(
 def test_a_month_that_is_summed_is_proved_without_bigquery(
     stages: Stages, landing: Landing, prove: Prove, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    landing.land(report_row("q"))
-    stages.sync(WEEK)
+    landing.land(*(report_row("q", week=week) for week in WEEKS[:2]))
+    for week in WEEKS[:2]:
+        stages.sync(week)
     monkeypatch.setenv(
         "AIRFLOW_CONN_SQP_BIGQUERY",
         '{"conn_type": "gcpbigquery", "extra": {"project": "sqp-demo", "is_anonymous": true,'
@@ -540,8 +584,9 @@ def test_a_newer_snapshot_that_is_published_meanwhile_is_not_called_a_difference
 def test_a_proof_works_through_a_pooler(
     stages: Stages, landing: Landing, prove: Prove, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    landing.land(report_row("q"))
-    stages.sync(WEEK)
+    landing.land(*(report_row("q", week=week) for week in WEEKS[:2]))
+    for week in WEEKS[:2]:
+        stages.sync(week)
     with pooled(stages.dsn) as dsn:
         monkeypatch.setenv("AIRFLOW_CONN_SQP_POSTGRES", connection_to(dsn))
         assert prove(query="q").verdict.exit_code == 0

@@ -21,7 +21,7 @@ from sqp_provider.core.proof import (
     buckets_to_read,
     compare,
 )
-from sqp_provider.core.standing import Known
+from sqp_provider.core.standing import Known, NothingToProve, refuse_unless_text
 
 WEEK = Period.starting(SyncType.WEEKLY, date(2026, 11, 8))
 DAGS = ("sqp_weekly_sync", "sqp_restatements")
@@ -92,6 +92,29 @@ def test_a_question_is_read_as_the_target_keeps_its_keys() -> None:
     assert asked.key == ("wireless mouse", "B00A")
     assert str(asked) == 'query "wireless mouse", ASIN B00A'
     assert Asked(SyncType.WEEKLY, date(2026, 11, 8), asin="B00A").key is None
+
+
+def test_only_what_the_source_takes_for_white_space_becomes_a_space() -> None:
+    folded = "\t\n\x0b\x0c\r\x85\u00a0\u1680\u2003\u2028\u2029\u202f\u205f\u3000"
+    kept = "\x1c\x1d\x1e\x1f\u200b\u180e"
+    for character in folded:
+        assert Asked(SyncType.WEEKLY, date(2026, 11, 8), f"a{character} b").as_stored().query == "a b"
+    for character in kept:
+        query = f"{character}a{character}b"
+        assert Asked(SyncType.WEEKLY, date(2026, 11, 8), query).as_stored().query == query
+
+
+@pytest.mark.parametrize(
+    ("query", "asin", "says"),
+    [
+        ("a\udcffb", None, "the query a\\udcffb is no text, because it is not UTF-8."),
+        (None, "B\0", "the ASIN B\\x00 is no text, because it has the character U+0000."),
+    ],
+)
+def test_what_no_row_can_have_is_refused(query: str | None, asin: str | None, says: str) -> None:
+    with pytest.raises(NothingToProve) as refused:
+        refuse_unless_text(Asked(SyncType.WEEKLY, date(2026, 11, 8), query, asin))
+    assert says in str(refused.value)
 
 
 AS_PUBLISHED, OTHER, THIRD = Side("source", 2, 7), Side("source", 2, 8), Side("source", 3, 9)

@@ -6,9 +6,9 @@ import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from sqp_provider.core.period import Period, SyncType
+from sqp_provider.core.period import SyncType
 from sqp_provider.core.proof import NOTHING, Asked, Difference, DifferingRow, Side, Verdict
-from sqp_provider.core.proof_evidence import Evidence, doubted, of_doubted, of_evidence, of_weeks
+from sqp_provider.core.proof_evidence import Evidence, of_evidence, of_history
 from sqp_provider.core.proof_report import Line, Proof, Section, answer, as_json, differing, unproved, value
 from sqp_provider.core.standing import Known
 
@@ -115,23 +115,19 @@ def test_verdict_and_reason_are_shown_where_the_view_has_them() -> None:
     ]
 
 
-def test_the_weeks_of_a_feed_are_proved_with_its_name() -> None:
-    month = Period.starting(SyncType.MONTHLY, date(2026, 11, 1))
-    week = Period.starting(SyncType.WEEKLY, date(2026, 11, 8))
-    (line,) = of_weeks(month, [week], {week.first_day: "synced"}, "acme_us").lines
-    assert line == Line("2026-11-08..2026-11-14", "synced: sqp prove weekly 2026-11-08 --feed acme_us")
-
-
-def test_a_sum_of_a_doubted_week_says_which_and_how_it_is_proved() -> None:
-    days = [date(2026, 11, day) for day in (1, 8, 15, 22)]
-    weeks = doubted(dict(zip(days, ("synced", "overwritten", "deleted", "failed"), strict=True)))
-    month = Period.starting(SyncType.MONTHLY, date(2026, 11, 1))
-    assert of_doubted(month, weeks, "acme_us") == (
-        "monthly 2026-11-01..2026-11-30 equals the sum of its weeks, but week 2026-11-08 is overwritten, "
-        "week 2026-11-22 is failed",
-        "Prove what it is summed from: sqp prove weekly 2026-11-08 --feed acme_us; "
-        "sqp prove weekly 2026-11-22 --feed acme_us",
-    )
+def test_what_changed_a_row_names_its_figures_before_who_published_it() -> None:
+    before = {"updated_at": "2026-11-18", "avg_ctr": 0.5, "sync_log_id": 1, "total_clicks": 51}
+    after = {"updated_at": "2026-11-19", "avg_ctr": 0.4, "sync_log_id": 2, "total_clicks": 50}
+    change = {"change": "updated", "before": before, "after": after, "version": 7, "sync_log_id": 2, "is_healing": True}
+    change |= {"changed_at": datetime(2026, 11, 19, 6, tzinfo=UTC), "changed_by": None}
+    (section,) = of_history(Evidence(Known({}, {}), histories={("q", "B000000001"): [change]}))
+    assert section.lines == [
+        Line(
+            "2026-11-19 06:00:00 UTC",
+            "updated by publish 7 of sync 2, which healed it: total_clicks 51 → 50, avg_ctr 0.5 → 0.4, "
+            "updated_at 2026-11-18 → 2026-11-19, sync_log_id 1 → 2",
+        )
+    ]
 
 
 def test_a_feed_that_differs_is_not_hidden_by_one_that_could_not_be_proved() -> None:
