@@ -6,28 +6,40 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from sqp_provider import __version__
 from sqp_provider.commands.arguments import DONE, FAILED
 from sqp_provider.commands.delete_feed import add_delete_feed
 from sqp_provider.commands.doctor import add_doctor
 from sqp_provider.commands.migrate import add_migrate, add_take_over
+from sqp_provider.commands.output import lasting_output
 from sqp_provider.commands.prove import add_prove
-from sqp_provider.core.errors import SyncError
+from sqp_provider.core.errors import REPORT_IT, SyncError, to_a_person, unforeseen
 from sqp_provider.landings.command import add_landings
 from sqp_provider.revisions import MigrationError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand and return its exit code."""
-    asked = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    failed = FAILED
     try:
-        return asked.run(asked) or DONE
+        with lasting_output():
+            asked = _parser().parse_args(arguments)
+            failed = asked.failed
+            logging.basicConfig(level=logging.INFO, format="%(message)s")
+            logging.getLogger("alembic").setLevel(logging.WARNING)
+            return asked.run(asked) or DONE
     except (MigrationError, SyncError) as error:
-        print(error, file=sys.stderr)
-        return FAILED
+        _complain(to_a_person(str(error)))
+    except Exception as error:
+        _complain(f"{unforeseen('the command', error)}. {REPORT_IT}")
+    return failed
+
+
+def _complain(text: str) -> None:
+    with suppress(OSError):  # the exit code says the same
+        print(text, file=sys.stderr, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -39,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         "'sqp prove' has its own: see its --help.",
     )
     parser.add_argument("--version", action="version", version=f"airflow-provider-sqp {__version__}")
+    parser.set_defaults(failed=FAILED)
     commands = parser.add_subparsers(required=True, metavar="command")
     add_migrate(commands)
     add_take_over(commands)

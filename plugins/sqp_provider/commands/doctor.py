@@ -10,6 +10,7 @@ from typing import Any
 from sqp_provider.commands.arguments import DONE, FAILED, add_config, add_feeds, configured_or_of_the_dags
 from sqp_provider.commands.connections import beside_airflow
 from sqp_provider.core.doctor import Finding, Verdict, as_json, as_table, has_failed
+from sqp_provider.core.errors import ConnectionMissing
 from sqp_provider.core.feeds import Feeds
 
 
@@ -46,16 +47,19 @@ def _doctor(asked: argparse.Namespace) -> int:
 
 
 def _propose(asked: argparse.Namespace) -> int:
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
     from sqp_provider.doctor import PATIENCE_SECONDS
     from sqp_provider.hooks.bigquery import SqpBigQueryHook
     from sqp_provider.source.survey import Survey
 
-    survey = Survey(
-        SqpBigQueryHook(asked.conn_id, retry_seconds=PATIENCE_SECONDS),
-        asked.table,
-        asked.maximum_bytes,
-        datetime.now(UTC).date(),
-    )
+    try:
+        hook = SqpBigQueryHook(asked.conn_id, retry_seconds=PATIENCE_SECONDS)
+    except AirflowNotFoundException as error:
+        raise ConnectionMissing(
+            f"{error}. Nothing was changed. Create the connection in Airflow, or name another with --conn-id."
+        ) from error
+    survey = Survey(hook, asked.table, asked.maximum_bytes, datetime.now(UTC).date())
     print(survey.report(), end="")
     return FAILED if survey.problems else DONE
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from datetime import date
 from typing import Any
 
@@ -34,20 +33,15 @@ def add_prove(commands: Any) -> None:
     add_config(prove)
     add_feeds(prove)
     prove.add_argument("--json", action="store_true", help="print the report as JSON")
-    prove.set_defaults(run=_prove)
+    prove.set_defaults(run=_prove, failed=Verdict.UNPROVED.exit_code)
 
 
 def _prove(asked: argparse.Namespace) -> int:
     question = Asked(SyncType(asked.sync_type), asked.period_start, asked.query, asked.asin)
     with beside_airflow("sqp_provider.proof"):
-        try:
-            feeds = configured_or_of_the_dags(asked)
-            chosen = [None] if feeds.is_single else feeds.chosen(asked.feed)
-            if feeds.is_single:
-                feeds.chosen(asked.feed)
-        except InvalidSettings as error:
-            print(error, file=sys.stderr)
-            return Verdict.UNPROVED.exit_code
+        feeds = configured_or_of_the_dags(asked)
+        named = feeds.chosen(asked.feed)
+        chosen = [None] if feeds.is_single else named
         proofs = []
         for name in chosen:
             proofs.append(_proof(feeds, name, question))

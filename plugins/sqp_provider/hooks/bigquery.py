@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any, TypeVar, cast
 
 from airflow.providers.google.cloud.hooks.bigquery import BigQueryHook
+from airflow.sdk.exceptions import AirflowException
 from google.api_core import exceptions as google_errors
 from google.api_core.client_options import ClientOptions
 from google.cloud import bigquery
@@ -18,8 +19,11 @@ from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 from sqp_provider.core.errors import SourceUnreachable, SourceUnusable
 from sqp_provider.core.source_settings import SourceSettings
 from sqp_provider.core.table_facts import TableFacts
-from sqp_provider.hooks.bigquery_errors import explained, is_missing
+from sqp_provider.hooks.bigquery_errors import explained, is_missing, said_by
 from sqp_provider.hooks.bigquery_storage import anonymous_storage_client, storage_client
+
+_UNREADABLE = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
+"""What a key's file may raise."""
 
 _TYPES = {date: "DATE", str: "STRING", bool: "BOOL", int: "INT64"}
 
@@ -75,6 +79,19 @@ class SqpBigQueryHook(BigQueryHook):
     def project_id(self) -> str:
         """The project of the settings, else that of the connection."""
         return self.project or super().project_id
+
+    def get_credentials_and_project_id(self) -> tuple[Any, str | None]:
+        """Return credentials and project of the connection.
+
+        :raises SourceUnusable: its key is no key, or the key's file cannot be read.
+        """
+        try:
+            return super().get_credentials_and_project_id()
+        except (AirflowException, ValueError, LookupError, TypeError, *_UNREADABLE) as error:
+            raise SourceUnusable(
+                f"the key of connection {self.gcp_conn_id} cannot be used: {said_by(error)}. The target is unchanged. "
+                "Correct Keyfile JSON or Keyfile Path of the connection; a file has to be where this runs."
+            ) from error
 
     def get_client_options(self, api_endpoint_override: str | None = None) -> ClientOptions:
         """Return the options with the connection's own ``api_endpoint``, if it has one."""
