@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from datetime import date, timedelta
 
@@ -57,7 +58,8 @@ class Demo(Runs):
     def prove(self, week: date) -> None:
         """Prove a figure, change it by hand, and prove it again before and after the daily check has healed it."""
         (figure,) = self.report.query("one_figure", period_start=week)
-        self.report.say(f'sqp prove weekly {week} --query "{figure["query"]}" --asin {figure["asin"]}')
+        command = ["sqp", "prove", "weekly", str(week), "--query", figure["query"], "--asin", figure["asin"]]
+        self.report.say(printable(shlex.join(command)))
         self.proof(week, figure, expected=0)
         self.report.query("change_figure", period_start=week, **figure)
         self.report.say("Somebody adds a click to it by hand")
@@ -102,6 +104,7 @@ def main() -> int:
         return 1
     count = len(demo.syncs) + several.sync_count
     print(f'\n{count} syncs, all completed. To query the data: . .dev/env, then psql "$SQP_POSTGRES_DSN".')
+    print("To prove a figure again: . .dev/env, then the command sqp prove that is printed above.")
     print("make up starts Airflow on this data and prints the address of its page SQP sync.")
     print("PostgreSQL and the BigQuery emulator keep running; make down stops them.")
     return 0

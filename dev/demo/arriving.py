@@ -8,7 +8,7 @@ from dev.demo.runs import Runs
 from dev.sample_data.market import Market
 from dev.sample_data.source import SampleSource
 
-FIRST_PERCENT = 12
+FIRST_ASINS = 4
 
 
 def newest_week(today: date) -> date:
@@ -19,10 +19,10 @@ def newest_week(today: date) -> date:
 def show_arriving_week(runs: Runs, source: SampleSource) -> None:
     """Land a few ASINs of the newest week and sync it, then land the others, and check on three days."""
     market, week = Market(), newest_week(datetime.now(UTC).date())
-    late = market.asins - market.asins * FIRST_PERCENT // 100
+    late = market.asins - FIRST_ASINS
     runs.report.query("forget_week", week=week)
     runs.report.query("give_time", days=1)
-    runs.report.say(f"{FIRST_PERCENT} % of the ASINs of week {week} arrive")
+    runs.report.say(f"{FIRST_ASINS} of {market.asins} ASINs of week {week} arrive")
     source.land_weeks(market, week, late_asins=late)
     runs.sync("weekly", week, "first")
     _say_answer(runs, week)

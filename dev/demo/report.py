@@ -20,11 +20,11 @@ class Report:
     def __init__(self, dsn: str, schema: str) -> None:
         self.dsn = dsn
         self.schema = schema
-        self.console = Console(width=130, highlight=False)
+        self.console = Console(width=120, highlight=False)
 
     def say(self, line: str) -> None:
         """Print a line."""
-        self.console.print(line)
+        self.console.print(line, soft_wrap=True)  # a command that is printed has to be one line
 
     def query(self, name: str, **values: Any) -> list[dict[str, Any]]:
         """Run one of the queries."""

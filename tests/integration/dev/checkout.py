@@ -108,7 +108,9 @@ class Made:
 
 
 def bare_environment() -> dict[str, str]:
-    return {"PATH": os.environ["PATH"].replace(f"{ROOT}/.venv/bin:", ""), "HOME": os.environ.get("HOME", "/")}
+    ours = (str(ROOT / ".venv" / "bin"), str(ROOT / ".dev" / "bin"))
+    path = ":".join(folder for folder in os.environ["PATH"].split(":") if folder not in ours)
+    return {"PATH": path, "HOME": os.environ.get("HOME", "/")}
 
 
 @contextmanager

@@ -51,6 +51,14 @@ def test_sourcing_the_environment_twice_changes_nothing_more(checkout: Checkout)
     assert checkout.variable("AIRFLOW_HOME") == f"{checkout.state}/airflow"
 
 
+def test_the_command_sqp_works_in_every_folder_and_finds_connections_and_configuration(checkout: Checkout) -> None:
+    assert checkout.sourced("cd / && command -v sqp") == f"{checkout.state}/bin/sqp\n"
+    proof = checkout.sourced('cd / && sqp prove weekly 2026-11-08 --query "wireless mouse" 2>&1 || echo "exit code $?"')
+    assert proof.startswith("weekly 2026-11-08..2026-11-14 could not be proved: ")
+    assert "sqp_migrate" in proof  # it has found the configuration and the target, which is not migrated yet
+    assert proof.endswith("exit code 2\n")
+
+
 def test_a_machine_without_a_psql_finds_postgresqls_own(checkout: Checkout) -> None:
     own = checkout.sourced('"${PATH##*:}/psql" -At "$SQP_POSTGRES_DSN" -c "select current_database()"')
     assert own == "sqp\n"
