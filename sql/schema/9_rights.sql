@@ -135,7 +135,18 @@ as $$
 $$;
 
 
--- The statements that leave the functions to these roles. Whoever was granted the weeks by hand may call what readers
+-- The tables and views of figures, which somebody may have granted one by one. The views call functions.
+create or replace function pg_temp.figures_relations() returns setof regclass
+language sql
+stable
+as $$
+    select target_table::regclass from period_type
+    union all
+    select to_regclass(sync_type || '_' || key) from period_type, unnest('{query,asin}'::text[]) as key
+$$;
+
+
+-- The statements that leave the functions to these roles. Whoever was granted some figures by hand may call what readers
 -- call. From any other function all grants go, also those that default privileges have made.
 create or replace function pg_temp.close_functions(p_writer regrole, p_reader regrole) returns setof text
 language sql
@@ -156,13 +167,13 @@ as $$
     from pg_temp.our_functions()
     where p_reader is not null and for_readers
     union all
-    select format('grant execute on function %s to %s', function, held.grantee::regrole)
-    from pg_temp.our_functions(), pg_class as weeks, aclexplode(weeks.relacl) as held
+    select distinct format('grant execute on function %s to %s', function, held.grantee::regrole)
+    from pg_temp.our_functions(), pg_temp.figures_relations() as relation, pg_class as c, aclexplode(c.relacl) as held
     where
         for_readers
-        and weeks.oid = 'weekly_summary'::regclass
+        and c.oid = relation
         and held.privilege_type = 'SELECT'
-        and held.grantee not in (0, weeks.relowner, owner)
+        and held.grantee not in (0, c.relowner, owner)
 $$;
 
 
@@ -203,4 +214,5 @@ $$;
 
 drop function
     pg_temp.own_role, pg_temp.make_role, pg_temp.table_of_theirs, pg_temp.our_relations, pg_temp.our_functions,
-    pg_temp.is_for_readers, pg_temp.hand_over, pg_temp.let_read, pg_temp.close_functions, pg_temp.execute_all;
+    pg_temp.is_for_readers, pg_temp.hand_over, pg_temp.let_read, pg_temp.figures_relations, pg_temp.close_functions,
+    pg_temp.execute_all;

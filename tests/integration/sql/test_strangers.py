@@ -170,6 +170,23 @@ def test_whoever_reads_the_weeks_calls_what_readers_call(committing: Connection,
         assert len(connection.execute("select * from sqp.check_data_freshness()").fetchall()) == 3
 
 
+def test_whoever_was_granted_a_single_view_of_sums_reads_it_and_nothing_more(
+    committing: Connection, database: str, login: Login
+) -> None:
+    committing.execute(WEEK)
+    dashboard = login()
+    committing.execute(
+        f"grant usage on schema sqp to {name_of(dashboard)};"
+        f" grant select on quarterly_summary, quarterly_asin to {name_of(dashboard)}"
+    )
+    migrate(database)
+    with psycopg.connect(dashboard, autocommit=True) as connection:
+        (row,) = connection.execute("select asin, total_clicks, avg_ctr from sqp.quarterly_asin").fetchall()
+        assert row[:2] == ("B000000001", 7)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="weekly_summary"):
+            connection.execute("select from sqp.weekly_summary")
+
+
 def test_a_schema_in_which_everybody_may_create_is_refused(committing: Connection, database: str) -> None:
     committing.execute("grant create on schema sqp to public")
     with pytest.raises(
