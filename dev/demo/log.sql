@@ -1,7 +1,7 @@
 select
     id as sync,
     sync_type as type,
-    period_start::text || ' – ' || to_char(period_end, 'MM-DD') as period,
+    period_start::text as period,
     sync_status as status,
     coalesce(sync_metadata ->> 'outcome', '') as outcome,
     records_processed as processed,

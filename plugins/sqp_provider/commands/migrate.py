@@ -10,7 +10,7 @@ from typing import Any
 from sqp_provider import together
 from sqp_provider.commands.arguments import DONE, FAILED, add_database, add_feeds, configured
 from sqp_provider.commands.connections import airflow_of, dsns_of, refuse_several_connections
-from sqp_provider.core.errors import InvalidSettings, SyncError
+from sqp_provider.core.errors import InvalidSettings, SyncError, to_a_person
 from sqp_provider.core.feeds import Feeds
 from sqp_provider.core.ownership import Owner
 from sqp_provider.core.settings import Settings
@@ -96,7 +96,7 @@ def _migrate_several(feeds: Feeds, asked: argparse.Namespace) -> int:
     def say(what: str, error: object) -> None:
         nonlocal failed
         failed = True
-        print(f"{what}: {error}", file=sys.stderr)
+        print(f"{what}: {to_a_person(str(error))}", file=sys.stderr)
 
     dsns, unknown = _dsns(feeds, chosen, asked.dsn)
     for name in chosen:
