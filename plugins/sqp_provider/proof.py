@@ -79,7 +79,7 @@ class Prover:
             return unproved(name, why, advice, feed)
         except AirflowNotFoundException as error:
             return unproved(name, f"{error}.", "Create the connection in Airflow, or correct conn_id.", feed)
-        except Exception as error:  # an exit code of its own would say that the period differs
+        except Exception as error:  # if it passed, the task or command would end as if the period differed
             log.exception("The proof of %s broke", name)
             return unproved(name, f"{unforeseen('the proof', error)}.", REPORT_IT, feed)
 

@@ -44,8 +44,8 @@ class Output:
         except OSError as error:
             self._write_to_nowhere()
             raise OutputLost(
-                f"standard output cannot be written: {error}. Nobody has seen the end of what this command says. Make "
-                "room or write to another place, then repeat the command."
+                f"standard output cannot be written: {error}. The end of what this command says is lost. Make room or "
+                "write to another place, then repeat the command."
             ) from error
 
     def _write_to_nowhere(self) -> None:
