@@ -16,6 +16,7 @@ WEEKS = 8
 """How many weeks of each feed the matrix shows."""
 
 LONGEST_WHY = 240
+EXPECTED = frozenset({"arriving", "not yet", "running", "derived", "unknown"})
 NAMED = 5
 """How many feeds the sentence names."""
 
@@ -24,6 +25,7 @@ class FeedHeadline(Headline):
     """The answer for one type, with the period's status in ``period_status``."""
 
     status: str = Field(description="how the period stands, as in `periods`")
+    standing: str = Field(description="the same, but arriving, late, unknown or not yet where it is not complete")
 
 
 class FeedRow(Row):
@@ -43,6 +45,20 @@ class FeedRow(Row):
     last_sync_at: Moment | None = Field(default=None, description="when that run finished, or started")
     bytes_processed: int | None = Field(default=None, description="what BigQuery read for its runs of the last 30 days")
     problem: Problem | None = Field(default=None, description="why it cannot be read")
+
+    @property
+    def standing(self) -> str:
+        """How its newest due week stands, in the page's word."""
+        return self.headlines[0].standing if self.headlines else self.status
+
+    @property
+    def is_alarming(self) -> bool:
+        """Whether it is marked in red. What arrives, runs, or is too new to be judged, needs nobody."""
+        if self.problem or self.stale_tables:
+            return True
+        return self.needs_a_look and any(
+            line.verdict != "yes" and line.standing not in EXPECTED for line in self.headlines
+        )
 
 
 def feed_row(
@@ -83,7 +99,8 @@ def unreadable(feed: str, problem: Problem, status: str = "not readable") -> Fee
 
 
 def _with_status(line: Headline, found: PeriodStatus | None) -> FeedHeadline:
-    return FeedHeadline(**line.model_dump(), status=found.status if found else "missing")
+    status, standing = (found.status, found.standing) if found else ("missing", "missing")
+    return FeedHeadline(**line.model_dump(), status=status, standing=standing)
 
 
 def _is_bad(line: FeedHeadline, found: PeriodStatus | None) -> bool:
@@ -102,7 +119,7 @@ def _why(
         error = period.last_error if period and line.status == "failed" else None
         return error or f"{line.answer} {line.reason}"
     for table in stale:
-        newest = f"its newest day is {table.newest_day}" if table.newest_day else "it has no period that is over"
+        newest = f"its newest day is {table.newest_day}" if table.newest_day else "it has no finished period yet"
         return f"{table.table_name} is stale: {newest}; {table.days_allowed} days are allowed."
     return None
 
@@ -143,7 +160,7 @@ def verdict(rows: Sequence[FeedRow]) -> str:
     """
     if not rows:
         return "There is no feed that you may read."
-    bad = [f"{row.feed} ({row.status})" for row in rows if not row.is_trusted]
+    bad = [f"{row.feed} ({row.standing})" for row in rows if not row.is_trusted]
     good = len(rows) - len(bad)
     what = "1 feed" if len(rows) == 1 else f"{len(rows)} feeds"
     how_many = ("The feed" if len(rows) == 1 else f"All {what}") if not bad else f"{good} of {what}"

@@ -90,6 +90,13 @@ class PeriodStatus(Row):
     trusted: bool = Field(description="whether its figures can be trusted")
     why: str | None = Field(description="why, in a sentence")
 
+    @property
+    def standing(self) -> str:
+        """The page's word for it: what is not complete is called arriving, late, unknown or not yet, not synced."""
+        if self.status == "synced" and not self.trusted and self.verdict in ("arriving", "late", "unknown"):
+            return self.verdict
+        return "not yet" if (self.status, self.verdict) == ("missing", "not yet") else self.status
+
 
 class Failure(Row):
     """A run that failed."""

@@ -29,16 +29,20 @@ from sqp_provider.status.filters import (
     SyncLogId,
 )
 from sqp_provider.status.matrix import find_run, matrix
+from sqp_provider.status.needs import needs
 from sqp_provider.status.panels import headlines, newest_periods, overview_lines, sync_detail
 from sqp_provider.status.queries import StatusReader, reading
 from sqp_provider.status.templates import FOLDER, STATIC, render
-from sqp_provider.status.timeline import timeline
+from sqp_provider.status.timeline import incomplete, timeline
 
 feed_router = APIRouter(default_response_class=Response)
 """The pages of one feed, at ``/`` or, where there are several, at ``/feeds/acme_us/``."""
 
 router = APIRouter(default_response_class=Response)
 """The other pages."""
+
+SHOWN_SYNCS = 25
+"""How many syncs a page of the history has; as JSON it has more."""
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 """The methods of ``nothing``, so that a wrong method is refused only after the login. HEAD arrives as GET."""
@@ -73,14 +77,15 @@ def show_overview(request: Request, settings: Settings, asked: OverviewFilter) -
         periods, freshness = reader.periods(PeriodFilter()), reader.freshness()
         latest, failures = reader.latest(), reader.failures()
         lately, measures = reader.story.lately(), reader.story.measures(charted)
+    lines = headlines(settings, periods)
     return render(
         request,
         "overview.html.j2",
-        lines=overview_lines(headlines(settings, periods), periods),
+        lines=overview_lines(lines, periods),
         newest=newest_periods(periods),
-        late=[row for row in periods if row.verdict == "late"],
+        needs=needs(settings, lines, periods, freshness),
         lately=lately,
-        timeline=timeline(charted, measures),
+        timeline=timeline(charted, measures, incomplete(periods, charted)),
         runs=any(row.status == "running" for row in periods),
         periods=periods,
         freshness=freshness,
@@ -93,7 +98,7 @@ def show_overview(request: Request, settings: Settings, asked: OverviewFilter) -
 def history(request: Request, settings: Chosen, asked: Annotated[HistoryFilter, Query()]) -> Response:
     """Show the runs that match the filter."""
     with reading(settings.target) as reader:
-        found, dags = reader.history(asked), reader.dags()
+        found, dags = reader.history(asked, SHOWN_SYNCS), reader.dags()
     drawn = [charts.durations(found.rows), charts.processed(found.rows)]
     runs = any(row.sync_status == "started" for row in found.rows)
     return render(request, "history.html.j2", found=found, asked=asked, dags=dags, charts=drawn, runs=runs)

@@ -36,7 +36,7 @@ def overview_lines(
     return [(line, found.get((line.sync_type, line.period_start))) for line in lines]
 
 
-NEWEST = {SyncType.WEEKLY: 6, SyncType.MONTHLY: 2, SyncType.QUARTERLY: 1}
+NEWEST = {SyncType.WEEKLY: 4, SyncType.MONTHLY: 2, SyncType.QUARTERLY: 1}
 """Of how many periods the overview says whether they are complete."""
 
 

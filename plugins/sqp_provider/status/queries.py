@@ -67,12 +67,12 @@ class StatusReader:
         """Return the newest failed runs."""
         return self._rows(Failure, "failures", rows=FAILURES)
 
-    def history(self, asked: HistoryFilter) -> HistoryPage:
+    def history(self, asked: HistoryFilter, rows: int = PAGE_ROWS) -> HistoryPage:
         """Return a page of the runs that match the filter."""
-        values = asked.model_dump(exclude={"type"}) | {"sync_type": asked.type, "rows": PAGE_ROWS + 1}
-        rows = self._rows(HistoryRow, "history", **values)
-        shown = rows[:PAGE_ROWS]
-        return HistoryPage(rows=shown, next_before=shown[-1].sync_log_id if len(rows) > PAGE_ROWS else None)
+        values = asked.model_dump(exclude={"type"}) | {"sync_type": asked.type, "rows": rows + 1}
+        found = self._rows(HistoryRow, "history", **values)
+        shown = found[:rows]
+        return HistoryPage(rows=shown, next_before=shown[-1].sync_log_id if len(found) > rows else None)
 
     def dags(self) -> list[str]:
         """Return the Dags that have runs in the log."""

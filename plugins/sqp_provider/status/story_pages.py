@@ -26,11 +26,15 @@ from sqp_provider.status.story_filters import (
 from sqp_provider.status.story_models import Change, Found
 from sqp_provider.status.story_panels import period_detail, prove_command, row_detail
 from sqp_provider.status.templates import render
+from sqp_provider.status.view import answer_about
 
 feed_router = APIRouter(default_response_class=Response)
 """The pages of one feed, at ``/search`` or, where there are several, at ``/feeds/acme_us/search``."""
 
 BATCH = 1000
+
+SHOWN_CHANGES = 10
+"""How many changed rows a page shows; as JSON it has more."""
 
 
 @feed_router.get("/period/{sync_type}/{period_start}", response_model=None)
@@ -40,11 +44,13 @@ def period(request: Request, settings: Chosen, period: Named, asked: Annotated[V
         detail = period_detail(reader, period, asked)
         version = asked.model_copy(update={"version": detail.version})
         shown = ChangesFilter(**version.model_dump())
-        changes = reader.story.changes(period, shown) if detail.version or asked.by else None
+        changes = reader.story.changes(period, shown, SHOWN_CHANGES) if detail.version or asked.by else None
+    line = answer_about(period, detail.period)
     return render(
         request,
         "period.html.j2",
         period=period,
+        line=line.model_copy(update={"todo": line.todo and settings.worded(line.todo)}),
         detail=detail,
         changes=changes,
         asked=asked,
@@ -59,7 +65,9 @@ def row(request: Request, settings: Chosen, period: Named, asked: Annotated[KeyF
     """Show a row of a period, and each change of it."""
     with reading(settings.target) as reader:
         detail = row_detail(reader, settings, period, asked)
-    return render(request, "row.html.j2", period=period, detail=detail, asked=asked)
+        found = reader.story.period(period)
+    line = answer_about(period, found)
+    return render(request, "row.html.j2", period=period, detail=detail, asked=asked, line=line, found=found)
 
 
 @feed_router.get("/period/{sync_type}/{period_start}/changes", response_model=None)

@@ -56,6 +56,7 @@ def environment() -> Environment:
         "seconds": _seconds,
         "size": size,
         "unbroken": _unbroken,
+        "weekday": _weekday,
         "web_address": _web_address,
     }
     found.globals |= {
@@ -128,7 +129,13 @@ def _figure(value: Any) -> str:
 
 
 def _moment(value: datetime | None) -> str:
-    return "–" if value is None else f"{value:%Y-%m-%d %H:%M:%S}"
+    """Return a time on one line, whatever the width is."""
+    return "–" if value is None else Markup(f'<span class="when">{value:%Y-%m-%d %H:%M:%S}</span>')  # noqa: S704
+
+
+def _weekday(value: date | None) -> str:
+    """``_weekday(date(2026, 11, 20)) == "Friday, 2026-11-20"``, in which the date is on one line."""
+    return "–" if value is None else f"{value:%A}, " + _unbroken(str(value))
 
 
 def _seconds(value: float | None) -> str:

@@ -6,12 +6,13 @@ its place, so that texts stand beside the drawing, not in it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
 from pydantic import BaseModel
 
 from sqp_provider.core.period import Period, SyncType
+from sqp_provider.status.models import PeriodStatus
 from sqp_provider.status.story_models import Measured
 
 WIDTH, HEIGHT = 600, 80
@@ -41,6 +42,7 @@ class PeriodBar(BaseModel):
     label: str
     state: str
     is_restated: bool
+    is_incomplete: bool
     period_start: date
 
 
@@ -64,15 +66,27 @@ class Timeline(BaseModel):
     rows: list[Measured]
 
 
-def timeline(sync_type: SyncType, rows: Sequence[Measured]) -> Timeline:
-    """Draw the periods of a type, oldest first. A measure that no period has is left out."""
+def incomplete(periods: Sequence[PeriodStatus], sync_type: SyncType) -> set[date]:
+    """Return the first days of the periods of which more is to come: their figures are lower than they will be."""
+    mine = [row for row in periods if row.sync_type == sync_type]
+    return {row.period_start for row in mine if _is_incomplete(row)}
+
+
+def _is_incomplete(row: PeriodStatus) -> bool:
+    if row.state == "derived":
+        return (row.weeks_published or 0) < (row.weeks_total or 0)
+    return row.verdict in ("arriving", "late") and (row.asins_found or 0) < (row.asins_expected or 0)
+
+
+def timeline(sync_type: SyncType, rows: Sequence[Measured], unfinished: Collection[date] = ()) -> Timeline:
+    """Draw the periods of a type, oldest first; those of ``unfinished`` hollow. A measure that none has is left out."""
     days = _days(sync_type, rows)
     step = WIDTH / max(len(days), FEWEST)
     places = {day: number * step for number, day in enumerate(days)}
     known = [name for name in MEASURES if any(getattr(row, name) is not None for row in rows)]
     return Timeline(
         sync_type=sync_type,
-        parts=[_part(name, rows, places, step) for name in known],
+        parts=[_part(name, rows, places, step, unfinished) for name in known],
         dates=[days[0], days[len(days) // 2], days[-1]] if len(days) >= FEWEST else [],
         rows=list(rows),
     )
@@ -87,28 +101,35 @@ def _days(sync_type: SyncType, rows: Sequence[Measured]) -> list[date]:
     return [day for day in reversed(days) if day >= rows[0].period_start]
 
 
-def _part(name: str, rows: Sequence[Measured], places: Mapping[date, float], step: float) -> Part:
+def _part(
+    name: str, rows: Sequence[Measured], places: Mapping[date, float], step: float, unfinished: Collection[date]
+) -> Part:
     found = [(row, getattr(row, name)) for row in rows if row.period_start in places]
-    values = [value for _, value in found if value is not None]
-    top = _ceiling(max(values, default=0))
-    bars = [_bar(row, name, value, places[row.period_start], step, top) for row, value in found if value is not None]
+    known = [(row, value) for row, value in found if value is not None]
+    top = _ceiling(max((value for _, value in known), default=0))
+    bars = []
+    for row, value in known:
+        is_incomplete = row.period_start in unfinished
+        height = max(round(value / top * HEIGHT, 1), 1)
+        bar = PeriodBar(
+            x=round(places[row.period_start], 1),
+            y=round(HEIGHT + CAP - height, 1),
+            width=round(step * 0.84, 1),
+            height=height,
+            label=_label(row, f"{value:,} {name}", is_incomplete),
+            state=row.state,
+            is_restated=row.times_changed > 0,
+            is_incomplete=is_incomplete,
+            period_start=row.period_start,
+        )
+        bars.append(bar)
     newest = "not known" if not found or found[-1][1] is None else f"{found[-1][1]:,}"
     return Part(title=MEASURES[name], marks=(short(top), short(top / 2), "0"), newest=newest, bars=bars)
 
 
-def _bar(row: Measured, name: str, value: int, x: float, step: float, top: int) -> PeriodBar:
-    height = max(round(value / top * HEIGHT, 1), 1)
+def _label(row: Measured, value: str, is_incomplete: bool) -> str:
     changed = {0: "", 1: ", changed once"}.get(row.times_changed, f", changed {row.times_changed} times")
-    return PeriodBar(
-        x=round(x, 1),
-        y=round(HEIGHT + CAP - height, 1),
-        width=round(step * 0.84, 1),
-        height=height,
-        label=f"{row.period_start} to {row.period_end}: {value:,} {name}{changed}",
-        state=row.state,
-        is_restated=row.times_changed > 0,
-        period_start=row.period_start,
-    )
+    return f"{row.period_start} to {row.period_end}: {value}{changed}{', not complete' if is_incomplete else ''}"
 
 
 def _ceiling(value: int) -> int:

@@ -38,15 +38,20 @@ def headline(sync_type: SyncType, periods: Sequence[PeriodStatus], now: datetime
     """
     due = Period.latest_due(sync_type, now, delay)
     found = next((row for row in periods if row.sync_type == sync_type and row.period_start == due.first_day), None)
+    return answer_about(due, found)
+
+
+def answer_about(period: Period, found: PeriodStatus | None) -> Headline:
+    """Answer for any period; ``found`` is how it stands, None if nothing is known of it."""
     verdict, answer = _answer(found)
     return Headline(
-        sync_type=sync_type,
+        sync_type=period.sync_type,
         verdict=verdict,
-        period_start=due.first_day,
-        period_end=due.last_day,
-        answer=f"The {sync_type.period_type.unit} {due.first_day} to {due.last_day} {answer}.",
+        period_start=period.first_day,
+        period_end=period.last_day,
+        answer=f"The {period.sync_type.period_type.unit} {period.first_day} to {period.last_day} {answer}.",
         reason=_reason(found),
-        todo=_todo(sync_type, found),
+        todo=_todo(period.sync_type, found),
         sync_log_id=_run_of(found),
     )
 
@@ -127,5 +132,7 @@ def period_label(period: PeriodStatus) -> str:
         parts.append(f"published {period.published_at:%Y-%m-%d %H:%M} UTC")
     if period.source_row_count is not None and period.status in ("restated", "missing"):
         parts.append(f"the source had {period.source_row_count:,} rows")
+    if period.standing in ("arriving", "late"):
+        parts.append(f"{period.standing}: {period.asins_found or 0:,} of about {period.asins_expected or 0:,} ASINs")
     dates = f"{period.period_start} to {period.period_end}"
     return f"{SyncType(period.sync_type).period_type.unit} {dates}: {', '.join(parts)}"

@@ -137,6 +137,15 @@ def test_a_check_and_a_whole_sync_are_short_on_a_phone(
         assert opened.page.evaluate("document.documentElement.scrollHeight") < 3 * 844 + 400
 
 
+def test_no_page_is_longer_on_a_phone_than_some_screens(
+    session: BrowserContext, address: str, configured: Path, told: date
+) -> None:
+    with tab(session, address, PHONE) as opened:
+        for path in addresses(told):
+            opened.page.goto(f"{address}{PAGE}{path}")
+            assert opened.page.evaluate("document.documentElement.scrollHeight") < 6 * 844, path
+
+
 def test_the_keyboard_goes_through_a_period_from_the_skip_link_on(desktop: Page, address: str, told: date) -> None:
     desktop.goto(f"{address}{PAGE}/period/weekly/{told}")
     names = []
@@ -218,7 +227,7 @@ def test_a_page_follows_a_running_sync_without_losing_the_readers_place(
     assert (top_of(details), details.get_attribute("open")) == (place, "")
     connection.execute("update sync_log set sync_status = 'completed', completed_at = now() where id = %s", [running])
     expect(desktop.locator("main > p .badge").first).to_have_text("completed")
-    expect(desktop.locator("#refreshing")).to_have_count(0)
+    expect(desktop.locator("#refreshing")).to_be_hidden()
     assert desktop.evaluate("window.sameDocument && document.body.dataset.refresh === undefined")
 
 

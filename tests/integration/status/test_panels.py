@@ -15,6 +15,7 @@ from sqp_provider.core.period import Period, SyncType
 from tests.integration.status.airflow_runs import let_airflow_have
 from tests.integration.status.conftest import PAGE, said
 from tests.integration.status.log_rows import add_sync
+from tests.integration.status.several import make_fresh
 
 FAILURE = {
     "sync_status": "failed",
@@ -43,10 +44,11 @@ def publish(connection: psycopg.Connection[Any], period: Period, **other: Any) -
 
 def test_empty_tables_say_what_to_do(viewer: TestClient) -> None:
     page = viewer.get(f"{PAGE}/").text
-    assert page.count("is missing.") == 3
+    assert page.count("is missing.") == 6  # a card says so, and the list of what needs a person
     assert "No period is known yet. Trigger <code>sqp_weekly_sync</code>" in page
     assert "No sync yet. Unpause or trigger <code>sqp_quarterly_sync</code>" in page
-    assert "No period's last sync failed." in page
+    assert page.count("Check that sqp_weekly_sync is unpaused, or trigger it for this week.") == 2
+    assert "stale" not in page.split('id="failures"')[1].split("</section>")[0]  # the list says it once
     assert "No sync has run yet." in viewer.get(f"{PAGE}/history").text
     assert [row["is_stale"] for row in viewer.get(f"{PAGE}/api/freshness").json()] == [True, True, True]
     assert viewer.get(f"{PAGE}/api/periods").json() == []
@@ -173,6 +175,56 @@ def test_history_is_filtered(viewer: TestClient, connection: psycopg.Connection[
     assert "<option selected>failed</option>" in page
     assert f'aria-label="sync {failed}, weekly 2026-10-04: 12.5 s"' in page
     assert "No sync matches the filter." in viewer.get(f"{PAGE}/history?text=nowhere").text
+
+
+def test_a_page_of_the_history_has_25_syncs_and_as_json_50(
+    viewer: TestClient, connection: psycopg.Connection[Any]
+) -> None:
+    newest = [add_sync(connection) for _ in range(60)][-1]
+    page = viewer.get(f"{PAGE}/history").text
+    assert page.count('<th scope="row">') == 25
+    assert f'rel="next" href="/sqp-sync/history?before={newest - 24}"' in page
+    assert len(viewer.get(f"{PAGE}/api/history").json()["rows"]) == 50
+
+
+def test_nothing_needs_a_person_once_all_newest_periods_are_published(
+    viewer: TestClient, connection: psycopg.Connection[Any]
+) -> None:
+    make_fresh(connection)
+    panel = viewer.get(f"{PAGE}/").text.split('id="failures"')[1].split("</section>")[0]
+    assert "Nothing. No sync failed, nothing is missing or late, and no table is stale." in panel
+    assert "badge" not in panel
+
+
+def test_a_failed_week_that_was_complete_is_not_shown_as_complete_only(
+    viewer: TestClient, connection: psycopg.Connection[Any]
+) -> None:
+    make_fresh(connection)
+    week = newest_due_week()
+    add_sync(
+        connection,
+        period_start=week.first_day,
+        period_end=week.last_day,
+        started_at="now",
+        completed_at="now",
+        **FAILURE,
+    )
+    panel = viewer.get(f"{PAGE}/").text.split('id="complete"')[1].split("</section>")[0]
+    (row,) = (row for row in panel.split("<tr>") if str(week.first_day) in row)
+    assert '<span class="badge failed">failed</span>' in row
+
+
+def test_a_running_sync_does_not_say_that_it_ended_without_checks_or_rejects(
+    viewer: TestClient, connection: psycopg.Connection[Any]
+) -> None:
+    running = add_sync(connection, sync_status="started", completed_at=None)
+    page = viewer.get(f"{PAGE}/sync/{running}").text
+    assert "No checks yet: the stage validate makes them." in page
+    assert "No rejects yet: the stage load lists them." in page
+    connection.execute("update sync_log set sync_status = 'completed', completed_at = now()")
+    page = viewer.get(f"{PAGE}/sync/{running}").text
+    assert "No checks: the sync ended before validate, or the source was unchanged." in page
+    assert "No source row was rejected." in page
 
 
 def test_a_sync_shows_where_every_landed_row_went(viewer: TestClient, connection: psycopg.Connection[Any]) -> None:

@@ -29,7 +29,7 @@ def test_a_search_for_a_query_finds_the_periods_that_have_it(viewer: TestClient,
     ]
     both = viewer.get(f"{PAGE}/search?query=wireless mouse&asin=b00test002").text
     assert "/sqp-sync/period/weekly/2026-11-08/row?query=wireless+mouse&amp;asin=B00TEST002" in both
-    assert "None of the newest 53 weekly periods has this query." in viewer.get(f"{PAGE}/search?query=wireless").text
+    assert "None of the newest 53 weeks has this query." in viewer.get(f"{PAGE}/search?query=wireless").text
     assert viewer.get(f"{PAGE}/api/search?type=monthly&query=wireless mouse").json() == []
 
 

@@ -16,6 +16,7 @@ from sqp_provider.core.period import Period, SyncType
 from sqp_provider.status import story_pages
 from tests.integration.status.conftest import PAGE, said
 from tests.integration.status.log_rows import add_sync
+from tests.integration.status.several import newest_due
 from tests.integration.status.stories import (
     WEEK,
     add_change,
@@ -57,7 +58,9 @@ def test_a_period_says_whether_it_can_be_trusted_and_how_it_was_published(viewer
     page = viewer.get(PAGE + WEEKLY).text
     assert "<title>Week 2026-11-08 to 2026-11-14 – SQP sync</title>" in page
     words = " ".join(said(page).split())
-    assert "Read its figures with care. Late: 2 of about 4 ASINs;" in words
+    assert "with care The week 2026-11-08 to 2026-11-14 is published, but lacks ASINs that it should have." in words
+    assert "Late: 2 of about 4 ASINs;" in words
+    assert "Check in Seller Central whether reports of ASINs are missing." in words
     assert "2 of about 4 (50 %)" in words
     assert "impressions 1,000 → 900 -10.0 %" in words
     assert "purchases 10 → 12 +20.0 %" in words
@@ -138,6 +141,8 @@ def test_a_row_shows_its_figures_its_changes_and_the_command_that_proves_it(
     assert (detail["command"], detail["figures"]["total_clicks"]) == (command, 79)
     gone = viewer.get(f"{PAGE}{WEEKLY}/row?query=anker&asin=B00TEST001").text
     assert "The row is not there any more." in gone
+    assert f'<a href="/sqp-sync{WEEKLY}?version={restated}#story">' in gone
+    assert "with care The week 2026-11-08 to 2026-11-14 is published, but lacks ASINs" in " ".join(said(gone).split())
     assert viewer.get(f"{PAGE}{WEEKLY}/row?query=never&asin=B00TEST001").status_code == 404
 
 
@@ -174,6 +179,20 @@ def test_a_download_of_several_batches_has_every_change_once(
     assert [json.loads(line)["query"] for line in lines] == [f"query {number}" for number in range(5)]
 
 
+def test_a_period_that_is_expected_later_is_called_so_as_on_the_overview(
+    viewer: TestClient, connection: Connection
+) -> None:
+    week = newest_due(SyncType.WEEKLY)
+    without_triggers(connection)
+    publish(connection, week.with_previous(2)[1])
+    add_sync(connection, period_start=week.first_day, period_end=week.last_day, sync_metadata={"outcome": "skipped"})
+    (answer, *_) = viewer.get(f"{PAGE}/api/headlines").json()
+    words = " ".join(said(viewer.get(f"{PAGE}/period/weekly/{week.first_day}").text).split())
+    assert answer["answer"] in words
+    assert answer["reason"] in words
+    assert (answer["todo"] or "") in words
+
+
 def test_a_publish_that_changed_too_much_to_keep_has_only_its_totals(
     viewer: TestClient, connection: Connection
 ) -> None:
@@ -194,7 +213,7 @@ def test_what_changed_lately_leaves_out_first_publishes_and_those_that_changed_n
     lately = viewer.get(f"{PAGE}/api/lately").json()
     assert [(row["sync_type"], row["version"]) for row in lately] == [("weekly", restated)]
     overview = viewer.get(f"{PAGE}/").text
-    assert f'href="/sqp-sync{WEEKLY}?version={restated}"' in overview
+    assert f'href="/sqp-sync{WEEKLY}?version={restated}#story"' in overview
     sections = [overview.index(f'id="{name}"') for name in ("headlines", "complete", "lately", "failures", "chart")]
     assert sections == sorted(sections)
 
@@ -212,7 +231,7 @@ def test_the_chart_has_each_period_with_a_gap_and_marks_what_was_restated(
     assert (rows[0]["impressions"], rows[1]["impressions"]) == (None, 900)
     chart = viewer.get(f"{PAGE}/?chart=weekly").text.split('id="chart"')[1].split("</section>")[0]
     assert 'aria-label="2026-10-25 to 2026-10-31: 20,000 rows"' in chart
-    assert 'aria-label="2026-11-08 to 2026-11-14: 900 impressions, changed once"' in chart
+    assert 'aria-label="2026-11-08 to 2026-11-14: 900 impressions, changed once, not complete"' in chart
     assert chart.count('class="cap"') == 4
     assert 'aria-current="true">weekly' in chart
     monthly = viewer.get(f"{PAGE}/?chart=monthly").text
@@ -261,6 +280,7 @@ def test_scripts_in_queries_and_logins_do_not_run(viewer: TestClient, connection
     add_change(connection, WEEK, script, "B00TEST001", version=version, before={"currency": script}, after={})
     add_change(connection, WEEK, script, "B00TEST001", changed_by=script)
     add_row(connection, WEEK, script, "B00TEST001", bigquery_sync_id=script)
+    add_sync(connection, sync_status="failed", error_message=script, error_details={"stage": script})
     asked = urlencode({"query": script, "asin": "B00TEST001"})
     for path in ("/", WEEKLY, f"{WEEKLY}?by=others", f"{WEEKLY}/row?{asked}", f"/search?{asked}"):
         answer = viewer.get(PAGE + path)

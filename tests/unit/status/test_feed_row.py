@@ -101,12 +101,24 @@ def test_the_worst_is_first() -> None:
         (feed("a", "derived"), "The week 2026-11-08 to 2026-11-14 is summed from its weeks;"),
         (feed("a", month="missing"), "The month 2026-10-01 to 2026-10-31 is missing."),
         (feed("a", quarter="adopted"), "The quarter 2026-07-01 to 2026-09-30 has the rows from before"),
-        (feed("a", stale="weekly_summary"), "weekly_summary is stale: it has no period that is over; 14 days are"),
+        (feed("a", stale="weekly_summary"), "weekly_summary is stale: it has no finished period yet; 14 days are"),
     ],
 )
 def test_the_reason_is_that_of_the_first_trouble(row: FeedRow, why: str | None) -> None:
     assert (row.why or "").startswith(why or "")
     assert row.needs_a_look == (why is not None)
+
+
+def test_a_week_that_arrives_as_expected_is_named_so_and_not_marked_red() -> None:
+    why = "Arriving: 214 of about 360 ASINs; usually complete by Friday, 2026-11-20."
+    arriving = feed("a", week="synced", trusted=False, verdict="arriving", why=why)
+    assert (arriving.headlines[0].status, arriving.standing) == ("synced", "arriving")
+    assert verdict([arriving]).endswith("; a (arriving) cannot.")
+    assert (arriving.needs_a_look, arriving.is_alarming) == (True, False)
+    assert not feed("a", "missing", verdict="not yet").is_alarming
+    assert feed("a", week="synced", trusted=False, verdict="late").is_alarming
+    assert feed("a", "missing", verdict="late").is_alarming
+    assert feed("a", stale="weekly_summary").is_alarming
 
 
 def test_a_long_reason_is_cut() -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from sqp_provider.core.period import SyncType
+from sqp_provider.status.models import PeriodStatus
 from sqp_provider.status.story_models import Measured
-from sqp_provider.status.timeline import CAP, HEIGHT, WIDTH, short, timeline
+from sqp_provider.status.timeline import CAP, HEIGHT, WIDTH, incomplete, short, timeline
 
 
 def week(first_day: date, rows: int | None, **other: Any) -> Measured:
@@ -61,6 +62,25 @@ def test_a_bar_says_how_often_its_period_changed() -> None:
     assert once.label == "2026-11-01 to 2026-11-01: 5 rows, changed once"
     assert often.label.endswith("5 rows, changed 3 times")
     assert once.is_restated
+
+
+def test_a_period_of_which_more_is_to_come_is_drawn_hollow_and_says_so() -> None:
+    def stands(day: date, **other: Any) -> PeriodStatus:
+        row = dict.fromkeys(PeriodStatus.model_fields) | {"sync_type": "weekly", "status": "synced", "trusted": False}
+        return PeriodStatus.model_validate(row | {"period_start": day, "period_end": day} | other)
+
+    days = [date(2026, 10, 25), date(2026, 11, 1), date(2026, 11, 8)]
+    periods = [
+        stands(days[0], verdict="complete", asins_found=358, asins_expected=360),
+        stands(days[1], verdict="arriving", asins_found=360, asins_expected=360),
+        stands(days[2], verdict="arriving", asins_found=214, asins_expected=360),
+        stands(date(2026, 11, 1), sync_type="monthly", state="derived", weeks_published=2, weeks_total=4),
+        stands(date(2026, 10, 1), sync_type="monthly", state="derived", weeks_published=4, weeks_total=4),
+    ]
+    assert incomplete(periods, SyncType.MONTHLY) == {date(2026, 11, 1)}
+    drawn = timeline(SyncType.WEEKLY, [week(day, 5) for day in days], incomplete(periods, SyncType.WEEKLY))
+    assert [bar.is_incomplete for bar in drawn.parts[0].bars] == [False, False, True]
+    assert drawn.parts[0].bars[2].label == "2026-11-08 to 2026-11-08: 5 rows, not complete"
 
 
 @pytest.mark.parametrize(

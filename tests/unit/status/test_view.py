@@ -126,6 +126,12 @@ def test_an_outdated_month_says_what_happens_next() -> None:
     assert period_label(week("outdated", cause=cause)) == f"week 2026-11-08 to 2026-11-14: outdated, {cause}"
 
 
+def test_the_square_of_an_arriving_week_says_how_much_is_there() -> None:
+    row = week("synced", verdict="arriving", row_count=11_201, asins_found=214, asins_expected=360)
+    assert period_label(row) == ("week 2026-11-08 to 2026-11-14: synced, 11,201 rows, arriving: 214 of about 360 ASINs")
+    assert period_label(row.model_copy(update={"verdict": "complete", "trusted": True})).endswith("11,201 rows")
+
+
 def test_a_deleted_week_says_when_and_how_to_have_it_again() -> None:
     deleted = week("deleted", state="deleted", published_at=datetime(2026, 11, 18, 7, tzinfo=UTC))
     found = headline(SyncType.WEEKLY, [deleted], NOW, timedelta(days=4))

@@ -109,7 +109,7 @@ function follow() {
     }
     shown = html;
     document.title = page.title;
-    document.querySelector("footer").replaceChildren(...page.querySelector("footer").childNodes);
+    document.querySelector("#refreshing").hidden = page.querySelector("#refreshing").hidden;
     if (page.body.dataset.refresh === undefined) {
       delete document.body.dataset.refresh;
     }
