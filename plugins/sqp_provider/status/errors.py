@@ -69,7 +69,7 @@ def explained(error: SyncError | AirflowNotFoundException) -> Problem:
         remedy = "Create the connection in Airflow under Admin, or correct target.conn_id in sqp_config.yaml."
         return problem(503, f"{error}.", remedy)
     cause = error.__cause__
-    said = " ".join(str(cause).split())[:600] if isinstance(cause, psycopg.Error) else str(error)
+    said = _on_one_line(cause)[:600] if isinstance(cause, psycopg.Error) else str(error)
     if isinstance(error, InvalidSettings):
         return problem(503, said, "Correct the configuration, then load this page again.")
     if isinstance(error, SchemaMismatch):
@@ -82,6 +82,12 @@ def explained(error: SyncError | AirflowNotFoundException) -> Problem:
         return problem(503, f"The schema is missing or out of date: {said}", "Trigger the Dag sqp_migrate once.")
     remedy = "Check login, password, database and rights of the Postgres connection that sqp_config.yaml names."
     return problem(503, said, remedy)
+
+
+def _on_one_line(error: psycopg.Error) -> str:
+    """Put the lines of Postgres' message behind each other, as sentences."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return ". ".join([*(line.rstrip(".") for line in lines[:-1]), *lines[-1:]])
 
 
 async def _no_connection(request: Request, error: Any) -> Response:

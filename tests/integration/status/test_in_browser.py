@@ -126,6 +126,17 @@ def test_each_page_has_a_title_of_its_own(desktop: Page, address: str, told: dat
     assert len(titles) == len(addresses(told)) - 3  # a chart, a filter and the changes of others are no other view
 
 
+def test_the_history_fits_a_narrow_window_with_its_filters_on_one_line(
+    session: BrowserContext, address: str, configured: Path, told: date
+) -> None:
+    with tab(session, address, TABLET) as opened:
+        opened.page.goto(f"{address}{PAGE}/history")
+        table = opened.page.get_by_role("group", name="Syncs")
+        assert table.evaluate("element => element.scrollWidth - element.clientWidth") <= 0
+        fields = opened.page.locator(".filters :is(input, select, button)").all()
+        assert len({box["y"] for each in fields if (box := each.bounding_box())}) == 1
+
+
 def test_a_check_and_a_whole_sync_are_short_on_a_phone(
     session: BrowserContext, address: str, configured: Path, told: date
 ) -> None:
