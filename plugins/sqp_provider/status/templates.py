@@ -33,6 +33,8 @@ REFRESH_SECONDS = 5
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:\.\.\d{4}-\d\d-\d\d)?")
 
+_ADDRESS_OR_DATE = re.compile(rf"/period/[a-z]+/\d{{4}}-\d\d-\d\d|{_DATE.pattern}")
+
 STATIC = {"status.css": "text/css", "status.js": "text/javascript", "icon.svg": "image/svg+xml"}
 
 
@@ -51,6 +53,7 @@ def environment() -> Environment:
         "count": _count,
         "day": _day,
         "figure": _figure,
+        "linked": _linked,
         "moment": _moment,
         "percent": _percent,
         "seconds": _seconds,
@@ -145,6 +148,17 @@ def _seconds(value: float | None) -> str:
 def _unbroken(text: str) -> Markup:
     """Keep each date of a text on one line: a browser would break it at its hyphens."""
     return Markup(_DATE.sub(r'<span class="when">\g<0></span>', str(escape(text))))  # noqa: S704 - escaped here
+
+
+def _linked(text: str, page: str) -> Markup:
+    """Make a link of a period's address, ``open /period/weekly/2026-11-08``, and keep each other date on one line."""
+
+    def shown(found: re.Match[str]) -> str:
+        if found[0].startswith("/"):
+            return f'<a class="when" href="{escape(page)}{found[0]}">{found[0]}</a>'
+        return f'<span class="when">{found[0]}</span>'
+
+    return Markup(_ADDRESS_OR_DATE.sub(shown, str(escape(text))))  # noqa: S704 - escaped here
 
 
 def _web_address(value: Any) -> str | None:

@@ -90,6 +90,7 @@ def addresses(week: date) -> list[str]:
         "/search",
         "/search?query=wireless+mouse+0",
         "/nothing",
+        "/period/weekly/2020-01-06",
     ]
 
 
@@ -123,7 +124,9 @@ def test_each_page_has_a_title_of_its_own(desktop: Page, address: str, told: dat
         desktop.goto(f"{address}{PAGE}{path}")
         assert desktop.title().endswith(" – SQP sync")
         titles.add(desktop.title())
-    assert len(titles) == len(addresses(told)) - 3  # a chart, a filter and the changes of others are no other view
+    assert (
+        len(titles) == len(addresses(told)) - 4
+    )  # a chart, a filter, the changes of others, another 404 are no other view
 
 
 def test_the_history_fits_a_narrow_window_with_its_filters_on_one_line(

@@ -262,6 +262,11 @@ def test_what_cannot_be_told_is_named(
     assert says in problem.json()["detail"] + problem.json()["remedy"]
 
 
+def test_a_day_that_starts_no_period_leads_to_the_one_that_it_belongs_to(viewer: TestClient) -> None:
+    page = viewer.get(f"{PAGE}/period/weekly/2026-11-09").text
+    assert f'<a class="when" href="{PAGE}{WEEKLY}">/period/weekly/2026-11-08</a>' in page
+
+
 def test_a_page_follows_a_sync_only_while_it_runs(viewer: TestClient, connection: Connection) -> None:
     sync = add_sync(connection, sync_status="started", completed_at=None)
     for path in ("/", "/history", f"/sync/{sync}", WEEKLY):
