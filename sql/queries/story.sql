@@ -31,8 +31,8 @@ limit %(rows)s;
 
 
 -- name: lately
--- The newest syncs that changed or deleted rows which were there before. Rows that arrive, and the sums that follow, are no
--- news.
+-- The newest syncs that changed or deleted rows which were there before. Rows that arrive, the sums that follow, and
+-- Amazon's own report in place of a sum are no news.
 select
     changed.sync_type,
     changed.period_start,
@@ -56,13 +56,16 @@ from (
     where
         updated + deleted > 0
         and how <> 'summed'
-        and exists (
-            select from period_version as earlier
+        and (
+            select how
+            from period_version as earlier
             where
                 earlier.sync_type = later.sync_type
                 and earlier.period_start = later.period_start
                 and earlier.version < later.version
-        )
+            order by earlier.version desc
+            limit 1
+        ) <> 'summed'
     order by version desc
     limit %(rows)s
 ) as changed
@@ -211,10 +214,13 @@ from (
         limit 1
     ) as newest on true
     left join lateral (
-        select count(*) filter (where updated + deleted > 0 and how <> 'summed') as changed
-        from period_version as version
-        where version.sync_type = ledger.sync_type and version.period_start = ledger.period_start
-        having count(*) > 0
+        select count(*) as changed
+        from (
+            select updated + deleted as changed, how, lag(how) over (order by version) as how_before
+            from period_version as version
+            where version.sync_type = ledger.sync_type and version.period_start = ledger.period_start
+        ) as publish
+        where changed > 0 and how <> 'summed' and how_before <> 'summed'
     ) as versions on true
     where ledger.sync_type = %(sync_type)s and ledger.state <> 'deleted'
     order by ledger.period_start desc

@@ -31,7 +31,7 @@ FOLDER = Path(__file__).parent
 REFRESH_SECONDS = 5
 """How often a page asks for itself again while a sync runs."""
 
-_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:\.\.\d{4}-\d\d-\d\d)?")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:\.\.\d{4}-\d\d-\d\d| \d\d:\d\d(?::\d\d)?(?: UTC)?)?")
 
 _ADDRESS_OR_DATE = re.compile(rf"/period/[a-z]+/\d{{4}}-\d\d-\d\d|{_DATE.pattern}")
 
@@ -146,7 +146,7 @@ def _seconds(value: float | None) -> str:
 
 
 def _unbroken(text: str) -> Markup:
-    """Keep each date of a text on one line: a browser would break it at its hyphens."""
+    """Keep each date of a text, with its time, on one line: a browser would break it at its hyphens."""
     return Markup(_DATE.sub(r'<span class="when">\g<0></span>', str(escape(text))))  # noqa: S704 - escaped here
 
 

@@ -218,6 +218,21 @@ def test_what_changed_lately_leaves_out_first_publishes_and_those_that_changed_n
     assert sections == sorted(sections)
 
 
+def test_amazons_own_month_in_place_of_the_sum_of_weeks_is_no_change_of_the_source(
+    viewer: TestClient, connection: Connection
+) -> None:
+    october = Period.starting(SyncType.MONTHLY, date(2026, 10, 1))
+    without_triggers(connection)
+    publish(connection, october)
+    add_version(connection, october, how="summed")
+    add_version(connection, october, AGAIN, how="swapped", inserted=1, updated=3)
+    assert viewer.get(f"{PAGE}/api/lately").json() == []
+    assert [row["times_changed"] for row in viewer.get(f"{PAGE}/api/measures?type=monthly").json()] == [0]
+    restated = add_version(connection, october, AGAIN, how="difference", inserted=0, updated=1)
+    assert [row["version"] for row in viewer.get(f"{PAGE}/api/lately").json()] == [restated]
+    assert [row["times_changed"] for row in viewer.get(f"{PAGE}/api/measures?type=monthly").json()] == [1]
+
+
 def test_the_chart_has_each_period_with_a_gap_and_marks_what_was_restated(
     viewer: TestClient, connection: Connection, restated: int
 ) -> None:
