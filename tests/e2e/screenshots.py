@@ -99,8 +99,8 @@ def test_the_page_synced_then_restated_then_failed_then_stale(shown: Shown) -> N
     before = week - timedelta(weeks=1)
     SampleSource(emulator.client()).restate(before, changed_percent=3)
     shown.run("sqp_weekly_sync", period_start=str(before))
-    shown.take("period", f"/period/weekly/{before}")
-    shown.take("period-phone", f"/period/weekly/{before}", PHONE)
+    shown.take("period", f"/sqp-sync/period/weekly/{before}")
+    shown.take("period-phone", f"/sqp-sync/period/weekly/{before}", PHONE)
 
     SampleSource(emulator.client()).land_malformed(week, copies=300, kinds=["asin_bad_characters"])
     shown.run("sqp_weekly_sync", period_start=str(week))
