@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from sqp_provider.core.cost import size
 from sqp_provider.core.publish import NOT_YET
 from sqp_provider.core.run import TASKS
 from sqp_provider.core.snapshot import Balance
@@ -132,7 +133,8 @@ def _found(sync: Sync, checks: Sequence[Check]) -> dict[str, str]:
     found: dict[str, str] = {}
     if snapshot := metadata.get("snapshot"):
         rows, rejects = snapshot.get("source_rows", 0), snapshot.get("reject_count", 0)
-        found["extract"] = f"{rows:,} rows landed, {rejects:,} rejected, {snapshot.get('bytes_processed', 0):,} bytes"
+        read = size(snapshot.get("bytes_processed") or 0)
+        found["extract"] = f"{rows:,} rows landed, {rejects:,} rejected, {read} read"
     own = [check.check_status for check in checks if check.attempt == sync.attempt]
     if own:
         counts = ", ".join(f"{own.count(each)} {each}" for each in ("passed", "warning", "failed") if each in own)

@@ -244,7 +244,12 @@ def test_a_sync_shows_stages_attempts_checks_and_rejects(
     earlier = {"attempt": 1, "started_at": "2026-11-18T05:00:00+00:00", "completed_at": None, "status": "failed"}
     metadata = {
         "attempts": [earlier | {"outcome": None, "error_message": "connection lost"}],
-        "snapshot": {"snapshot_at": "2026-11-18T06:00:02Z", "source_rows": 19014, "reject_count": 13},
+        "snapshot": {
+            "snapshot_at": "2026-11-18T06:00:02Z",
+            "source_rows": 19014,
+            "reject_count": 13,
+            "bytes_processed": 1_234_567_890,
+        },
     }
     sync = add_sync(connection, attempt=2, run_id="manual__d", records_failed=13, sync_metadata=metadata, **FAILURE)
     connection.execute(
@@ -274,7 +279,14 @@ def test_a_sync_shows_stages_attempts_checks_and_rejects(
     (rejects,) = detail["rejects"]
     assert (rejects["reason"], rejects["rows"], len(rejects["examples"])) == ("invalid_asin", 13, 3)
     page = viewer.get(f"{PAGE}/run/sqp_weekly_sync/manual__d").text
-    for text in ("81,204", "81,190", "-14", "connection lost", "Error in validate: ChecksFailed", "19,014 rows landed"):
+    for text in (
+        "81,204",
+        "81,190",
+        "-14",
+        "connection lost",
+        "Error in validate: ChecksFailed",
+        "19,014 rows landed, 13 rejected, 1.1 GiB read",
+    ):
         assert text in page
     assert viewer.get(f"{PAGE}/api/run/sqp_weekly_sync/manual__d").json() == detail
 
