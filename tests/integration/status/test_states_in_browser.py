@@ -7,15 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from sqp_provider.core.period import SyncType
 from sqp_provider.migrations import migrate
-from tests.e2e.browser import PHONE, Airflow, tab
+from tests.e2e.browser import DESKTOP, PHONE, Airflow, tab
 from tests.fixtures import connection_to
 from tests.integration.status.log_rows import add_sync
 from tests.integration.status.several import FEEDS, configure, make_fresh, newest_due, publish, schema, spoil
+from tests.integration.status.stories import tell
 
 PAGE = "/plugin/sqp-sync"
 
@@ -35,6 +37,23 @@ def test_before_the_first_sync_the_page_says_what_to_do(viewer: Airflow) -> None
     expect(frame.locator("#freshness .badge.stale")).to_have_count(3)
     expect(frame.locator("main")).to_contain_text("No period is known yet.")
     viewer.screenshot("overview-empty")
+
+
+def test_a_restated_week_tells_its_story(
+    viewer: Airflow, session: BrowserContext, address: str, connection: psycopg.Connection[Any]
+) -> None:
+    week = tell(connection, newest_due(SyncType.WEEKLY))
+    path = f"{PAGE}/sqp-sync/period/weekly/{week.first_day}"
+    story = viewer.open(path).locator("#story")
+    expect(story).to_contain_text("Rows: 57 updated, 2 inserted, 1 deleted.")
+    expect(story.get_by_role("row", name="wireless mouse 0 1 4,000 → 3,100 -22.5 %")).to_be_visible()
+    viewer.page.set_viewport_size({"width": DESKTOP[0], "height": 1_200})
+    viewer.screenshot("period")
+    with tab(session, address, PHONE) as phone:
+        phone.open(path).locator("#story").scroll_into_view_if_needed()
+        phone.page.frames[-1].evaluate("document.querySelector('#story').scrollIntoView()")
+        assert overflow(phone) == 0
+        phone.screenshot("period-phone")
 
 
 @pytest.mark.parametrize("away", ["no connection", "down", "not migrated"])
