@@ -106,6 +106,7 @@ def tell(connection: Connection, newest: Period) -> Period:
     """
     without_triggers(connection)
     weeks = newest.with_previous(40)
+    syncs = []
     for ago, week in enumerate(weeks):
         found = 214 if ago == 0 else 300 if ago == 9 else 360
         wave = 1 + (ago * 7 % 11) / 20
@@ -117,7 +118,7 @@ def tell(connection: Connection, newest: Period) -> Period:
             int(9_000 * wave),
             3_100 + ago * 13,
         )
-        publish(
+        sync = publish(
             connection,
             week,
             row_count=totals[0],
@@ -126,9 +127,10 @@ def tell(connection: Connection, newest: Period) -> Period:
             asins_found=found,
             expected_by=week.last_day + timedelta(days=6 if ago else 365),
         )
-        add_version(connection, week, totals)
+        add_version(connection, week, totals, sync_log_id=sync)
+        syncs.append(sync)
     restated = weeks[1]
-    restate(connection, restated)
+    restate(connection, restated, syncs[1])
     month = Period.latest_before(SyncType.MONTHLY, newest.first_day)
     for ago, each in enumerate(month.with_previous(8)):
         publish(connection, each, state="synced" if ago else "derived", row_count=60_000 if ago else None, asins=None)
@@ -136,7 +138,7 @@ def tell(connection: Connection, newest: Period) -> Period:
     return restated
 
 
-def restate(connection: Connection, week: Period) -> int:
+def restate(connection: Connection, week: Period, sync: int | None = None) -> int:
     """A publish that changed 60 rows of a week, after which somebody else wrote to one."""
     version = add_version(
         connection,
@@ -147,6 +149,7 @@ def restate(connection: Connection, week: Period) -> int:
         updated=57,
         deleted=1,
         published_at="2026-11-20 06:02:00+00",
+        sync_log_id=sync,
     )
     for number in range(57):
         figures = {"total_impressions": 4000 - number, "total_clicks": 81, "click_share": 0.0283}

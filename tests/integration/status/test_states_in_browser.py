@@ -45,14 +45,16 @@ def test_a_restated_week_tells_its_story(
     week = tell(connection, newest_due(SyncType.WEEKLY))
     path = f"{PAGE}/sqp-sync/period/weekly/{week.first_day}"
     story = viewer.open(path).locator("#story")
-    expect(story).to_contain_text("Rows: 57 updated, 2 inserted, 1 deleted.")
+    expect(story).to_contain_text("Rows: 57 updated, 2 inserted, 1 deleted, by sync 2.")
     expect(story.get_by_role("row", name="wireless mouse 0 1 4,000 → 3,100 -22.5 %")).to_be_visible()
     viewer.page.set_viewport_size({"width": DESKTOP[0], "height": 1_200})
     viewer.screenshot("period")
     with tab(session, address, PHONE) as phone:
-        phone.open(path).locator("#story").scroll_into_view_if_needed()
+        phone.open(path).locator("#story").wait_for()
         phone.page.frames[-1].evaluate("document.querySelector('#story').scrollIntoView()")
         assert overflow(phone) == 0
+        for total in phone.frame.locator("#story dd").all():
+            assert total.evaluate("each => each.scrollWidth - each.clientWidth") <= 0
         phone.screenshot("period-phone")
 
 
