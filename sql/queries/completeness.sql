@@ -32,11 +32,19 @@ create unlogged table {asins_table} as
 select
     compared.expected,
     compared.found,
-    coalesce(compared.found >= round(type.complete_above * compared.expected), false) as has_enough
+    coalesce(compared.found >= round(type.complete_above * compared.expected), false) as has_enough,
+    %(rows)s::bigint as rows,
+    case when lacks_rows(%(rows)s, around.row_count) then around.row_count end as rows_expected
 from period_type as type
 cross join compare_asins(
     %(sync_type)s, %(period_start)s::date, array(select asin::text from {asins})
 ) as compared
+cross join (
+    select min(ledger.row_count) as row_count
+    from neighbours_of(%(sync_type)s, %(period_start)s::date) as neighbour
+    join synced_period as ledger
+        on ledger.sync_type = %(sync_type)s and ledger.period_start = neighbour.period_start
+) as around
 where type.sync_type = %(sync_type)s;
 
 

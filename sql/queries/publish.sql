@@ -307,10 +307,10 @@ on conflict (sync_type, period_start) do update set
     attempt = excluded.attempt,
     published_at = excluded.published_at,
     asins = excluded.asins,
-    -- counted for other ASINs
-    asins_found = case when excluded.asins is not null then synced_period.asins_found end,
-    asins_expected = case when excluded.asins is not null then synced_period.asins_expected end,
-    expected_by = case when excluded.asins is not null then synced_period.expected_by end,
+    -- counted for the ASINs that were there before; of others they are counted when the run ends
+    asins_found = case when excluded.asins = synced_period.asins then synced_period.asins_found end,
+    asins_expected = case when excluded.asins = synced_period.asins then synced_period.asins_expected end,
+    expected_by = case when excluded.asins = synced_period.asins then synced_period.expected_by end,
     week_changed_at = case
         when synced_period.week_changed_at > excluded.snapshot_at then synced_period.week_changed_at
     end;

@@ -1,5 +1,6 @@
 -- Whether a published period is complete. Amazon's reports arrive ASIN by ASIN over days, so rows alone do not tell. A
--- period is compared with those around it, of the same type: which ASINs they have, and how many days they took.
+-- period is compared with those around it, of the same type: which ASINs they have, and how many days they took. Their rows
+-- only tell whether a period that has its ASINs was cut short.
 
 
 -- The published periods with which a period is compared: the four nearest earlier ones. Where fewer than two are known,
@@ -45,6 +46,27 @@ as $$
         order by period_start
         limit 4 - (select count(*) from earlier)
     )
+$$;
+
+
+-- How many rows the smallest neighbour has of each published period, found for all periods at once: period_status asks for
+-- them whenever it is read. The neighbours are those of neighbours_of().
+create or replace function rows_around() returns table (sync_type text, period_start date, row_count bigint)
+language sql
+stable
+set search_path from current
+as $$
+    select
+        sync_type,
+        period_start,
+        case row_number() over nearest
+            when 1 then min(row_count) over (nearest rows between current row and 4 following exclude current row)
+            when 2 then min(row_count) over (nearest rows between 1 preceding and 3 following exclude current row)
+            else min(row_count) over (nearest rows between 4 preceding and current row exclude current row)
+        end
+    from synced_period
+    where state = 'synced' and row_count > 0 and asins is not null
+    window nearest as (partition by sync_type order by period_start)
 $$;
 
 
@@ -277,11 +299,21 @@ end
 $$;
 
 
+-- Whether a period has so few rows that it is not complete although it has its ASINs: fewer than half as many as its
+-- smallest neighbour. So it is where a connector reads only the first page of each ASIN's report. Rows differ from week to
+-- week by a third and more, so more than a half cannot be asked for. Below 20 rows chance alone may halve them.
+create or replace function lacks_rows(p_rows bigint, p_rows_around bigint) returns boolean
+language sql
+immutable
+return coalesce(p_rows_around >= 20 and 2 * p_rows < p_rows_around, false);
+
+
 -- The verdict on a published period. The part of the ASINs that makes it complete is rounded to whole ASINs, so that one
 -- that comes and goes does not decide on a small catalogue. A look at the source after its day replaces the checks in a
 -- row. As long as nobody has looked, a day that is over proves nothing: more may have arrived.
 --   p_is_quiet: so many checks in a row found what is published
 --   p_looked_on: the last day on which the source was seen to have what is published
+--   p_lacks_rows: see lacks_rows()
 create or replace function verdict_on(
     p_found integer,
     p_expected integer,
@@ -289,13 +321,14 @@ create or replace function verdict_on(
     p_is_quiet boolean,
     p_expected_by date,
     p_looked_on date,
-    p_today date
+    p_today date,
+    p_lacks_rows boolean
 ) returns text
 language sql
 immutable
 return case
     when p_expected is null then 'unknown'
-    when p_found >= round(p_complete_above * p_expected) then
+    when p_found >= round(p_complete_above * p_expected) and not p_lacks_rows then
         case when p_is_quiet or coalesce(p_looked_on > p_expected_by, false) then 'complete' else 'arriving' end
     when p_today <= p_expected_by then 'arriving'
     else 'late'
@@ -331,6 +364,7 @@ return p_number || case p_number when 1 then ' check' else ' checks' end;
 
 
 -- Why a published period is complete or not.
+--   p_rows_expected: about how many rows it should have, if it has its ASINs and lacks rows, else null
 create or replace function why_of_verdict(
     p_verdict text,
     p_found integer,
@@ -338,7 +372,9 @@ create or replace function why_of_verdict(
     p_quiet_checks integer,
     p_checks_needed integer,
     p_expected_by date,
-    p_today date
+    p_today date,
+    p_rows bigint,
+    p_rows_expected bigint
 ) returns text
 language sql
 stable
@@ -353,19 +389,27 @@ return case p_verdict
             else format('its usual day, %s, is over.', day_in_words(p_expected_by))
         end
     else
-        format('%s: %s of about %s ASINs; ', initcap(p_verdict), in_words(p_found), in_words(p_expected))
+        initcap(p_verdict)
+        || case
+            when p_rows_expected is null
+                then format(': %s of about %s ASINs; ', in_words(p_found), in_words(p_expected))
+            else format(
+                ': %s of about %s rows, although it has its ASINs; ', in_words(p_rows), in_words(p_rows_expected)
+            )
+        end
         || case
             when p_verdict = 'arriving' and p_today > p_expected_by
                 then format(
                     'the source has not been checked since its usual day, %s.', day_in_words(p_expected_by)
                 )
-            when p_verdict = 'arriving' and p_found >= p_expected
+            when p_verdict = 'arriving' and p_found >= p_expected and p_rows_expected is null
                 then format('%s of %s in a row found nothing new.', p_quiet_checks, of_checks(p_checks_needed))
             when p_verdict = 'arriving' then format('usually complete by %s.', day_in_words(p_expected_by))
             else format(
-                'usually complete by %s. If the others are gone for good, the third period without them does not '
+                'usually complete by %s. If the others are gone for good, the %s period without them does not '
                 'expect them any more.',
-                day_in_words(p_expected_by)
+                day_in_words(p_expected_by),
+                case when p_rows_expected is null then 'third' else 'second' end
             )
         end
 end;

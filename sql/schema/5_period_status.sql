@@ -108,6 +108,7 @@ stands as (
         ledger.asins is not null as has_asins,
         ledger.asins_found,
         ledger.asins_expected,
+        around.row_count as rows_around,
         case
             when ledger.state = 'synced' then ledger.expected_by
             -- of what should have come long ago, nobody needs the day
@@ -128,6 +129,8 @@ stands as (
         on ledger.sync_type = period.sync_type and ledger.period_start = period.period_start
     left join source_period as seen
         on seen.sync_type = period.sync_type and seen.period_start = period.period_start
+    left join rows_around() as around
+        on around.sync_type = period.sync_type and around.period_start = period.period_start
     left join open_run
         on open_run.sync_type = period.sync_type and open_run.period_start = period.period_start
     cross join lateral (
@@ -190,10 +193,15 @@ judged as (
                 stands.quiet_checks >= period_type.quiet_checks,
                 stands.expected_by,
                 stands.looked_on,
-                today
+                today,
+                lacks_rows(row_count, rows_around)
             )
             when state is null then case when today <= stands.expected_by then 'not yet' else 'late' end
-        end as verdict
+        end as verdict,
+        case
+            when asins_found >= round(period_type.complete_above * asins_expected) and lacks_rows(row_count, rows_around)
+                then rows_around
+        end as rows_expected
     from stands
     join period_type on period_type.sync_type = stands.sync_type
 ),
@@ -267,9 +275,13 @@ select
         when 'derived' then why_of_sum(weeks_published, weeks_total, weeks_trusted)
         when 'missing' then why_missing(unit, verdict, source_row_count, expected_by)
         else case
-            when has_asins then
-                why_of_verdict(verdict, asins_found, asins_expected, quiet_checks, checks_needed, expected_by, today)
-            else 'Which ASINs it has is not noted yet; the daily check does that.'
+            when not has_asins then 'Which ASINs it has is not noted yet; the daily check does that.'
+            when expected_by is null then
+                'Its ASINs are noted, but not compared with those of other periods yet; the daily check does that.'
+            else why_of_verdict(
+                verdict, asins_found, asins_expected, quiet_checks, checks_needed, expected_by, today,
+                row_count, rows_expected
+            )
         end
     end as why
 from answered;
@@ -295,9 +307,10 @@ comment on column period_status.source_row_count is 'Rows the daily check last s
 comment on column period_status.source_seen_at is 'When it checked.';
 comment on column period_status.cause is 'Why a published period is overwritten, restated or outdated, else null.';
 comment on column period_status.verdict is
-'complete: it has the ASINs that the periods around it have, and several checks in a row found nothing new, or one after '
-'its usual day; arriving: ASINs are missing, or it was not checked often enough; late: the same, or nothing is published, after expected_by; not yet: '
-'nothing is published, as expected; unknown: too few other periods are known. Null of what is derived, adopted or deleted.';
+'complete: it has the ASINs that the periods around it have, and half as many rows as the smallest of them, and several '
+'checks in a row found nothing new, or one after its usual day; arriving: ASINs or rows are missing, or it was not '
+'checked often enough; late: the same, or nothing is published, after expected_by; not yet: nothing is published, as '
+'expected; unknown: too few other periods are known. Null of what is derived, adopted or deleted.';
 comment on column period_status.coverage is 'asins_found / asins_expected.';
 comment on column period_status.asins_found is 'How many of the expected ASINs are published.';
 comment on column period_status.asins_expected is

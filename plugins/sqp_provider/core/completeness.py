@@ -25,7 +25,7 @@ class CompletenessSettings(Section):
     )
     hold: bool = Field(
         default=False,
-        description="true: a new period with fewer ASINs is published only when it has them, or after its usual day",
+        description="true: a new period that lacks ASINs or rows is published only when it has them, or after its usual day",
     )
 
 
@@ -53,16 +53,13 @@ class Outlook:
         """
         return f"not there yet, as expected: {self._usually(period)}"
 
-    def held(self, period: Period, found: int, expected: int) -> str:
+    def held(self, period: Period, staged: StagedAsins) -> str:
         """Say why a period is not published yet.
 
         ``held: 44 of about 360 ASINs have arrived, and completeness.hold is true; such a week is usually complete by
         2026-11-19``
         """
-        return (
-            f"held: {found:,} of about {expected:,} ASINs have arrived, and completeness.hold is true; "
-            f"{self._usually(period)}"
-        )
+        return f"held: {staged} have arrived, and completeness.hold is true; {self._usually(period)}"
 
     def _usually(self, period: Period) -> str:
         return f"such a {period.sync_type.period_type.unit} is usually complete by {self.expected_by}"
@@ -89,8 +86,23 @@ class StagedAsins:
     """The ASINs of a staged period beside those that it should have; a row of the statement ``staged_asins``.
 
     :param expected: None if too few other periods are known.
+    :param has_enough: whether it has as many ASINs as makes a period complete.
+    :param rows_expected: how many rows the smallest of the periods around it has, if the staged rows are too few.
     """
 
     expected: int | None
     found: int | None
     has_enough: bool
+    rows: int
+    rows_expected: int | None
+
+    @property
+    def is_complete(self) -> bool:
+        """Return whether nothing is missing, as far as is known."""
+        return self.expected is None or (self.has_enough and self.rows_expected is None)
+
+    def __str__(self) -> str:
+        """Say what has arrived: ``44 of about 360 ASINs``, or ``5 of about 100 rows`` if it has its ASINs."""
+        if self.has_enough and self.rows_expected is not None:
+            return f"{self.rows:,} of about {self.rows_expected:,} rows"
+        return f"{self.found or 0:,} of about {self.expected or 0:,} ASINs"

@@ -40,14 +40,17 @@ class SyncPublishOperator(SyncStageOperator):
         if sync.options.dry_run:
             result = self.compare(sync, snapshot)
         else:
-            self.hold_if_arriving(sync)
+            self.hold_if_arriving(sync, snapshot)
             result = self.publish(sync, snapshot)
             emit_published(context["outlet_events"], sync, result, self.settings.target.schema_name)
         self.report(sync, snapshot, result)
         return result.model_dump(mode="json")
 
-    def hold_if_arriving(self, sync: SyncRun) -> None:
-        """Skip the publish of a new period that lacks ASINs, if the settings say so. The daily check tries again."""
+    def hold_if_arriving(self, sync: SyncRun, snapshot: Snapshot) -> None:
+        """Skip the publish of a new period that lacks ASINs or rows, if the settings say so.
+
+        The daily check tries again.
+        """
         from sqp_provider.target.completeness import Completeness
         from sqp_provider.target.sync_log import SyncLog
 
@@ -55,10 +58,11 @@ class SyncPublishOperator(SyncStageOperator):
             return
         with self.postgres.transaction() as database:
             completeness = Completeness(database, sync.period.sync_type)
-            outlook, staged = completeness.outlook(sync.period), completeness.staged_asins(sync)
-            if staged is None or staged.has_enough or not (staged.expected and outlook.is_early(self.today())):
+            outlook = completeness.outlook(sync.period)
+            staged = completeness.staged_asins(sync, snapshot.totals.row_count)
+            if staged is None or staged.is_complete or not outlook.is_early(self.today()):
                 return
-            reason = outlook.held(sync.period, staged.found or 0, staged.expected)
+            reason = outlook.held(sync.period, staged)
             nothing = PublishResult(how=HELD, inserted=0)
             SyncLog(database).record_counts(sync, nothing, {"outcome": nothing.how, "reason": reason})
         daily = self.settings.named("sqp_restatements")

@@ -23,12 +23,15 @@ class Completeness:
         """Return what is known of a period before it is published."""
         return Outlook(**self.database.one("completeness", "outlook", self._of(period)))
 
-    def staged_asins(self, sync: SyncRun) -> StagedAsins | None:
-        """Return how many of the expected ASINs are staged; None if nobody has noted the staged ones."""
+    def staged_asins(self, sync: SyncRun, rows: int) -> StagedAsins | None:
+        """Return how many of the expected ASINs are staged; None if nobody has noted the staged ones.
+
+        :param rows: how many rows are staged.
+        """
         staging = Staging(self.database, sync)
         if not staging.exists(staging.asins):
             return None
-        values = self._of(sync.period)
+        values = self._of(sync.period) | {"rows": rows}
         return StagedAsins(**self.database.one("completeness", "staged_asins", values, asins=staging.asins))
 
     def judge_around(self, period: Period) -> None:

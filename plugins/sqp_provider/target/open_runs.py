@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqp_provider.core.period import SyncType
+from sqp_provider.core.period import Period, SyncType
 from sqp_provider.core.stale import OpenRun
 from sqp_provider.hooks.postgres import Database
+from sqp_provider.target.completeness import Completeness
 from sqp_provider.target.sync_log import SyncLog
 
 
@@ -23,7 +24,7 @@ class OpenRuns:
         return [OpenRun(**row, schema=self.database.settings.schema_name) for row in rows]
 
     def close(self, run: OpenRun) -> str | None:
-        """Close the row and drop the run's staged table.
+        """Close the row, drop the run's staged table, and judge the period as log_finish would have, if it was published.
 
         :return: ``failed``; ``completed`` if the run died after its period was right; None if the row has changed since
             it was read, so that nothing was written.
@@ -37,6 +38,9 @@ class OpenRuns:
         self._drop_staged(run)
         failure = None if row["outcome"] else run.failure
         SyncLog(self.database).close(run.sync_log_id, run.attempt, failure)
+        if run.period_start and failure is None:
+            sync_type = SyncType(run.sync_type)
+            Completeness(self.database, sync_type).judge_around(Period.starting(sync_type, run.period_start))
         return "failed" if failure else "completed"
 
     def _drop_staged(self, run: OpenRun) -> None:

@@ -1,7 +1,8 @@
 """Random histories of weeks that arrive ASIN by ASIN: how often the verdict on them is wrong.
 
 Too early is a week that is called complete on any day on which a tenth of its ASINs is still to come. Too late is a
-week that has all its ASINs on the first day after it was expected, and is not called complete then.
+week that has all its ASINs on the first day after it was expected, and is not called complete then. Each verdict is also
+asked for as if a connector had lost nine rows of ten: then it should never be complete.
 
 All histories live in one ledger, one after the other in the calendar, and move on together, one day a step. Of each the
 first eight weeks are known, and the later ones are judged every day as the daily check sees them.
@@ -30,19 +31,25 @@ LAST_DAY = 21
 JUDGE = """
 select asked.history, asked.week, asked.day,
     verdict_on(
-        compared.found, compared.expected, 0.95, asked.quiet >= 2, due.day, asked.today, asked.today
+        compared.found, compared.expected, 0.95, asked.quiet >= 2, due.day, asked.today, asked.today,
+        lacks_rows(ledger.row_count, around.row_count)
     ) as verdict,
-    asked.today > due.day as is_after
+    asked.today > due.day as is_after,
+    verdict_on(
+        compared.found, compared.expected, 0.95, asked.quiet >= 2, due.day, asked.today, asked.today,
+        lacks_rows(ledger.row_count / 10, around.row_count)
+    ) as verdict_if_cut
 from json_to_recordset(%s) as asked (history integer, week integer, day integer, first date, quiet integer,
     today date)
 join synced_period as ledger on ledger.sync_type = 'weekly' and ledger.period_start = asked.first
 cross join lateral compare_asins('weekly', asked.first, ledger.asins) as compared
 cross join lateral (select expected_by('weekly', asked.first) as day) as due
+join rows_around() as around on around.sync_type = 'weekly' and around.period_start = asked.first
 """
 
 WRITE = """
 with wrote as (
-    select * from json_to_recordset(%s) as w (first date, at timestamptz, asins text[])
+    select * from json_to_recordset(%s) as w (first date, at timestamptz, asins text[], rows bigint)
 ),
 
 version as (
@@ -54,7 +61,7 @@ version as (
 )
 
 insert into synced_period (sync_type, period_start, period_end, state, fingerprint, snapshot_at, row_count, asins)
-select 'weekly', first, first + 6, 'synced', 'x', at, cardinality(asins), asins
+select 'weekly', first, first + 6, 'synced', 'x', at, rows, asins
 from wrote
 on conflict (sync_type, period_start) do update set
     snapshot_at = excluded.snapshot_at, row_count = excluded.row_count, asins = excluded.asins
@@ -69,6 +76,8 @@ class Feed:
     seed: int
     weeks: list[dict[str, int]] = field(default_factory=list)
     """Of each week: its ASINs, and how many days after its end each arrives."""
+    rows: list[dict[str, int]] = field(default_factory=list)
+    """Of each week: its ASINs, and how many queries each is found for."""
 
     def __post_init__(self) -> None:
         draw = random.Random(self.seed)  # noqa: S311 - nothing secret
@@ -82,6 +91,7 @@ class Feed:
             count += len(new)
             catalogue = kept + new
             self.weeks.append(self._arrivals(draw, catalogue, start, spread))
+        self.rows = self._rows(random.Random(-1 - self.seed))  # noqa: S311 - nothing secret
 
     @staticmethod
     def _asin(draw: random.Random, number: int, sporadic: float) -> tuple[str, float]:
@@ -104,6 +114,19 @@ class Feed:
                 days[asin] += draw.randint(1, 4)
         return days
 
+    def _rows(self, draw: random.Random) -> list[dict[str, int]]:
+        """Draw the rows of each week: a few ASINs have most, and all differ from week to week by a third and more."""
+        usually: dict[str, float] = {}
+        weeks = []
+        for arrivals in self.weeks:
+            season = draw.lognormvariate(0, 0.33)
+            rows = {}
+            for asin in arrivals:
+                often = usually.setdefault(asin, draw.lognormvariate(2, 1))
+                rows[asin] = max(1, round(often * season * draw.lognormvariate(0, 0.33)))
+            weeks.append(rows)
+        return weeks
+
     def first_day(self, week: int) -> date:
         return FIRST + timedelta(weeks=self.number * APART + week)
 
@@ -122,6 +145,7 @@ class Seen:
 
     missed_tenth: bool = False
     called_complete_then: bool = False
+    called_complete_if_cut: bool = False
     complete_when_due: bool | None = None
     """None: it did not have all its ASINs then."""
 
@@ -139,7 +163,8 @@ def play(connection: Connection, feeds: list[Feed]) -> dict[tuple[int, int], See
                 first, changed = feed.first_day(week), feed.changed(week, day)
                 today = first + timedelta(days=6 + day)
                 if changed == day:
-                    wrote.append({"first": str(first), "at": f"{today} 06:00Z", "asins": asins})
+                    rows = sum(feed.rows[week][asin] for asin in asins)
+                    wrote.append({"first": str(first), "at": f"{today} 06:00Z", "asins": asins, "rows": rows})
                 if week >= KNOWN:
                     asked.append(
                         {
@@ -152,8 +177,10 @@ def play(connection: Connection, feeds: list[Feed]) -> dict[tuple[int, int], See
                         }
                     )
         connection.execute(WRITE, [json.dumps(wrote)])
-        for history, week, day, verdict, is_after in connection.execute(JUDGE, [json.dumps(asked)]):
-            note(seen.setdefault((history, week), Seen()), feeds[history].weeks[week], day, verdict, is_after)
+        for history, week, day, verdict, is_after, if_cut in connection.execute(JUDGE, [json.dumps(asked)]):
+            known = seen.setdefault((history, week), Seen())
+            known.called_complete_if_cut |= if_cut == "complete"
+            note(known, feeds[history].weeks[week], day, verdict, is_after)
     return seen
 
 
@@ -175,6 +202,8 @@ def test_with_eight_weeks_known_few_verdicts_are_wrong(
     due = [each for each in seen.values() if each.complete_when_due is not None]
     too_early = sum(each.called_complete_then for each in missed) / len(missed)
     too_late = sum(not each.complete_when_due for each in due) / len(due)
-    print(f"too early {too_early:.2%} of {len(missed)}, too late {too_late:.2%} of {len(due)}")
+    cut = sum(each.called_complete_if_cut for each in seen.values()) / len(seen)
+    print(f"too early {too_early:.2%} of {len(missed)}, too late {too_late:.2%} of {len(due)}, cut {cut:.2%}")
     assert too_early <= 0.01
     assert too_late <= 0.05
+    assert cut <= 0.01

@@ -18,13 +18,15 @@ def asins(count: int, first: int = 0) -> list[str]:
     return [f"B{number:09d}" for number in range(first, first + count)]
 
 
-def publish(connection: Connection, week: str, found: list[str], state: str = "synced") -> None:
-    """Write what a publish leaves in the ledger."""
+def publish(
+    connection: Connection, week: str, found: list[str], state: str = "synced", rows: int | None = None
+) -> None:
+    """Write what a publish leaves in the ledger; one row for each ASIN unless the rows are given."""
     connection.execute(
         "insert into synced_period (sync_type, period_start, period_end, state, fingerprint, snapshot_at, row_count,"
         " asins, published_at) values ('weekly', %s, %s::date + 6, %s, 'aaa', %s::date + 11, %s, %s, now())"
         " on conflict (sync_type, period_start) do update set asins = excluded.asins, row_count = excluded.row_count",
-        [week, week, state, week, len(found), sorted(found)],
+        [week, week, state, week, len(found) if rows is None else rows, sorted(found)],
     )
 
 
@@ -120,6 +122,92 @@ def test_after_its_day_a_week_that_lacks_asins_is_late_and_one_that_has_them_is_
     assert answer(known, WEEKS[4]) == ("complete", True, said)
 
 
+@pytest.fixture
+def paged(connection: Connection) -> Connection:
+    """Four complete weeks of 5 ASINs with 20, 24, 30 and 26 rows each, from 2026-10-04 on."""
+    for week, each in zip(WEEKS[:4], (20, 24, 30, 26), strict=True):
+        publish(connection, week, asins(5), rows=5 * each)
+    judge(connection, *WEEKS[:4])
+    return connection
+
+
+def test_a_week_with_every_asin_but_few_of_its_rows_is_arriving_and_then_late(paged: Connection) -> None:
+    """As when a connector reads only the first page of each ASIN's report."""
+    publish(paged, WEEKS[4], asins(5), rows=5)
+    judge(paged, WEEKS[4])
+    expect(paged, WEEKS[4], FAR)
+    check(paged, WEEKS[4], 9)
+    said = "Arriving: 5 of about 100 rows, although it has its ASINs; usually complete by Tuesday, 2126-11-19."
+    assert answer(paged, WEEKS[4]) == ("arriving", False, said)
+    expect(paged, WEEKS[4], LONG_AGO)
+    said = (
+        "Late: 5 of about 100 rows, although it has its ASINs; usually complete by Thursday, 2020-11-19. If the others "
+        "are gone for good, the second period without them does not expect them any more."
+    )
+    assert answer(paged, WEEKS[4]) == ("late", False, said)
+    publish(paged, WEEKS[4], asins(5), rows=104)
+    said = "Equal to the source, with 5 of about 5 ASINs; 9 checks in a row found nothing new."
+    assert answer(paged, WEEKS[4]) == ("complete", True, said)
+
+
+@pytest.mark.parametrize(("rows", "verdict"), [(49, "arriving"), (50, "complete"), (1000, "complete")])
+def test_half_of_the_rows_of_the_smallest_neighbour_are_enough(rows: int, verdict: str, paged: Connection) -> None:
+    publish(paged, WEEKS[4], asins(5), rows=rows)
+    judge(paged, WEEKS[4])
+    expect(paged, WEEKS[4], FAR)
+    check(paged, WEEKS[4], 2)
+    assert answer(paged, WEEKS[4])[0] == verdict
+
+
+def test_rows_that_are_gone_for_good_are_missed_once(paged: Connection) -> None:
+    verdicts = []
+    for week in WEEKS[4:7]:
+        publish(paged, week, asins(5), rows=30)
+        judge(paged, week)
+        expect(paged, week, LONG_AGO)
+        verdicts.append(answer(paged, week)[0])
+    assert verdicts == ["late", "complete", "complete"]
+
+
+def test_a_small_catalogue_is_not_doubted_for_its_rows(connection: Connection) -> None:
+    """Below 20 rows chance alone may halve them."""
+    for week in WEEKS[:4]:
+        publish(connection, week, asins(3), rows=19)
+    publish(connection, WEEKS[4], asins(3), rows=3)
+    judge(connection, WEEKS[4])
+    expect(connection, WEEKS[4], LONG_AGO)
+    assert answer(connection, WEEKS[4])[0] == "complete"
+    connection.execute("update synced_period set row_count = 20 where row_count = 19")
+    assert answer(connection, WEEKS[4])[0] == "late"
+
+
+def test_a_week_that_lacks_asins_and_rows_is_said_to_lack_asins(paged: Connection) -> None:
+    publish(paged, WEEKS[4], asins(2), rows=2)
+    judge(paged, WEEKS[4])
+    expect(paged, WEEKS[4], FAR)
+    assert answer(paged, WEEKS[4])[2].startswith("Arriving: 2 of about 5 ASINs; usually")
+
+
+@pytest.mark.parametrize("known", range(1, 9))
+def test_the_rows_are_compared_with_those_of_the_neighbours(known: int, connection: Connection) -> None:
+    """What is found for all periods at once is what neighbours_of() finds for each."""
+    for week, rows in zip(WEEKS[:known], (900, 500, 700, 300, 800, 400, 600, 1000), strict=False):
+        publish(connection, week, asins(5), rows=rows)
+    publish(connection, "2026-09-27", [], rows=0)  # an empty week is nobody's neighbour
+    publish(connection, "2026-11-29", asins(5), state="adopted", rows=1)
+    around = dict(connection.execute("select period_start::text, row_count from rows_around()").fetchall())
+    one_by_one = connection.execute(
+        "select week.period_start::text, min(near.row_count)"
+        " from synced_period as week"
+        " cross join lateral neighbours_of('weekly', week.period_start) as neighbour"
+        " join synced_period as near on near.period_start = neighbour.period_start"
+        " where week.period_start = any (%s::date[]) group by 1",
+        [WEEKS[:known]],
+    )
+    assert {week: rows for week, rows in around.items() if rows} == dict(one_by_one.fetchall())
+    assert len(around) == known
+
+
 def test_a_week_that_nobody_has_checked_since_its_day_is_not_called_complete(known: Connection) -> None:
     publish(known, WEEKS[4], asins(100))
     judge(known, WEEKS[4])
@@ -127,9 +215,9 @@ def test_a_week_that_nobody_has_checked_since_its_day_is_not_called_complete(kno
     known.execute("set local timezone = 'Pacific/Kiritimati'")
     said = "Arriving: 100 of about 100 ASINs; the source has not been checked since its usual day, Friday, 2026-11-20."
     verdict = (
-        "select verdict_on(100, 100, 0.95, false, '2026-11-20', looked, today),"
-        " why_of_verdict(verdict_on(100, 100, 0.95, false, '2026-11-20', looked, today), 100, 100, 0, 2, '2026-11-20',"
-        " today)"
+        "select verdict_on(100, 100, 0.95, false, '2026-11-20', looked, today, false),"
+        " why_of_verdict(verdict_on(100, 100, 0.95, false, '2026-11-20', looked, today, false), 100, 100, 0, 2,"
+        " '2026-11-20', today, 100, null)"
         " from (values (%s::date, date '2026-11-28')) as days (looked, today)"
     )
     assert known.execute(verdict, ["2026-11-20"]).fetchone() == ("arriving", said)

@@ -26,6 +26,7 @@ FOR_READERS = [
     "first_day_of(text,date)",
     "get_latest_sync_status(character varying)",
     "in_words(bigint)",
+    "lacks_rows(bigint,bigint)",
     "monthly_as_of(date,timestamp with time zone)",
     "newest_period_before(regclass,date)",
     "number_of_weeks(date,date)",
@@ -35,17 +36,18 @@ FOR_READERS = [
     "rate(bigint,bigint)",
     "row_hash(text,text,text)",
     "row_hash_of(period_type)",
+    "rows_around()",
     "rows_as_of(period_type,period_version)",
     "summary_figures()",
     "table_freshness()",
     "totals_of(text)",
     "usual_days(text,date)",
-    "verdict_on(integer,integer,numeric,boolean,date,date,date)",
+    "verdict_on(integer,integer,numeric,boolean,date,date,date,boolean)",
     "version_as_of(period_type,date,timestamp with time zone)",
     "weekly_as_of(date,timestamp with time zone)",
     "why_missing(text,text,bigint,date)",
     "why_of_sum(integer,integer,integer)",
-    "why_of_verdict(text,integer,integer,integer,integer,date,date)",
+    "why_of_verdict(text,integer,integer,integer,integer,date,date,bigint,bigint)",
 ]
 
 
