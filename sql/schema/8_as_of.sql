@@ -68,6 +68,29 @@ as $$
 $$;
 
 
+-- From when on a period can be had as it was: where to look after a version that cannot be had. Null if nothing came later.
+create or replace function known_since(p_version period_version) returns timestamptz
+language sql
+stable
+set search_path from current
+as $$
+    select published_at from period_version
+    where
+        sync_type = p_version.sync_type and period_start = p_version.period_start
+        and how <> 'deleted'
+        and version > p_version.version
+        and version >= coalesce(
+            (
+                select max(version) from period_version
+                where sync_type = p_version.sync_type and period_start = p_version.period_start and not is_kept
+            ),
+            0
+        )
+    order by version
+    limit 1
+$$;
+
+
 -- The version of a period that was the published one at some time.
 create or replace function version_as_of(p_type period_type, p_period_start date, p_as_of timestamptz)
 returns period_version
@@ -81,6 +104,7 @@ declare
     v_known period_version;
     v_version period_version;
     v_lost period_version;
+    v_hint text;
 begin
     if not has_table_privilege('period_change', 'select') then
         raise exception '%_as_of() needs to read period_change, and % may not', p_type.sync_type, current_user
@@ -118,8 +142,13 @@ begin
                 'It has not been published since this schema keeps what a publish changes.'
             );
     end if;
+    v_hint := coalesce(
+        'What came later is known: ask for a time from ' || known_since(v_version) || ' on.',
+        'It has not been published since.'
+    );
     if v_version.how = 'deleted' then
-        raise exception '% was not published at %: it was deleted at %', v_period, p_as_of, v_version.published_at;
+        raise exception '% was not published at %: it was deleted at %', v_period, p_as_of, v_version.published_at
+            using hint = v_hint;
     end if;
     select * into v_lost from period_version
     where
@@ -136,10 +165,63 @@ begin
                 detail = case when v_lost.how <> 'deleted' then
                     'It changed more rows than target.keep_changes_rows allows, or is older than retention.changes_days.'
                 else '' end,
-                hint = format('What came later is known: ask for a time from %s on.', v_lost.published_at);
+                hint = v_hint;
     end if;
     return v_version;
 end
+$$;
+
+
+-- A column that has been changed since a version and that the table does not have any more under this name; else null.
+-- If it was renamed, its values would be taken for what it had.
+create or replace function column_gone_since(p_type period_type, p_version period_version) returns text
+language sql
+stable
+set search_path from current
+as $$
+    select min(changed.name)
+    from (
+        select distinct columns.name
+        from period_change as change
+        cross join lateral (
+            select jsonb_object_keys(change.before)
+            union all
+            select jsonb_object_keys(change.after) where change.change = 'updated'
+        ) as columns (name)
+        where
+            change.sync_type = p_version.sync_type and change.period_start = p_version.period_start
+            and change.id > p_version.version and change.version is distinct from p_version.version
+            and change.change <> 'inserted'
+    ) as changed
+    where not exists (
+        select from pg_attribute as a
+        where
+            a.attrelid = p_type.target_table::regclass and a.attnum > 0 and not a.attisdropped
+            and a.attname = changed.name
+    )
+$$;
+
+
+-- The columns of a summary table, as the text of a select list over the rows that rows_as_of() makes of JSON. A null of JSON
+-- makes a column null. In a column that is JSON itself it may have been that null, which is a value.
+create or replace function columns_as_of(p_type period_type) returns text
+language sql
+stable
+set search_path from current
+as $$
+    select string_agg(
+        case
+            when coalesce(nullif(t.typbasetype, 0), t.oid) in ('json'::regtype, 'jsonb'::regtype) then format(
+                'coalesce(had.%1$I, case when undone.json_was_there ->> %1$L = ''true'' then ''null''::%2$s end) as %1$I',
+                a.attname, format_type(t.oid, a.atttypmod)
+            )
+            else format('had.%I', a.attname)
+        end,
+        ', ' order by a.attnum
+    )
+    from pg_attribute as a
+    join pg_type as t on t.oid = a.atttypid
+    where a.attrelid = p_type.target_table::regclass and a.attnum > 0 and not a.attisdropped
 $$;
 
 
@@ -154,7 +236,7 @@ as $$
         $rows$
         with changed as (
             select
-                id, query, asin, change,
+                id, query, asin, change, before,
                 case
                     when change = 'deleted' then before
                     -- what only the later row has was null
@@ -169,7 +251,8 @@ as $$
         ), undone as (
             select
                 query, asin, changed.deleted_id is not null as is_whole,
-                jsonb_object_agg(name, value order by id desc) as had
+                jsonb_object_agg(name, value order by id desc) as had,
+                jsonb_object_agg(name, before ? name order by id desc) filter (where value = 'null') as json_was_there
             from changed
             cross join lateral jsonb_each(had) as columns (name, value)
             where first_change <> 'inserted' and (deleted_id is null or id <= deleted_id)
@@ -184,7 +267,7 @@ as $$
                 where changed.query = now.query::text collate "C" and changed.asin = now.asin::text collate "C"
             )
         union all
-        select had.*
+        select %5$s
         from undone
         left join %4$I as now
             on now.period_start = %2$L
@@ -196,7 +279,7 @@ as $$
         ) as had
         where is_whole or now.query is not null
         $rows$,
-        p_version.sync_type, p_version.period_start, p_version.version, p_type.target_table
+        p_version.sync_type, p_version.period_start, p_version.version, p_type.target_table, columns_as_of(p_type)
     )
 $$;
 
@@ -228,6 +311,7 @@ declare
     );
     v_after period_version := v_version;
     v_next timestamptz;
+    v_gone text := column_gone_since(v_type, v_version);
     v_count bigint;
     v_hash bigint;
     v_totals jsonb;
@@ -244,6 +328,13 @@ declare
         where (change = 'inserted') <> (previous = 'deleted')
     );
 begin
+    if v_gone is not null then
+        raise exception '% % cannot be had as it was published at %: % has no column % any more',
+            v_version.sync_type, p_period_start, p_as_of, v_type.target_table, v_gone
+            using
+                detail = 'Rows were changed since when the column had this name. It may have been renamed or dropped.',
+                hint = 'No rows are returned, because they might be wrong. Give the column its name back.';
+    end if;
     if v_version.row_hash is null and v_version.totals is null then
         raise exception '% % cannot be had as it was published at %: nothing was noted to compare its rows with',
             v_version.sync_type, p_period_start, v_version.published_at

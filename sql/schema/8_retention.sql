@@ -127,7 +127,8 @@ $$;
 
 -- Deletes what is not needed to have each period as it was published at any time within p_keep, and returns how many
 -- changes. What had replaced the oldest version that stays is gone: before it, nothing can be had any more. When a period was
--- first published is remembered, because it tells how long such periods take to arrive (usual_days).
+-- first published is remembered, and when it first had enough ASINs, because both tell how long such periods take to arrive
+-- (usual_days).
 create or replace function delete_old_changes(p_keep interval) returns bigint
 language plpgsql
 set search_path from current
@@ -138,9 +139,24 @@ declare
     v_deleted bigint := 0;
 begin
     for v_oldest in
-        select sync_type, period_start, min(version) as first, max(version) as version from period_version
-        where published_at < current_timestamp - p_keep
-        group by sync_type, period_start
+        select
+            version.sync_type,
+            version.period_start,
+            max(version.version) as version,
+            array[
+                min(version.version),
+                min(version.version) filter (
+                    where
+                        version.snapshot_at is not null
+                        and (version.totals ->> 'asins')::integer >= type.complete_above * cardinality(ledger.asins)
+                )
+            ] as remembered
+        from period_version as version
+        join period_type as type on type.sync_type = version.sync_type
+        left join synced_period as ledger
+            on ledger.sync_type = version.sync_type and ledger.period_start = version.period_start
+        where version.published_at < current_timestamp - p_keep
+        group by version.sync_type, version.period_start
     loop
         delete from period_change
         where
@@ -151,20 +167,22 @@ begin
         update period_version set is_kept = false
         where
             sync_type = v_oldest.sync_type and period_start = v_oldest.period_start and version = v_oldest.version
+            and is_kept
             and (
                 v_rows > 0
                 or exists (
                     select from period_version as gone
                     where
                         gone.sync_type = v_oldest.sync_type and gone.period_start = v_oldest.period_start
-                        and gone.version > v_oldest.first and gone.version < v_oldest.version
+                        and gone.version > v_oldest.remembered[1] and gone.version < v_oldest.version
                         and (not gone.is_kept or gone.has_lost)
                 )
             );
         delete from period_version
         where
             sync_type = v_oldest.sync_type and period_start = v_oldest.period_start
-            and version > v_oldest.first and version < v_oldest.version;
+            and version < v_oldest.version
+            and version <> all (array_remove(v_oldest.remembered, null));
     end loop;
     return v_deleted;
 end

@@ -45,7 +45,7 @@ as $$
             '{check_data_freshness,table_freshness,newest_period_before,partitions_of,get_latest_sync_status,
             first_day_of,row_hash,expected_by,usual_days,rows_around,lacks_rows,verdict_on,number_of_weeks,day_in_words,
             in_words,of_checks,why_of_verdict,why_of_sum,why_missing,weekly_as_of,monthly_as_of,quarterly_as_of,as_of,
-            rows_as_of,version_as_of,row_hash_of,totals_of,summary_figures,rate}'
+            rows_as_of,columns_as_of,column_gone_since,known_since,version_as_of,row_hash_of,totals_of,summary_figures,rate}'
         )
     from pg_proc
     where pronamespace = current_schema()::regnamespace and xmin::text = pg_current_xact_id()::xid::text

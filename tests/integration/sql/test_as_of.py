@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -236,14 +237,20 @@ def test_a_deleted_period_cannot_be_had_but_its_month_can(committing: Connection
     publisher.week("2026-11-15", RESTATED)
     when, copy = moment(committing), copies(committing)
     committing.execute("select delete_period('weekly', %s)", [WEEK])
+    unknown = "It has not been published since."
     assert "because it was deleted at" in refusal(committing, when)
+    assert unknown in refusal(committing, when)
     assert "was not published at" in refusal(committing, moment(committing))
+    assert unknown in refusal(committing, moment(committing))
     assert as_of(committing, when, "monthly") == copy["monthly"]
     now = moment(committing)
     assert as_of(committing, now, "monthly") == stored(committing, "monthly")
     publisher.week(WEEK, ROWS)
     assert as_of(committing, moment(committing)) == stored(committing)
     assert "because it was deleted at" in refusal(committing, when)
+    for asked in (when, now):
+        (known,) = re.findall("ask for a time from (.*) on", refusal(committing, asked))
+        assert as_of(committing, known) == stored(committing)  # the time that the hint names
     assert as_of(committing, now, "monthly") != stored(committing, "monthly")
 
 
@@ -454,6 +461,51 @@ def test_old_changes_are_deleted_and_what_is_asked_of_them_is_refused(
     assert committing.execute("select delete_old_changes('100 days')").fetchone() == (0,)
 
 
+def test_when_a_period_first_had_enough_asins_is_not_forgotten_with_its_changes(connection: Connection) -> None:
+    """Months of 100 ASINs: ten of them on the fourth day, all on the seventh, restated on the twelfth and fortieth."""
+    for month in range(2, 10):
+        first = f"2020-{month:02}-01"
+        connection.execute(
+            "insert into synced_period (sync_type, period_start, period_end, state, fingerprint, row_count, asins)"
+            " values ('monthly', %s, %s::date + interval '1 month' - interval '1 day', 'synced', 'aaa', 100,"
+            " array(select 'B' || number from generate_series(1, 100) as number))",
+            [first, first],
+        )
+        for day, asins in ((4, 10), (7, 100), (12, 100), (40, 100)):
+            connection.execute(
+                "insert into period_version (sync_type, period_start, version, how, published_at, snapshot_at, inserted,"
+                " updated, deleted, totals, is_kept, is_healing) select 'monthly', %s, nextval('period_change_id_seq'),"
+                " 'difference', at, at, 0, 0, 0, jsonb_build_object('asins', %s::integer), true, false"
+                " from (select (%s::date + interval '1 month' - interval '1 day' + %s * interval '1 day')"
+                " at time zone 'UTC') as day (at)",
+                [first, asins, first, day],
+            )
+    days = "select usual_days('monthly', '2020-10-01')"
+    versions = "select count(*) from period_version"
+    assert connection.execute(days).fetchone() == (7,)
+    for _ in range(2):
+        connection.execute("select delete_old_changes('100 days')")
+        assert connection.execute(days).fetchone() == (7,)
+        assert connection.execute(versions).fetchone() == (8 * 3,)  # the first one, that of the seventh day, the newest
+
+
+def test_no_time_can_be_had_before_the_oldest_version_that_is_kept_with_its_changes(
+    committing: Connection, publisher: Publisher
+) -> None:
+    times = []
+    for rows in (ROWS[:1], ROWS, RESTATED, ROWS):  # the second one is remembered, because it first had all ASINs
+        publisher.week(WEEK, rows)
+        times.append(moment(committing))
+    committing.execute("update synced_period set asins = array['B000000001', 'B000000003'] where sync_type = 'weekly'")
+    committing.execute("update period_version set published_at = published_at - interval '300 days'")
+    for _ in range(2):
+        committing.execute("select delete_old_changes('100 days')")
+        assert committing.execute("select count(*) from period_version where sync_type = 'weekly'").fetchone() == (3,)
+        for when in times[:3]:
+            assert "cannot be had" in refusal(committing, when - timedelta(days=300))
+        assert as_of(committing, moment(committing)) == stored(committing)
+
+
 def test_what_was_not_kept_is_not_forgotten_with_its_version(committing: Connection, publisher: Publisher) -> None:
     publisher.week(WEEK, ROWS)
     first = moment(committing)
@@ -466,6 +518,50 @@ def test_what_was_not_kept_is_not_forgotten_with_its_version(committing: Connect
     for kind in PERIODS:
         assert "is not kept" in refusal(committing, first - timedelta(days=300), kind)
         assert as_of(committing, moment(committing), kind) == stored(committing, kind)
+
+
+def test_a_column_that_was_renamed_or_dropped_since_is_said_and_nothing_is_returned(
+    committing: Connection, publisher: Publisher
+) -> None:
+    committing.execute("alter table weekly_summary add column note text, add column other text")
+    publisher.week(WEEK, ROWS)
+    committing.execute("update weekly_summary set note = 'first' where query = 'a'")
+    publisher.week(WEEK, ROWS)
+    when = moment(committing)
+    committing.execute("update weekly_summary set note = 'second' where query = 'a'")
+    copy = stored(committing)
+    committing.execute("alter table weekly_summary drop column other")  # of which nothing was changed
+    assert len(as_of(committing, when)) == len(copy)
+    committing.execute("alter table weekly_summary rename column note to remark")
+    said = refusal(committing, when)
+    assert f"weekly {WEEK} cannot be had as it was published at" in said
+    assert "weekly_summary has no column note any more" in said
+    assert "when the column had this name" in said
+    publisher.week(WEEK, [row | {"total_clicks": 1} for row in ROWS])
+    assert as_of(committing, moment(committing)) == stored(committing)  # nothing was changed since
+    committing.execute("alter table weekly_summary rename column remark to note")
+    assert "first" in str(as_of(committing, when))
+
+
+@pytest.mark.parametrize("later", ["'5'", "null"])
+def test_a_json_null_of_yours_is_not_mistaken_for_no_value(
+    later: str, committing: Connection, publisher: Publisher
+) -> None:
+    committing.execute("alter table weekly_summary add column more jsonb")
+    publisher.week(WEEK, ROWS)
+    committing.execute("update weekly_summary set more = 'null' where query = 'a'")
+    publisher.week(WEEK, RESTATED)
+    when, copy = moment(committing), stored(committing)
+    assert sorted(str(row) for row in copy if ",null" in str(row))
+    committing.execute(f"update weekly_summary set more = {later} where query = 'a'")
+    assert as_of(committing, when) == copy
+    committing.execute("delete from weekly_summary where query = 'a'")
+    assert as_of(committing, when) == copy
+    committing.execute(
+        "insert into weekly_summary (period_start, period_end, query, asin, more)"
+        " values ('2026-11-08', '2026-11-14', 'a', 'B000000001', '7')"
+    )
+    assert as_of(committing, when) == copy
 
 
 def test_a_virtual_column_cannot_be_had_as_it_was(committing: Connection, publisher: Publisher) -> None:
