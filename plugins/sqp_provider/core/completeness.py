@@ -25,7 +25,7 @@ class CompletenessSettings(Section):
     )
     hold: bool = Field(
         default=False,
-        description="true: a new period that lacks ASINs or rows is published only when it has them, or after its usual day",
+        description="true: a new period that lacks ASINs or rows waits until it has them, or until after its usual day",
     )
 
 

@@ -24,7 +24,7 @@ class OpenRuns:
         return [OpenRun(**row, schema=self.database.settings.schema_name) for row in rows]
 
     def close(self, run: OpenRun) -> str | None:
-        """Close the row, drop the run's staged table, and judge the period as log_finish would have, if it was published.
+        """Close the row and drop the run's staged table. If it was published, judge the period as log_finish does.
 
         :return: ``failed``; ``completed`` if the run died after its period was right; None if the row has changed since
             it was read, so that nothing was written.

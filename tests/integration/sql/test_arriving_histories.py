@@ -1,8 +1,8 @@
 """Random histories of weeks that arrive ASIN by ASIN: how often the verdict on them is wrong.
 
 Too early is a week that is called complete on any day on which a tenth of its ASINs is still to come. Too late is a
-week that has all its ASINs on the first day after it was expected, and is not called complete then. Each verdict is also
-asked for as if a connector had lost nine rows of ten: then it should never be complete.
+week that has all its ASINs on the first day after it was expected, and is not called complete then. Each verdict is
+also asked for as if a connector had lost nine rows of ten: then it should never be complete.
 
 All histories live in one ledger, one after the other in the calendar, and move on together, one day a step. Of each the
 first eight weeks are known, and the later ones are judged every day as the daily check sees them.

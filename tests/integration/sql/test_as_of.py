@@ -473,9 +473,10 @@ def test_when_a_period_first_had_enough_asins_is_not_forgotten_with_its_changes(
         )
         for day, asins in ((4, 10), (7, 100), (12, 100), (40, 100)):
             connection.execute(
-                "insert into period_version (sync_type, period_start, version, how, published_at, snapshot_at, inserted,"
-                " updated, deleted, totals, is_kept, is_healing) select 'monthly', %s, nextval('period_change_id_seq'),"
-                " 'difference', at, at, 0, 0, 0, jsonb_build_object('asins', %s::integer), true, false"
+                "insert into period_version (sync_type, period_start, version, how, published_at, snapshot_at,"
+                " inserted, updated, deleted, totals, is_kept, is_healing)"
+                " select 'monthly', %s, nextval('period_change_id_seq'), 'difference', at, at, 0, 0, 0,"
+                " jsonb_build_object('asins', %s::integer), true, false"
                 " from (select (%s::date + interval '1 month' - interval '1 day' + %s * interval '1 day')"
                 " at time zone 'UTC') as day (at)",
                 [first, asins, first, day],
