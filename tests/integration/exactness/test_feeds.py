@@ -29,6 +29,7 @@ from tests.integration.exactness.test_histories import (
     PERIODS,
     QUARTERS,
     SWAPS,
+    WEEKLY,
     WEEKS,
     Draw,
     History,
@@ -92,6 +93,8 @@ class FeedHistory(History):
         self.retain(draw)
         for period in inside:
             self.sync_one(period)
+        # Those of which the source has no rows stay deleted, and do not follow what somebody writes to their weeks.
+        self.held |= {period: [] for period in inside if period.sync_type is not WEEKLY and period not in self.own}
         return True
 
     def retain(self, draw: Draw) -> None:

@@ -549,7 +549,7 @@ class History(RuleBasedStateMachine):
         ledger = self.ledger()
         for period in list(self.held):
             state, cause = ledger.get(period, (None, None))
-            if state != "adopted" and cause is None:
+            if state not in ("adopted", "deleted") and cause is None:
                 del self.held[period]
             elif cause:
                 self.tally.doubted[cause] += 1
