@@ -101,7 +101,7 @@ return (
                 select from %I as summed
                 where summed.period_start = ledger.period_start and summed.active_weeks is not null
             )
-            and not row_security_active('weekly_summary')
+            and not row_security_active('weekly_summary'::regclass)
         $market$,
         p_type.unit,
         p_type.unit,

@@ -86,6 +86,20 @@ def test_the_market_of_a_month_is_that_of_all_its_weeks_also_where_each_asin_has
         assert (found["asins"], found["active_weeks"], found["market_disagreements"]) == (2, 2, 0)
 
 
+@pytest.mark.parametrize("view", SUMS)
+def test_a_dashboard_names_the_schema_and_needs_no_search_path(
+    committing: Connection, publisher: Publisher, view: str
+) -> None:
+    publisher.week("2026-11-08")
+    committing.execute("set search_path = ''")
+    assert row(committing, f"select total_clicks from sqp.{view}")["total_clicks"] == 50
+    assert committing.execute("select status from sqp.period_status where sync_type = 'weekly'").fetchone() == (
+        "synced",
+    )
+    as_of = "select total_clicks from sqp.weekly_as_of('2026-11-08', clock_timestamp())"
+    assert committing.execute(as_of).fetchone() == (50,)
+
+
 OCTOBER = ("2026-10-04", "2026-10-11", "2026-10-18", "2026-10-25")
 """The weeks that begin in it."""
 
