@@ -85,5 +85,6 @@ def _message(what: str, outcome: str, error: psycopg.Error, remedy: str) -> str:
 
 
 def found_in(error: psycopg.Error) -> str:
-    """Return what Postgres said, in one line."""
-    return " ".join(str(error).split())[:600] or type(error).__name__
+    """Return what Postgres said, in one line, without the question that its client adds: is the server running?"""
+    said = [line for line in str(error).splitlines() if not line.endswith("?")]
+    return " ".join(" ".join(said).split())[:600] or type(error).__name__

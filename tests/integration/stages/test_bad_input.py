@@ -189,6 +189,7 @@ def test_unreachable_postgres_before_the_start(stages: Stages, monkeypatch: pyte
     run = stages.sync(WEEK)
     assert isinstance(run.errors["log_start"].__cause__, TargetUnreachable)
     assert "Postgres connection sqp_postgres did not succeed: connection failed" in str(run.errors["log_start"])
+    assert "Connection refused. The target is unchanged." in str(run.errors["log_start"])
     assert run.colour == "failed"
     assert [row["query"] for row in stages.target()] == ["published before"]
 
